@@ -1,0 +1,14 @@
+/*
+ * The log sink of the processes in VTL2: lines go to descriptor 2, which init
+ * opened on /dev/kmsg for everybody, so that the kernel's log is the one
+ * timeline. Each line begins with the process's name.
+ */
+#ifndef VL_LIB_KMSG_H
+#define VL_LIB_KMSG_H
+
+#include "common/base/log.h"
+
+/* Sends vl_log()'s lines to descriptor 2 as "<priority>name: line". `name` stays the caller's. */
+void kmsg_init(const char *name, enum vl_log_level most);
+
+#endif
