@@ -145,4 +145,47 @@ struct measured_vtl2_config {
 } VL_PACKED;
 _Static_assert(sizeof(struct measured_vtl2_config) == 24, "ParavisorMeasuredVtl2Config");
 
+/* --- The shim's log: log_buffer_start, read by user space ------------------- */
+
+#define SHIM_LOG_MAGIC 0x474f4c56u /* "VLOG" as bytes in memory */
+#define SHIM_LOG_BYTES (SHIM_LOG_PAGES * VL_PAGE_BYTES)
+
+/*
+ * Lines of text, each "<level>text\n" with level as /dev/kmsg takes it (3 error,
+ * 4 warning, 6 information, 7 debug). User space finds it by the memory range of
+ * type BOOT_MEMORY_SHIM_LOG in the device tree. Lines that did not fit are only
+ * counted. The text may hold names that the host chose; bytes outside printable
+ * ASCII were replaced.
+ */
+struct shim_log {
+	le32 magic;
+	le32 length;  /* bytes of text that are valid */
+	le32 dropped; /* lines that did not fit */
+	le32 reserved;
+	char text[SHIM_LOG_BYTES - 16];
+} VL_PACKED;
+_Static_assert(sizeof(struct shim_log) == SHIM_LOG_BYTES, "two pages");
+
+/* --- What memory is for: `openhcl,memory-type` in the VTL2 device tree ------- */
+
+/* The values are the reference implementation's MemoryVtlType. */
+enum boot_memory_type {
+	BOOT_MEMORY_VTL0 = 0,
+	BOOT_MEMORY_VTL2_RAM = 1,
+	BOOT_MEMORY_VTL2_CONFIG = 2,
+	BOOT_MEMORY_SIDECAR_IMAGE = 3,
+	BOOT_MEMORY_SIDECAR_NODE = 4,
+	BOOT_MEMORY_VTL0_MMIO = 5,
+	BOOT_MEMORY_VTL2_MMIO = 6,
+	BOOT_MEMORY_VTL2_RESERVED = 7,
+	BOOT_MEMORY_VTL2_GPA_POOL = 8,
+	BOOT_MEMORY_TDX_PAGE_TABLES = 9,
+	BOOT_MEMORY_SHIM_LOG = 10,
+	BOOT_MEMORY_PERSISTED_HEADER = 11,
+	BOOT_MEMORY_PERSISTED_STATE = 12,
+};
+
+#define SHIM_PERSISTED_HEADER_PAGES 1u /* of the persisted region, from its start; */
+#define SHIM_PERSISTED_STATE_PAGES 19u /* what is left over of it is RAM */
+
 #endif
