@@ -1,7 +1,7 @@
 /*
  * Streams between VTL2's AF_VSOCK sockets and services of the host (Hyper-V
  * sockets: one VMBus channel each). A service registers for a port and is
- * called on the event loop's thread only; all bytes come from VTL2 and are
+ * called on the loop thread (host.h) only; all bytes come from VTL2 and are
  * untrusted. Used by services.c (console, disks, the --vsock bridge) and by
  * the host channel (get.c).
  */
@@ -43,6 +43,15 @@ struct host_service_ops {
 	/* The stream is gone, by either side; the last call. May be NULL. */
 	void (*closed)(void *connection);
 };
+
+/*
+ * All streams on one VMBus. NULL when out of memory. Destroy after the loop has
+ * stopped and before the bus: every stream's `closed` is called.
+ */
+struct host;
+struct vmbus;
+struct hvsock *hvsock_create(struct host *h, struct vmbus *bus);
+void hvsock_destroy(struct hvsock *sockets);
 
 /*
  * Offers `port` (common/base/ports.h) to VTL2. `ops` and `service` must stay
