@@ -146,7 +146,7 @@ struct igvm_corim { uint32_t mask, file_offset, bytes; };
 
 struct igvm_cca_policy { uint32_t mask; uint64_t zeroes, ones; uint8_t hash, lfa; };
 
-/* `file_offset` 0: zeroes, `data_bytes` 0. */
+/* `file_offset` 0: starts as zeroes, else as `bytes` bytes of the file. */
 struct igvm_area { uint64_t bytes; uint32_t index, file_offset; };
 
 struct igvm_page {
@@ -251,12 +251,21 @@ const char *igvm_platform_name(uint8_t type);
  */
 const uint8_t *igvm_page_bytes(const struct igvm_file *file, const struct igvm_page *page, size_t *bytes);
 
+/* One register of a VSM_ISOLATION VP context. */
+struct igvm_register {
+	uint8_t vtl;
+	uint32_t name;     /* HV_REGISTER_NAME (TLFS) */
+	uint8_t value[16]; /* HV_REGISTER_VALUE, little endian */
+};
+
 /*
- * The registers of a VSM_ISOLATION VP context: the count, then one by one
- * (32 bytes each: vtl u8, name u32, zero[11], value[16]). Negative: malformed.
+ * The registers of a VSM_ISOLATION VP context: the count (at most
+ * IGVM_REGISTERS_MAX), then each below it. Negative: VL_E_RANGE (outside the file),
+ * VL_E_LIMIT.
  */
+#define IGVM_REGISTERS_MAX 256
 int igvm_vsm_register_count(const struct igvm_file *file, const struct igvm_vp_context *context);
 void igvm_vsm_register(const struct igvm_file *file, const struct igvm_vp_context *context, unsigned i,
-	uint8_t *vtl, uint32_t *name, uint8_t value[16]);
+	struct igvm_register *reg);
 
 #endif

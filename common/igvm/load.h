@@ -33,13 +33,6 @@ struct igvm_region {
  */
 int igvm_vtl2_region(const struct igvm_file *file, uint32_t mask, struct igvm_region *region);
 
-/* One register of a VSM_ISOLATION VP context, relocation applied. */
-struct igvm_register {
-	uint8_t vtl;
-	uint32_t name;     /* HV_REGISTER_NAME (TLFS) */
-	uint8_t value[16]; /* HV_REGISTER_VALUE, little endian */
-};
-
 /*
  * The caller's side. All return 0 or a negative enum vl_err, which ends the
  * load and is returned from igvm_load. Addresses are final (relocated).
@@ -67,7 +60,7 @@ struct igvm_load_ops {
 	 * VL_E_NOSPACE.
 	 */
 	int (*parameter)(void *context, uint32_t kind, uint8_t *out, size_t room);
-	/* One register of VP `vp_index`, in file order. */
+	/* One register of VP `vp_index`, in file order, relocation applied. */
 	int (*vp_register)(void *context, uint16_t vp_index, const struct igvm_register *reg);
 	/*
 	 * A page or parameter area was placed. `flags` is IGVM_PAGE_*; parameter
@@ -111,6 +104,7 @@ struct igvm_arch {
 	uint64_t valid_bit;
 	uint64_t leaf_mask, leaf_value; /* above the last level: entry & mask == value is a leaf */
 	uint64_t table_bits;     /* bits of a new entry that points to a table */
+	/* Four levels of 512 entries of 8 bytes, 4 KiB pages, as both known architectures have. */
 };
 extern const struct igvm_arch igvm_arch;
 
