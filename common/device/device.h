@@ -22,16 +22,21 @@
 
 enum dev_space { DEV_PIO, DEV_MMIO };
 
-/* A register window. A model lists its fixed ones; PCI BARs are added by pci.h. */
+/* A register window. A model lists its fixed ones; PCI BARs come and go by env->map. */
 struct dev_region {
 	enum dev_space space;
 	uint64_t base; /* port number or guest physical address */
 	uint64_t size; /* bytes */
 	unsigned id;   /* the model's own name for it, given back at each access */
+	unsigned width; /* widest access in bytes the chip takes; the bus splits wider ones. 0: any of 1, 2, 4, 8 */
 };
 
+/* Region id under which a PCI function's configuration space (256 bytes) is read and written. */
+#define DEV_REGION_PCI_CONFIG 0xffffu
+
 struct dev_model {
-	const char *name; /* unit name in saved state and in logs: "com1" comes from the instance, this is "serial16550" */
+	const char *name; /* of the kind, in logs: "serial16550"; "com1" is an instance (struct dev_instance) */
+	uint32_t version; /* of what save() writes; raised when a field changes its meaning */
 
 	/*
 	 * A register access of `size` 1, 2, 4 or 8 bytes at `offset` within the
@@ -44,14 +49,22 @@ struct dev_model {
 	void (*start)(void *dev);              /* the VM runs from now: arm timers, move data. May be NULL */
 	void (*stop)(void *dev);               /* the VM is halted: cancel timers, finish I/O. May be NULL */
 	void (*reset)(void *dev);              /* power-on state */
-	void (*save)(void *dev, struct state_writer *w);          /* stopped only */
-	int (*restore)(void *dev, struct state_reader *r);        /* stopped only; after an error: call reset() */
+	void (*save)(void *dev, struct state_writer *w);          /* fields of an open unit; stopped only */
+	/* After reset(), stopped only. Drives its interrupt lines anew; after an error: call reset(). */
+	int (*restore)(void *dev, struct state_reader *r);
 
 	void (*timer)(void *dev, unsigned timer);                 /* a timer of env->timer_set is due. May be NULL */
 	/* Bytes arrived on the device's stream; returns how many it took (flow control). May be NULL */
 	size_t (*input)(void *dev, const uint8_t *data, size_t size);
-	/* An asynchronous operation started through env finished (id as given at the start). May be NULL */
+	/* What was started through env finished: `id` as given at the start; 0: output() takes bytes again. May be NULL */
 	void (*complete)(void *dev, uint64_t id, int result);
+};
+
+/* One device of a machine: its name there ("com1", also its unit name in saved state), its kind, its state. */
+struct dev_instance {
+	const char *name;
+	const struct dev_model *model;
+	void *dev;
 };
 
 /* The world as one device sees it; every function may be called at any time but in save(). */
@@ -74,12 +87,17 @@ struct dev_env_ops {
 	void (*timer_cancel)(struct dev_env *env, unsigned timer);
 	/* Wall clock in ns since 1970-01-01 UTC, from the host's time (untrusted when isolated). */
 	uint64_t (*wall_ns)(struct dev_env *env);
-	/* Sends bytes on the device's stream; returns how many were taken, 0 when it is full (output() wakes by complete(id 0)). */
+	/* Sends bytes on the device's stream; returns how many were taken. Fewer than `size`: complete(id 0) wakes. */
 	size_t (*output)(struct dev_env *env, const uint8_t *data, size_t size);
 	/* The stream can take input again after input() took less than offered. */
 	void (*input_ready)(struct dev_env *env);
 	/* The guest asked for a machine event: enum dev_machine_event. */
 	void (*machine)(struct dev_env *env, unsigned event);
+	/*
+	 * Places the model's own region `region->id` (a PCI BAR) where the guest put it; size 0 takes it away.
+	 * Replaces its former place. VL_E_OVERLAP, VL_E_LIMIT: it then answers nowhere until the guest moves it.
+	 */
+	int (*map)(struct dev_env *env, const struct dev_region *region);
 };
 
 #define DEV_TIMER_COUNT 4
