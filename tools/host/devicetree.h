@@ -91,6 +91,9 @@ struct host_dt {
  */
 int host_dt_build(const struct host_dt *in, void *out, size_t room, size_t *used_bytes);
 
+/* Port: the hardware id of a VP, as in cpu_hardware_id above. */
+uint64_t host_dt_port_hardware_id(unsigned vp_index);
+
 /*
  * Port (ports/<arch>/host/dt_port.c): adds the nodes under the root that only
  * this architecture has, with libfdt's sequential-write calls on `fdt`. Returns
