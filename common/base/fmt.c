@@ -43,7 +43,7 @@ static void put_number(struct out *o, struct spec *s, uint64_t v, unsigned base,
 	const char *digits = upper ? "0123456789ABCDEF" : "0123456789abcdef";
 	char text[32];
 	size_t at = sizeof(text);
-	size_t least = s->precision > 0 ? (size_t)s->precision : 1;
+	size_t least = s->precision >= 0 ? (size_t)s->precision : 1;
 
 	if (least > sizeof(text))
 		least = sizeof(text);

@@ -1,0 +1,51 @@
+# The tests' part of the build; included by GNUmakefile.
+
+# All that unit tests and fuzzers may link, without the programs' main.c. The
+# linker takes from the archive only what a test refers to, so that a fake in
+# test/ takes the place of the real object by defining the same functions.
+# The boundary files that only make sense inside VTL2 or on KVM stay out.
+TESTED := $(filter-out %/main.c $(NOT_TESTED),$(COMMON) $(call sources,runtime/dev,ports/$(ARCH)/dev) \
+	$(call sources,runtime/lib,ports/$(ARCH)/lib) $(call sources,runtime/paravisor,ports/$(ARCH)/paravisor) \
+	$(call sources,runtime/vm,ports/$(ARCH)/vm) $(wildcard tools/host/*.c) $(wildcard tools/igvm/*.c) \
+	$(filter %.c,$(call sources,,ports/$(ARCH)/boot)))
+# Files that include headers of the KVM or mshv kernel interface.
+NOT_TESTED := $(shell grep -lE 'include <(linux/kvm|linux/mshv|asm/kvm)\.h>' -r common runtime tools ports --include=*.c 2>/dev/null)
+
+UNIT_SOURCES := $(wildcard test/unit/*/*.c test/unit/*/$(ARCH)/*.c) $(wildcard ports/$(ARCH)/test/unit/*.c)
+FUZZERS := $(patsubst test/fuzz/%.c,$(OUT)/fuzz/%,$(wildcard test/fuzz/*.c)) \
+	$(patsubst ports/$(ARCH)/test/fuzz/%.c,$(OUT)/fuzz/%,$(wildcard ports/$(ARCH)/test/fuzz/*.c))
+FUZZ_SECONDS ?= 10
+
+$(OBJ_test)/libtested.a: $(call objects,test,$(TESTED))
+	@rm -f $@ && ar rcs $@ $^
+$(OBJ_fuzz)/libtested.a: $(call objects,fuzz,$(TESTED))
+	@rm -f $@ && ar rcs $@ $^
+
+# Every test file <name>.c defines `Suite *suite_<name>(void)` if it has tests.
+SUITES := $(shell grep -hoE '^Suite \*suite_[a-z0-9_]+' $(UNIT_SOURCES) /dev/null | sed 's/.*\*//' | sort -u)
+$(OUT)/unit/suites.c: $(UNIT_SOURCES) test/test.mk
+	@mkdir -p $(@D)
+	@{ echo '#include <check.h>'; printf 'Suite *%s(void);\n' $(SUITES); \
+	   echo 'Suite *(*const test_suites[])(void) = {'; printf '\t%s,\n' $(SUITES); echo '0 };'; } > $@
+$(OUT)/unit/unit-tests: $(call objects,test,$(UNIT_SOURCES) test/unit/main.c) $(OUT)/unit/suites.c $(OBJ_test)/libtested.a
+	@echo "  LD $@"
+	@$(CC) $(SANITIZE) -o $@ $^ -lcheck -lsubunit -lfdt -lbearssl -lrt -lm -lpthread
+
+$(OUT)/fuzz/%: $(OBJ_fuzz)/test/fuzz/%.c.o $(OBJ_fuzz)/libtested.a
+	@mkdir -p $(@D)
+	@echo "  LD $@"
+	@clang $(SANITIZE) -fsanitize=fuzzer -o $@ $^ -lfdt -lbearssl
+$(OUT)/fuzz/%: $(OBJ_fuzz)/ports/$(ARCH)/test/fuzz/%.c.o $(OBJ_fuzz)/libtested.a
+	@mkdir -p $(@D)
+	@echo "  LD $@"
+	@clang $(SANITIZE) -fsanitize=fuzzer -o $@ $^ -lfdt -lbearssl
+
+.PHONY: unit fuzz sparse check
+unit: $(OUT)/unit/unit-tests ## unit tests under the sanitizers; CASE=name runs one suite
+	@VL_TEST_DIR=$(CURDIR)/test $< $(CASE)
+fuzz: $(FUZZERS) ## each fuzzer for FUZZ_SECONDS over its kept corpus
+	@test/fuzz/run $(OUT)/fuzz $(FUZZ_SECONDS) $(notdir $(FUZZERS))
+sparse: | setup-vtl2 ## the sparse checker over every C file; clean means no output
+	@test/sparse $(ARCH) $(SYSROOT)
+check: setup-native setup-vtl2 ## every test; the last line says how many passed and failed
+	@test/check $(ARCH)
