@@ -35,7 +35,7 @@ struct dev_region {
 #define DEV_REGION_PCI_CONFIG 0xffffu
 
 struct dev_model {
-	const char *name; /* of the kind, in logs: "serial16550"; "com1" is an instance (struct dev_instance) */
+	const char *name; /* of the kind, in logs: "serial16550"; "com1" names a dev_instance */
 	uint32_t version; /* of what save() writes; raised when a field changes its meaning */
 
 	/*
@@ -56,11 +56,11 @@ struct dev_model {
 	void (*timer)(void *dev, unsigned timer);                 /* a timer of env->timer_set is due. May be NULL */
 	/* Bytes arrived on the device's stream; returns how many it took (flow control). May be NULL */
 	size_t (*input)(void *dev, const uint8_t *data, size_t size);
-	/* What was started through env finished: `id` as given at the start; 0: output() takes bytes again. May be NULL */
+	/* What was started through env finished; `id` as at the start, 0: output() takes bytes. May be NULL */
 	void (*complete)(void *dev, uint64_t id, int result);
 };
 
-/* One device of a machine: its name there ("com1", also its unit name in saved state), its kind, its state. */
+/* One device of a machine: its name there ("com1"; its unit's name in saved state too), kind and state. */
 struct dev_instance {
 	const char *name;
 	const struct dev_model *model;

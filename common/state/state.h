@@ -16,6 +16,10 @@
  * that is missing keeps what the caller preset, so a default must mean the
  * behaviour of the versions that did not have the field.
  *
+ * Order matters in nothing; a unit's name occurs once in a stream and a
+ * field's number once in a unit. An unknown optional record is skipped, an
+ * unknown mandatory one refused. Nothing follows the end record.
+ *
  * Nothing allocates. The bytes are untrusted input: bounded, checked, each
  * error named.
  */
@@ -31,6 +35,7 @@
 #define STATE_RECORD_END 2
 #define STATE_UNIT_NAME_MAX 63
 #define STATE_FIELDS_MAX 256 /* per unit */
+#define STATE_UNITS_MAX 1024
 
 /* Writes one stream; sticky error in w.err as all writers. */
 struct state_writer {
@@ -39,9 +44,10 @@ struct state_writer {
 };
 
 void state_writer_init(struct state_writer *s, void *buffer, size_t size);
+/* `name`: 1 to STATE_UNIT_NAME_MAX bytes; anything else is VL_E_INTERNAL in w.err, as is a unit in a unit. */
 void state_begin_unit(struct state_writer *s, const char *name, uint32_t version);
 void state_end_unit(struct state_writer *s);
-/* Closes the stream. Returns its size in bytes, or VL_E_NOSPACE. */
+/* Closes the stream. Returns its size in bytes, or the error: VL_E_NOSPACE, VL_E_INTERNAL (misuse). */
 int64_t state_writer_finish(struct state_writer *s);
 
 /* Fields; `tag` is the number, with STATE_MANDATORY where an old reader must refuse. Integers are le64 or shorter. */
@@ -67,14 +73,21 @@ struct state_reader {
 	int err;
 };
 
-/* Checks header, structure and CRC of the whole stream; *offset is where an error is. */
+/*
+ * Checks header, CRC and structure of the whole stream, which must stay as it
+ * is while `s` and its readers are used. *offset (may be NULL) is where an
+ * error is. VL_E_TRUNCATED, VL_E_MAGIC, VL_E_VERSION (made by a newer format),
+ * VL_E_RESERVED, VL_E_MISSING (no end record), VL_E_CHECKSUM, VL_E_FORMAT
+ * (a bad name), VL_E_UNSUPPORTED (an unknown mandatory record), VL_E_LIMIT,
+ * VL_E_DUPLICATE.
+ */
 int state_stream_open(struct state_stream *s, const void *data, size_t size, size_t *offset);
 /* The next unit: 1 and *r filled, 0 at the end. */
 int state_stream_next(struct state_stream *s, struct state_reader *r);
 /* Finds the unit `name`; VL_E_NOTFOUND. */
 int state_stream_find(const struct state_stream *s, const char *name, struct state_reader *r);
 
-/* True and *value when the field is there. A wrong size is VL_E_FORMAT in r->err. */
+/* True and *value when the field is there, once. A wrong size, or 2 as a bool, is VL_E_FORMAT in r->err. */
 bool state_get_u64(struct state_reader *r, uint32_t number, uint64_t *value);
 bool state_get_u32(struct state_reader *r, uint32_t number, uint32_t *value);
 bool state_get_u8(struct state_reader *r, uint32_t number, uint8_t *value);
