@@ -224,6 +224,7 @@ int igvm_next(struct igvm_cursor *cursor, struct igvm_header *header, struct igv
 /* Limits of what igvm_check keeps track of: beyond, VL_E_LIMIT. */
 #define IGVM_AREAS_MAX 256
 #define IGVM_REGIONS_MAX 64
+#define IGVM_AREA_BYTES_MAX (16u << 20)
 
 /*
  * All rules of the whole file: sections in order, unique platforms, parameter
