@@ -55,6 +55,8 @@ int vmbus_offer(struct vmbus *bus, const struct vmbus_offer *offer, const struct
 		struct vmbus_channel **channel);
 /* Withdraws the offer; `released` follows when VTL2 has let go, or at its next connection. */
 void vmbus_rescind(struct vmbus_channel *channel);
+/* Releases every channel at once, as when VTL2 unloads. */
+void vmbus_disconnect(struct vmbus *bus);
 /* Interrupts VTL2 for this channel. */
 void vmbus_interrupt(struct vmbus_channel *channel);
 /* Rings of an open channel: what VTL2 writes, what VTL2 reads. */
