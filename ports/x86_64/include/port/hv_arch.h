@@ -56,6 +56,39 @@ enum hv_x64_reg {
 	HV_X64_REG_TSC_AUX = 0x0008007b,
 };
 
+/*
+ * HV_REG_PENDING_EVENT0, low 64 bits (TLFS HV_X64_PENDING_EXCEPTION_EVENT and
+ * HV_X64_PENDING_EXT_INT_EVENT): taken by the VP at its next entry, RIP unchanged.
+ */
+#define HV_X64_EVENT_PENDING 1ull
+#define HV_X64_EVENT_EXCEPTION (0ull << 1)
+#define HV_X64_EVENT_EXT_INT (5ull << 1)        /* vector in bits 8-15 */
+#define HV_X64_EVENT_EXT_INT_VECTOR_SHIFT 8
+#define HV_X64_EVENT_HAS_ERROR_CODE (1ull << 8) /* error code in bits 32-63 */
+#define HV_X64_EVENT_VECTOR_SHIFT 16
+#define HV_X64_EVENT_ERROR_CODE_SHIFT 32
+/* The high 64 bits are the exception's parameter: CR2 of a page fault. */
+
+/* HV_REG_DELIVERABILITY_NOTIFICATIONS: an InterruptionDeliverable intercept once the VP can take one. */
+#define HV_X64_NOTIFY_INTERRUPT (1ull << 1)
+
+/* HvCallRegisterInterceptResult for CPUID: what VTL0 reads instead of the hypervisor's own answer. */
+#define HV_INTERCEPT_TYPE_X64_CPUID 2u
+#define HV_ANY_VP 0xffffffffu
+struct hv_x64_input_cpuid_result {
+	le64 partition_id;
+	le32 vp_index; /* HV_ANY_VP: all */
+	le32 intercept_type;
+	le32 leaf, subleaf;
+	uint8_t subleaf_matters;
+	uint8_t always_override; /* also where the hypervisor would answer by itself */
+	le16 padding;
+	struct {
+		le32 value, mask; /* bits of the mask come from value, the others stay */
+	} VL_PACKED reg[4]; /* EAX EBX ECX EDX */
+} VL_PACKED;
+_Static_assert(sizeof(struct hv_x64_input_cpuid_result) == 60, "HV_REGISTER_X64_CPUID_RESULT_PARAMETERS");
+
 /* HV_X64_SEGMENT_REGISTER: attributes are the VMX/SVM style access rights word. */
 struct hv_x64_segment {
 	le64 base;
@@ -152,6 +185,13 @@ struct hv_x64_msr_message {
 	le64 rdx, rax;
 } VL_PACKED;
 _Static_assert(sizeof(struct hv_x64_msr_message) == 64, "HV_X64_MSR_INTERCEPT_MESSAGE");
+
+struct hv_x64_cpuid_message {
+	struct hv_x64_intercept_header header;
+	le64 rax, rcx, rdx, rbx;
+	le64 default_rax, default_rcx, default_rdx, default_rbx; /* what the hypervisor would answer */
+} VL_PACKED;
+_Static_assert(sizeof(struct hv_x64_cpuid_message) == 104, "HV_X64_CPUID_INTERCEPT_MESSAGE");
 
 struct hv_x64_apic_eoi_message {
 	le32 vp_index;
