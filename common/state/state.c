@@ -390,3 +390,25 @@ int state_reader_finish(const struct state_reader *r)
 			return VL_E_UNSUPPORTED;
 	return VL_OK;
 }
+
+void state_put_fields(struct state_writer *s, const struct state_field *fields, size_t count,
+		      const void *object)
+{
+	for (size_t i = 0; i < count; i++)
+		state_put_bytes(s, fields[i].tag, (const uint8_t *)object + fields[i].offset, fields[i].size);
+}
+
+void state_get_fields(struct state_reader *r, const struct state_field *fields, size_t count, void *object)
+{
+	for (size_t i = 0; i < count; i++) {
+		const struct state_field *f = &fields[i];
+		uint64_t value;
+
+		if (!get_integer(r, f->tag & TAG_NUMBER, f->size, &value))
+			continue;
+		if (value > f->max)
+			state_reader_fail(r, VL_E_RANGE);
+		else
+			memcpy((uint8_t *)object + f->offset, &value, f->size);
+	}
+}

@@ -101,4 +101,23 @@ void state_reader_fail(struct state_reader *r, int err);
 /* 0, the first error, or VL_E_UNSUPPORTED when a mandatory field was not taken. */
 int state_reader_finish(const struct state_reader *r);
 
+/*
+ * The plain integers of a device's struct as a table, so that saving and
+ * restoring name each member once. `max` is the largest value that restoring
+ * accepts (VL_E_RANGE above it): what keeps a model's own invariants.
+ */
+struct state_field {
+	uint32_t tag;
+	uint16_t offset;
+	uint16_t size; /* 1, 2, 4 or 8 bytes in the struct and in the stream */
+	uint64_t max;
+};
+#define STATE_FIELD(tag, type, member, max) \
+	{ (tag), offsetof(type, member), sizeof(((type *)NULL)->member), (max) }
+
+void state_put_fields(struct state_writer *s, const struct state_field *fields, size_t count,
+		      const void *object);
+/* Members whose field is missing keep their value. */
+void state_get_fields(struct state_reader *r, const struct state_field *fields, size_t count, void *object);
+
 #endif

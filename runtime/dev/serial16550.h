@@ -24,7 +24,7 @@ struct serial16550 {
 	bool thre_pending; /* the transmitter emptied, or its interrupt was enabled while empty */
 	bool timeout;      /* character timeout */
 	uint64_t timeout_ns; /* VM time of it; 0: none awaited */
-	bool stalled;      /* the stream refused input or output; wakes by complete() or input_ready() */
+	bool input_refused; /* input() took less than offered; wakes by input_ready() */
 };
 
 extern const struct dev_model serial16550_model;
