@@ -168,13 +168,20 @@ static int take_from_node(struct boot_plan *plan, uint32_t node, uint64_t need, 
 	return 0;
 }
 
-static uint64_t nodes_with_ram(const struct memory_map *map)
+/* A bit per NUMA node with ordinary RAM, and their number. */
+static uint64_t nodes_with_ram(const struct memory_map *map, unsigned *count)
 {
 	uint64_t nodes = 0;
 
-	for (unsigned i = 0; i < map->count; i++)
-		if (map->range[i].igvm_type == IGVM_MEMORY)
-			nodes |= 1ull << map->range[i].numa_node;
+	*count = 0;
+	for (unsigned i = 0; i < map->count; i++) {
+		uint64_t bit = 1ull << map->range[i].numa_node;
+
+		if (map->range[i].igvm_type != IGVM_MEMORY || nodes & bit)
+			continue;
+		nodes |= bit;
+		++*count;
+	}
 	return nodes;
 }
 
@@ -182,7 +189,8 @@ static int self_allocate(struct boot_plan *plan, const struct host_dt *host, con
 	struct boot_error *error)
 {
 	uint64_t total = host->memory_size > image->memory.size ? host->memory_size : image->memory.size;
-	uint64_t nodes = nodes_with_ram(&plan->map), share;
+	unsigned node_count;
+	uint64_t nodes = nodes_with_ram(&plan->map, &node_count), share;
 	int err;
 
 	if (total > 1ull << HOST_ADDRESS_BITS)
@@ -192,7 +200,7 @@ static int self_allocate(struct boot_plan *plan, const struct host_dt *host, con
 		error);
 	if (err)
 		return err;
-	share = nodes ? vl_align_up(total / (unsigned)__builtin_popcountll(nodes), VTL2_ALLOCATION_BYTES) : 0;
+	share = nodes ? vl_align_up(total / node_count, VTL2_ALLOCATION_BYTES) : 0;
 	for (uint32_t node = 0; node < HOST_NUMA_NODES_MAX; node++) {
 		uint64_t taken = taken_in(&plan->map, node);
 

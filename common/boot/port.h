@@ -73,7 +73,7 @@ struct boot_handoff {
 	uint64_t kernel_entry;
 	struct boot_range initrd;
 	const char *command_line;
-	const void *fdt;
+	void *fdt; /* VTL2's tree; the page before it is the port's to use */
 	const struct host_dt *host;
 	const struct memory_map *map;
 };

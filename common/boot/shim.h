@@ -24,7 +24,8 @@ struct shim {
 	struct vtl2_dt tree;
 	struct hypercall_pages pages;
 	char command_line[PORT_KERNEL_COMMAND_LINE_MAX];
-	uint8_t fdt[VTL2_DT_BYTES_MAX] __attribute__((aligned(VL_PAGE_BYTES)));
+	uint8_t before_fdt[VL_PAGE_BYTES] __attribute__((aligned(VL_PAGE_BYTES))); /* struct boot_handoff */
+	uint8_t fdt[VTL2_DT_BYTES_MAX];
 };
 
 /*
