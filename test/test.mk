@@ -6,7 +6,7 @@
 # The boundary files that only make sense inside VTL2 or on KVM stay out.
 TESTED := $(filter-out %/main.c $(NOT_TESTED),$(COMMON) $(call sources,runtime/dev,ports/$(ARCH)/dev) \
 	$(call sources,runtime/lib,ports/$(ARCH)/lib) $(call sources,runtime/paravisor,ports/$(ARCH)/paravisor) \
-	$(call sources,runtime/vm,ports/$(ARCH)/vm) $(wildcard tools/host/*.c) $(wildcard tools/igvm/*.c) \
+	$(call sources,runtime/vm,ports/$(ARCH)/vm) $(wildcard tools/host/*.c) $(call sources,tools/igvm,ports/$(ARCH)/image) \
 	$(filter %.c,$(call sources,,ports/$(ARCH)/boot)))
 # Files that include headers of the KVM or mshv kernel interface.
 NOT_TESTED := $(shell grep -lE 'include <(linux/kvm|linux/mshv|asm/kvm)\.h>' -r common runtime tools ports --include=*.c 2>/dev/null)
