@@ -120,6 +120,28 @@ static int check_config(const struct control_config *c, size_t fd_count)
 	return err ? err : check_fds(c);
 }
 
+static bool is_error(int32_t error)
+{
+	return error < 0 && error > -VL_ERR_COUNT;
+}
+
+/* What the worker says beyond its message's size. */
+static int check_content(const union control_any *m)
+{
+	switch (m->header.type) {
+	case CONTROL_DONE:
+		return m->done.error == 0 || is_error(m->done.error) ? 0 : VL_E_RANGE;
+	case CONTROL_TRIPLE_FAULT:
+		return m->triple_fault.register_count <= CONTROL_REGISTER_MAX ? 0 : VL_E_LIMIT;
+	case CONTROL_CRASH:
+		if (!is_error(m->crash.error))
+			return VL_E_RANGE;
+		return terminated(m->crash.text, sizeof(m->crash.text)) ? 0 : VL_E_FORMAT;
+	default:
+		return 0;
+	}
+}
+
 static size_t fds_wanted(const union control_any *m)
 {
 	switch (m->header.type) {
@@ -146,11 +168,7 @@ int control_check(const void *data, size_t size, size_t fd_count)
 		return check_config(&m->config, fd_count);
 	if (fd_count != fds_wanted(m))
 		return VL_E_LIMIT;
-	if (m->header.type == CONTROL_TRIPLE_FAULT && m->triple_fault.register_count > CONTROL_REGISTER_MAX)
-		return VL_E_LIMIT;
-	if (m->header.type == CONTROL_CRASH && !terminated(m->crash.text, sizeof(m->crash.text)))
-		return VL_E_FORMAT;
-	return 0;
+	return check_content(m);
 }
 
 int control_send(int fd, enum control_type type, void *message, size_t size, const int *fds, size_t fd_count)

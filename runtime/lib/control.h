@@ -144,7 +144,7 @@ struct control_triple_fault {
 struct control_crash {
 	struct control_header header;
 	uint32_t vp;   /* which VP, or CONTROL_NO_VP */
-	int32_t error; /* enum vl_err */
+	int32_t error; /* enum vl_err; VL_E_GUEST: the guest did what cannot go on, all else: we failed */
 	char text[CONTROL_TEXT_MAX]; /* for a person: what, where; NUL-terminated */
 };
 #define CONTROL_NO_VP 0xffffffffu
@@ -166,7 +166,7 @@ union control_any {
  * `fd_count` descriptors came as the type wants (CONFIG: as many as it lists,
  * each role and index at most once; RESTORE and a good DONE{SAVE}: one; else
  * none). 0, or VL_E_TRUNCATED, VL_E_TYPE, VL_E_VERSION, VL_E_LIMIT,
- * VL_E_RANGE, VL_E_ALIGN, VL_E_OVERLAP, VL_E_DUPLICATE, VL_E_FORMAT.
+ * VL_E_RANGE (also an error that is none), VL_E_ALIGN, VL_E_OVERLAP, VL_E_DUPLICATE, VL_E_FORMAT.
  */
 int control_check(const void *data, size_t size, size_t fd_count);
 

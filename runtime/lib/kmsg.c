@@ -20,6 +20,10 @@ static void to_kmsg(enum vl_log_level level, const char *line, size_t length)
 
 	if (size >= sizeof(record))
 		size = sizeof(record) - 1;
+	/* A text from a guest or the host may not begin a line of its own. */
+	for (size_t i = 0; i + 1 < size; i++)
+		if ((unsigned char)record[i] < ' ' || record[i] == 0x7f)
+			record[i] = '?';
 	/* A log line that cannot be written has nowhere else to go. */
 	if (write(STDERR_FILENO, record, size) < 0)
 		return;

@@ -1,0 +1,15 @@
+/* Streams to the host over AF_VSOCK (hvsock under Hyper-V's VMBus). */
+#ifndef VL_LIB_VSOCK_H
+#define VL_LIB_VSOCK_H
+
+#include "common/base/err.h"
+#include "common/base/types.h"
+
+/*
+ * Connects a non-blocking, close-on-exec stream to the host's (CID 2) `port`;
+ * tries again while nobody answers there, for at most `limit_ms`. Returns the
+ * descriptor, or VL_E_TIMEOUT, VL_E_OS (the kernel has no such sockets).
+ */
+int vsock_connect(uint32_t port, unsigned limit_ms);
+
+#endif

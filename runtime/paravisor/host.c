@@ -1,0 +1,317 @@
+/*
+ * Host channel client (host.h). Single-threaded: the paravisor's thread calls,
+ * and the host's bytes are copied into our buffers before anything looks at them.
+ */
+#include "runtime/paravisor/host.h"
+#include "runtime/lib/clock.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#define CRASH_NOTIFY (1ull << 63) /* of the crash control register (TLFS) */
+
+void host_init(struct host_channel *h, int fd, host_notify *notify, void *context)
+{
+	memset(h, 0, sizeof(*h));
+	h->fd = fd;
+	h->notify = notify;
+	h->context = context;
+	h->call_limit_ms = HOST_CALL_LIMIT_MS;
+	h->send_limit_ms = HOST_SEND_LIMIT_MS;
+	get_stream_init(&h->in);
+}
+
+void host_close(struct host_channel *h)
+{
+	if (h->fd >= 0)
+		close(h->fd);
+	h->fd = -1;
+	if (!h->err)
+		h->err = VL_E_CLOSED;
+}
+
+static int fail(struct host_channel *h, int err)
+{
+	h->err = err;
+	host_close(h);
+	return err;
+}
+
+static int wait_until(int fd, short events, uint64_t deadline_ns)
+{
+	struct pollfd p = { .fd = fd, .events = events };
+	int left = clock_left_ms(deadline_ns), n;
+
+	if (left == 0)
+		return VL_E_TIMEOUT;
+	n = poll(&p, 1, left);
+	return n < 0 && errno != EINTR ? VL_E_OS : 0;
+}
+
+static bool again(void)
+{
+	return errno == EAGAIN || errno == EINTR;
+}
+
+static int gone(void)
+{
+	return errno == EPIPE || errno == ECONNRESET || errno == ENOTCONN ? VL_E_CLOSED : VL_E_OS;
+}
+
+static int write_all(struct host_channel *h, const uint8_t *data, size_t size, uint64_t deadline_ns)
+{
+	int err = 0;
+
+	while (size) {
+		ssize_t n = send(h->fd, data, size, MSG_NOSIGNAL | MSG_DONTWAIT);
+
+		if (n > 0) {
+			data += n;
+			size -= (size_t)n;
+			continue;
+		}
+		if (n < 0 && !again())
+			return fail(h, gone());
+		err = wait_until(h->fd, POLLOUT, deadline_ns);
+		if (err)
+			return fail(h, err);
+	}
+	return 0;
+}
+
+int host_send(struct host_channel *h, const void *message, size_t size, const void *payload, size_t payload_bytes)
+{
+	uint8_t frame[GET_FRAME_MAX];
+	struct vl_writer w;
+
+	if (h->err)
+		return h->err;
+	vl_writer_init(&w, frame, sizeof(frame));
+	get_frame(&w, message, size, payload, payload_bytes);
+	if (w.err)
+		return VL_E_LIMIT;
+	return write_all(h, frame, w.pos, clock_deadline(h->send_limit_ms));
+}
+
+/* One message into h->in. VL_E_AGAIN when no more bytes are there. */
+static int next_message(struct host_channel *h)
+{
+	size_t used;
+	ssize_t n;
+	int got;
+
+	for (;;) {
+		got = get_stream_feed(&h->in, h->bytes + h->at, h->end - h->at, &used);
+		h->at += used;
+		if (got < 0)
+			return got;
+		if (got)
+			return get_check(h->in.message, h->in.size);
+		n = recv(h->fd, h->bytes, sizeof(h->bytes), MSG_DONTWAIT);
+		if (n == 0)
+			return VL_E_CLOSED;
+		if (n < 0)
+			return again() ? VL_E_AGAIN : gone();
+		h->at = 0;
+		h->end = (size_t)n;
+	}
+}
+
+/* Hands on a guest notification. VL_E_PROTOCOL for what the host may not send now. */
+static int take_notification(struct host_channel *h)
+{
+	const struct get_header *header = (const void *)h->in.message;
+
+	if (header->type != GET_GUEST_NOTIFICATION)
+		return VL_E_PROTOCOL;
+	h->notify(h->context, h->in.message, h->in.size);
+	return 0;
+}
+
+/* The host answers DPS_V2 under either of two ids. */
+static bool answers(const struct get_header *response, unsigned request_id)
+{
+	unsigned id = le16_to_cpu(response->id);
+
+	return id == request_id || (request_id == GET_DPS_V2 && id == GET_DPS_V2_REV1);
+}
+
+static int next_response(struct host_channel *h, unsigned request_id, uint64_t deadline_ns)
+{
+	const struct get_header *header = (const void *)h->in.message;
+	int err;
+
+	for (;;) {
+		err = next_message(h);
+		if (!err && header->type == GET_HOST_RESPONSE)
+			return answers(header, request_id) ? 0 : fail(h, VL_E_PROTOCOL);
+		if (!err)
+			err = take_notification(h);
+		else if (err == VL_E_AGAIN)
+			err = wait_until(h->fd, POLLIN, deadline_ns);
+		if (err)
+			return fail(h, err);
+		if (clock_left_ms(deadline_ns) == 0)
+			return fail(h, VL_E_TIMEOUT);
+	}
+}
+
+int host_call(struct host_channel *h, const void *request, size_t size, const void *payload, size_t payload_bytes)
+{
+	const struct get_header *header = request;
+	int err = host_send(h, request, size, payload, payload_bytes);
+
+	return err ? err : next_response(h, le16_to_cpu(header->id), clock_deadline(h->call_limit_ms));
+}
+
+int host_ready(struct host_channel *h)
+{
+	int err = h->err;
+
+	while (!err) {
+		err = next_message(h);
+		if (!err)
+			err = take_notification(h);
+	}
+	if (err == VL_E_AGAIN)
+		return 0;
+	return h->err ? h->err : fail(h, err);
+}
+
+/* --- Requests ------------------------------------------------------------------- */
+
+int host_version(struct host_channel *h)
+{
+	struct get_version_request q = {
+		.header = get_header(GET_HOST_REQUEST, GET_VERSION),
+		.version = cpu_to_le32(GET_VERSION_NICKEL_REV2),
+	};
+	const struct get_version_response *r = (const void *)h->in.message;
+	int err = host_call(h, &q, sizeof(q), NULL, 0);
+
+	if (err)
+		return err;
+	return r->accepted ? 0 : VL_E_VERSION;
+}
+
+int host_time(struct host_channel *h, struct host_time *t)
+{
+	struct get_header q = get_header(GET_HOST_REQUEST, GET_TIME);
+	const struct get_time_response *r = (const void *)h->in.message;
+	int err = host_call(h, &q, sizeof(q), NULL, 0);
+	uint64_t utc;
+
+	if (err)
+		return err;
+	utc = le64_to_cpu(r->utc);
+	t->boot_ns = clock_boot_ns();
+	t->reference_100ns = le64_to_cpu(r->vm_reference_time);
+	t->utc_ns = 0;
+	/* Signed in the protocol; later than the year 2500 is nonsense and would overflow. */
+	if (utc > GET_UTC_1970 && utc < GET_UTC_1970 + UINT64_MAX / 200)
+		t->utc_ns = (utc - GET_UTC_1970) * 100;
+	return 0;
+}
+
+/* Appends one response's piece to the document; *more tells whether another follows. */
+static int take_piece(struct host_channel *h, size_t *used, bool *more)
+{
+	const struct get_dps_v2_rev1_response *r = (const void *)h->in.message;
+	size_t size;
+	const uint8_t *piece = get_payload(h->in.message, h->in.size, &size);
+
+	*more = false;
+	if (le16_to_cpu(r->header.id) == GET_DPS_V2_REV1) {
+		if (le32_to_cpu(r->payload_state) > GET_PAYLOAD_MORE)
+			return VL_E_RANGE;
+		*more = le32_to_cpu(r->payload_state) == GET_PAYLOAD_MORE;
+	}
+	if (size > DPS_DOCUMENT_MAX - *used)
+		return VL_E_LIMIT;
+	if (*more && size == 0) /* would never end */
+		return VL_E_PROTOCOL;
+	memcpy(h->document + *used, piece, size);
+	*used += size;
+	return 0;
+}
+
+int host_dps(struct host_channel *h, struct dps_settings *s)
+{
+	struct get_header q = get_header(GET_HOST_REQUEST, GET_DPS_V2);
+	uint64_t deadline_ns = clock_deadline(h->call_limit_ms);
+	size_t used = 0, offset;
+	bool more = false;
+	int err = host_call(h, &q, sizeof(q), NULL, 0);
+
+	while (!err) {
+		err = take_piece(h, &used, &more);
+		if (err || !more)
+			break;
+		err = next_response(h, GET_DPS_V2, deadline_ns);
+	}
+	if (err)
+		return h->err ? h->err : fail(h, err);
+	return dps_decode(h->document, used, s, &offset);
+}
+
+/* --- Notifications ---------------------------------------------------------------- */
+
+int host_event(struct host_channel *h, enum get_event_log_id event)
+{
+	struct get_event_log n = {
+		.header = get_header(GET_HOST_NOTIFICATION, GET_EVENT_LOG),
+		.event = cpu_to_le32(event),
+	};
+
+	return host_send(h, &n, sizeof(n), NULL, 0);
+}
+
+int host_log(struct host_channel *h, enum get_log_level level, const char *text)
+{
+	struct get_log_trace n;
+
+	get_trace_encode(&n, level, text, strlen(text));
+	return host_send(h, &n, sizeof(n), NULL, 0);
+}
+
+int host_started(struct host_channel *h, enum get_start_status status, const char *document, size_t size)
+{
+	struct get_start_vtl0_completed n = {
+		.header = get_header(GET_HOST_NOTIFICATION, GET_START_VTL0_COMPLETED),
+		.status = cpu_to_le32(status),
+		.document_bytes = cpu_to_le32((uint32_t)size),
+	};
+
+	return host_send(h, &n, sizeof(n), document, size);
+}
+
+int host_power_off(struct host_channel *h)
+{
+	struct get_power_off n = { .header = get_header(GET_HOST_NOTIFICATION, GET_POWER_OFF) };
+
+	return host_send(h, &n, sizeof(n), NULL, 0);
+}
+
+int host_reset(struct host_channel *h)
+{
+	struct get_header n = get_header(GET_HOST_NOTIFICATION, GET_RESET);
+
+	return host_send(h, &n, sizeof(n), NULL, 0);
+}
+
+int host_crash(struct host_channel *h, uint32_t vp, unsigned vtl, const uint64_t *parameters)
+{
+	struct get_vtl_crash n = {
+		.header = get_header(GET_HOST_NOTIFICATION, GET_VTL_CRASH),
+		.vp = cpu_to_le32(vp),
+		.last_vtl = (uint8_t)vtl,
+		.control = cpu_to_le64(CRASH_NOTIFY),
+	};
+
+	for (size_t i = 0; i < GET_CRASH_PARAMETERS; i++)
+		n.parameters[i] = cpu_to_le64(parameters[i]);
+	return host_send(h, &n, sizeof(n), NULL, 0);
+}

@@ -1,0 +1,435 @@
+/*
+ * The paravisor's life (paravisor.h). Called by main.c; handles messages of
+ * the host (checked by common/get) and of the VM worker (checked by
+ * control_check), both hostile.
+ */
+#include "runtime/paravisor/paravisor.h"
+#include "common/base/fmt.h"
+#include "common/base/log.h"
+#include "common/json/json.h"
+#include "runtime/lib/channel.h"
+#include "runtime/lib/clock.h"
+#include "runtime/paravisor/process.h"
+
+#include <poll.h>
+#include <stdarg.h>
+#include <string.h>
+#include <unistd.h>
+
+#define CONNECT_LIMIT_MS 30000u
+#define START_LIMIT_MS 120000u /* a guest of many VPs under emulation */
+#define END_LIMIT_MS 15000u
+#define NO_WAIT_MS 60000 /* poll()'s limit when nothing has a deadline */
+
+void paravisor_init(struct paravisor *p, const struct paravisor_ops *ops, void *context)
+{
+	memset(p, 0, sizeof(*p));
+	p->ops = ops;
+	p->context = context;
+	p->connect_limit_ms = CONNECT_LIMIT_MS;
+	p->start_limit_ms = START_LIMIT_MS;
+	p->end_limit_ms = END_LIMIT_MS;
+	p->host.fd = -1;
+	p->host.err = VL_E_CLOSED;
+	p->vm.pidfd = -1;
+	p->vm.control = -1;
+}
+
+static bool isolated(const struct paravisor *p)
+{
+	return p->machine.isolation != MACHINE_ISOLATION_NONE;
+}
+
+/* --- Boot marks -------------------------------------------------------------------- */
+
+static void mark(struct paravisor *p, const char *name, uint64_t reference_100ns)
+{
+	if (reference_100ns && p->mark_count < PARAVISOR_MARK_MAX)
+		p->marks[p->mark_count++] = (struct paravisor_mark){ name, reference_100ns };
+}
+
+/* Our clock to the partition's: the host's TIME answer ties the two together. */
+static uint64_t reference_of(const struct paravisor *p, uint64_t boot_ns)
+{
+	uint64_t behind = p->time.boot_ns > boot_ns ? (p->time.boot_ns - boot_ns) / 100 : 0;
+	uint64_t ahead = boot_ns > p->time.boot_ns ? (boot_ns - p->time.boot_ns) / 100 : 0;
+
+	if (p->time.reference_100ns < behind)
+		return 0;
+	return p->time.reference_100ns - behind + ahead;
+}
+
+static void mark_boot(struct paravisor *p)
+{
+	const struct machine *m = &p->machine;
+
+	mark(p, "shim-start", m->shim_start);
+	mark(p, "sidecar-start", m->sidecar_start);
+	mark(p, "sidecar-end", m->sidecar_end);
+	mark(p, "shim-end", m->shim_end);
+	mark(p, "kernel-start", reference_of(p, 0));
+	if (p->init_boot_ns)
+		mark(p, "init-start", reference_of(p, p->init_boot_ns));
+	mark(p, "paravisor-ready", reference_of(p, clock_boot_ns()));
+}
+
+/* {"Phases":[{"Name":"shim-start","Reference100ns":123},...]}; returns its size. */
+static size_t marks_document(const struct paravisor *p, char *out, size_t room)
+{
+	struct json_writer w;
+
+	json_begin(&w, out, room);
+	json_open(&w, NULL, '{');
+	json_open(&w, "Phases", '[');
+	for (unsigned i = 0; i < p->mark_count; i++) {
+		json_open(&w, NULL, '{');
+		json_put_string(&w, "Name", p->marks[i].name);
+		json_put_uint(&w, "Reference100ns", p->marks[i].reference_100ns);
+		json_close(&w, '}');
+	}
+	json_close(&w, ']');
+	json_close(&w, '}');
+	return w.err ? 0 : w.used;
+}
+
+/* --- Host channel -------------------------------------------------------------------- */
+
+static void on_notification(void *context, const void *message, size_t size)
+{
+	struct paravisor *p = context;
+	const struct get_header *h = message;
+	unsigned id = le16_to_cpu(h->id);
+
+	if (id == GET_SAVE_GUEST_VTL2_STATE_NOTIFICATION)
+		p->save_asked = true;
+	vl_warn("host notification %s is not supported, ignored", get_name(GET_GUEST_NOTIFICATION, id));
+}
+
+static int take_up_host(struct paravisor *p, unsigned limit_ms)
+{
+	int fd = p->ops->connect(p->context, limit_ms), err;
+
+	if (fd < 0)
+		return fd;
+	host_init(&p->host, fd, on_notification, p);
+	err = host_version(&p->host);
+	if (err)
+		host_close(&p->host);
+	return err;
+}
+
+/* Before the host is told something that it must know: over a new channel if the old one is gone. */
+static int reach_host(struct paravisor *p)
+{
+	return p->host.err ? take_up_host(p, p->end_limit_ms) : 0;
+}
+
+static void lost_host(struct paravisor *p, int err)
+{
+	vl_error("host channel lost: %s", vl_err_text(err));
+	host_close(&p->host);
+}
+
+/* Servicing is not implemented by this paravisor; the host waits for an answer. */
+static void refuse_save(struct paravisor *p)
+{
+	struct get_save_request q = {
+		.header = get_header(GET_HOST_REQUEST, GET_SAVE_GUEST_VTL2_STATE),
+		.status = cpu_to_le16(GET_SAVE_FAILURE),
+	};
+	int err;
+
+	p->save_asked = false;
+	err = host_call(&p->host, &q, sizeof(q), NULL, 0);
+	if (err)
+		lost_host(p, err);
+}
+
+/* --- Ends ----------------------------------------------------------------------------- */
+
+static void end(struct paravisor *p, int err, const char *what)
+{
+	if (err)
+		vl_error("%s: the host could not be told: %s", what, vl_err_text(err));
+	else
+		vl_info("%s: the host was told", what);
+	p->phase = PARAVISOR_ENDING;
+	p->end_deadline_ns = clock_deadline(p->end_limit_ms);
+	sync();
+}
+
+static int tell_failure(struct paravisor *p, int error, uint32_t vp, const char *text)
+{
+	uint64_t parameters[GET_CRASH_PARAMETERS] = { (uint64_t)-error };
+	unsigned vtl = error == VL_E_GUEST ? 0 : 2;
+	int err = reach_host(p);
+
+	if (!err)
+		err = host_log(&p->host, GET_LOG_CRITICAL, text);
+	if (err)
+		return err;
+	if (p->phase == PARAVISOR_BOOTING) {
+		err = host_event(&p->host, GET_EVENT_BOOT_FAILURE);
+		return err ? err : host_started(&p->host, GET_START_FAILURE, text, strlen(text));
+	}
+	return host_crash(&p->host, vp, vtl, parameters);
+}
+
+static void fail(struct paravisor *p, int error, uint32_t vp, const char *text)
+{
+	if (p->phase == PARAVISOR_ENDING)
+		return;
+	vl_error("%s", text);
+	p->failed = true;
+	end(p, tell_failure(p, error, vp, isolated(p) ? vl_err_text(error) : text), "failure");
+}
+
+void paravisor_fail(struct paravisor *p, int error, const char *fmt, ...)
+{
+	char text[PARAVISOR_TEXT_MAX];
+	va_list args;
+
+	va_start(args, fmt);
+	vl_vformat(text, sizeof(text), fmt, args);
+	va_end(args);
+	fail(p, error, CONTROL_NO_VP, text);
+}
+
+static void end_power_off(struct paravisor *p)
+{
+	int err = reach_host(p);
+
+	end(p, err ? err : host_power_off(&p->host), "guest power off");
+}
+
+static void end_reset(struct paravisor *p)
+{
+	int err = reach_host(p);
+
+	end(p, err ? err : host_reset(&p->host), "guest reset");
+}
+
+static int send_triple_fault(struct paravisor *p, const struct control_triple_fault *f)
+{
+	struct get_register registers[CONTROL_REGISTER_MAX];
+	uint32_t count = isolated(p) ? 0 : f->register_count;
+	struct get_triple_fault n = {
+		.header = get_header(GET_HOST_NOTIFICATION, GET_TRIPLE_FAULT),
+		.vp = cpu_to_le32(f->vp),
+		.fault_type = cpu_to_le32(GET_FAULT_UNRECOVERABLE_EXCEPTION),
+		.register_count = cpu_to_le32(count),
+	};
+
+	for (uint32_t i = 0; i < count; i++) {
+		le64 value[2] = { cpu_to_le64(f->registers[i].low), cpu_to_le64(f->registers[i].high) };
+
+		registers[i].name = cpu_to_le32(f->registers[i].name);
+		memcpy(registers[i].value, value, sizeof(value));
+	}
+	return host_send(&p->host, &n, sizeof(n), registers, count * sizeof(registers[0]));
+}
+
+static void end_triple_fault(struct paravisor *p, const struct control_triple_fault *f)
+{
+	int err = reach_host(p);
+
+	end(p, err ? err : send_triple_fault(p, f), "guest triple fault");
+}
+
+/* --- VM worker -------------------------------------------------------------------------- */
+
+static int send_config(struct paravisor *p)
+{
+	int fds[VL_ARRAY_COUNT(p->config.fds)], err;
+	const char *what = "";
+
+	machine_config(&p->machine, &p->config);
+	p->config.utc_ns = p->time.utc_ns;
+	p->config.utc_boot_ns = p->time.boot_ns;
+	err = p->ops->open(p->context, p, &p->config, fds, &what);
+	if (err)
+		paravisor_fail(p, err, "%s for the VM worker: %s", what, vl_err_text(err));
+	else
+		err = control_send(p->vm.control, CONTROL_CONFIG, &p->config, sizeof(p->config), fds, p->config.fd_count);
+	if (!err)
+		err = control_signal(p->vm.control, CONTROL_START);
+	for (uint32_t i = 0; i < p->config.fd_count; i++)
+		close(fds[i]);
+	return err;
+}
+
+static void start_vm(struct paravisor *p)
+{
+	int err = p->ops->spawn(p->context, &p->vm);
+
+	if (!err)
+		err = send_config(p);
+	if (err)
+		paravisor_fail(p, err, "VM worker does not start: %s", vl_err_text(err));
+}
+
+static void on_started(struct paravisor *p, uint64_t boot_ns)
+{
+	char document[GET_PAYLOAD_MAX];
+	int err;
+
+	if (p->phase != PARAVISOR_BOOTING)
+		return;
+	worker_event(&p->vm, WORKER_READY, clock_boot_ns());
+	p->phase = PARAVISOR_RUNNING;
+	mark(p, "vtl0-start", reference_of(p, boot_ns));
+	err = host_event(&p->host, GET_EVENT_BOOT_SUCCESS);
+	if (!err)
+		err = host_started(&p->host, GET_START_SUCCESS, document, marks_document(p, document, sizeof(document)));
+	if (err)
+		lost_host(p, err);
+	vl_info("VTL0 started with %u VPs", p->machine.vp_count);
+}
+
+/* A message that was checked. */
+static void on_worker_message(struct paravisor *p)
+{
+	const union control_any *m = &p->message;
+
+	switch (m->header.type) {
+	case CONTROL_STARTED:
+		on_started(p, m->started.boot_ns);
+		break;
+	case CONTROL_POWER_OFF:
+		end_power_off(p);
+		break;
+	case CONTROL_RESET:
+		end_reset(p);
+		break;
+	case CONTROL_TRIPLE_FAULT:
+		end_triple_fault(p, &m->triple_fault);
+		break;
+	case CONTROL_CRASH:
+		fail(p, m->crash.error, m->crash.vp, m->crash.text);
+		break;
+	default:
+		paravisor_fail(p, VL_E_PROTOCOL, "VM worker sent message %u, which is not for the paravisor",
+			m->header.type);
+	}
+}
+
+/* Takes one message; false when there is none left. */
+static bool on_control(struct paravisor *p)
+{
+	struct channel_message m = { .data = &p->message, .capacity = sizeof(p->message) };
+	int err = channel_receive(p->vm.control, &m, 0);
+
+	if (err == VL_E_AGAIN)
+		return false;
+	if (err == VL_E_CLOSED) { /* its death is reported by the pidfd, with the reason */
+		close(p->vm.control);
+		p->vm.control = -1;
+		return false;
+	}
+	if (!err)
+		err = control_check(m.data, m.size, m.fd_count);
+	channel_close_fds(&m);
+	if (err)
+		paravisor_fail(p, VL_E_PROTOCOL, "VM worker sent a bad message: %s", vl_err_text(err));
+	else if (p->phase != PARAVISOR_ENDING)
+		on_worker_message(p);
+	return true;
+}
+
+static void on_worker_death(struct paravisor *p)
+{
+	char how[64];
+
+	/* What it said last comes before how it ended. */
+	while (p->vm.control >= 0 && on_control(p))
+		;
+	if (process_reap(&p->vm, how, sizeof(how)) != 0)
+		return;
+	if (worker_death(&p->vm, clock_boot_ns()) == WORKER_REPORT)
+		paravisor_fail(p, VL_E_INTERNAL, "VM worker ended unexpectedly: %s", how);
+}
+
+/* --- Loop -------------------------------------------------------------------------------- */
+
+static void on_deadline(struct paravisor *p)
+{
+	switch (worker_event(&p->vm, WORKER_TIMEOUT, clock_boot_ns())) {
+	case WORKER_KILL:
+		paravisor_fail(p, VL_E_TIMEOUT, "VM worker did not start the guest within %u s", p->start_limit_ms / 1000);
+		process_kill(&p->vm);
+		break;
+	default:
+		break;
+	}
+}
+
+static int poll_limit_ms(const struct paravisor *p)
+{
+	int limit = NO_WAIT_MS, left;
+
+	if (p->vm.deadline_ns && (left = clock_left_ms(p->vm.deadline_ns)) < limit)
+		limit = left;
+	if (p->phase == PARAVISOR_ENDING && (left = clock_left_ms(p->end_deadline_ns)) < limit)
+		limit = left;
+	return limit;
+}
+
+static void turn(struct paravisor *p)
+{
+	struct pollfd f[] = {
+		{ .fd = p->host.fd, .events = POLLIN },
+		{ .fd = p->vm.control, .events = POLLIN },
+		{ .fd = p->vm.pidfd, .events = POLLIN },
+	};
+	int err;
+
+	if (poll(f, VL_ARRAY_COUNT(f), poll_limit_ms(p)) < 0)
+		return;
+	if (f[0].revents && (err = host_ready(&p->host)) != 0)
+		lost_host(p, err);
+	if (p->save_asked)
+		refuse_save(p);
+	if (f[2].revents)
+		on_worker_death(p);
+	else if (f[1].revents)
+		on_control(p);
+	if (p->vm.deadline_ns && clock_left_ms(p->vm.deadline_ns) == 0)
+		on_deadline(p);
+}
+
+/* Version, settings, time. Fails the paravisor when the host does not play. */
+static int boot(struct paravisor *p)
+{
+	const char *what = "connecting to the host channel";
+	int err = take_up_host(p, p->connect_limit_ms);
+
+	if (!err) {
+		what = "time";
+		err = host_time(&p->host, &p->time);
+	}
+	if (!err) {
+		what = "platform settings";
+		err = host_dps(&p->host, &p->dps);
+	}
+	if (!err) {
+		what = "event log";
+		err = host_event(&p->host, GET_EVENT_BOOT_ATTEMPT);
+	}
+	if (err)
+		paravisor_fail(p, err, "host channel: %s: %s", what, vl_err_text(err));
+	return err;
+}
+
+int paravisor_run(struct paravisor *p)
+{
+	worker_init(&p->vm, "vallum-vm", WORKER_FATAL, p->start_limit_ms);
+	if (boot(p) == 0) {
+		mark_boot(p);
+		worker_event(&p->vm, WORKER_START, clock_boot_ns());
+		start_vm(p);
+	}
+	/* After the end: until the host stops us, or it is clear that it will not. */
+	while (p->phase != PARAVISOR_ENDING || clock_left_ms(p->end_deadline_ns))
+		turn(p);
+	return p->failed;
+}

@@ -1,0 +1,83 @@
+/*
+ * The paravisor's life: take up the host channel, start the VM worker, watch
+ * both, tell the host how it ended. One thread. Neither the host nor the
+ * worker is trusted, and no wait is without a limit.
+ */
+#ifndef VL_PARAVISOR_PARAVISOR_H
+#define VL_PARAVISOR_PARAVISOR_H
+
+#include "runtime/paravisor/host.h"
+#include "runtime/paravisor/machine.h"
+#include "runtime/paravisor/supervise.h"
+
+#define PARAVISOR_MARK_MAX 16
+#define PARAVISOR_TEXT_MAX CONTROL_TEXT_MAX
+
+struct paravisor;
+
+/* What the paravisor needs from the system; main.c gives the real ones, a test its own. */
+struct paravisor_ops {
+	/* A new connection to the host channel within `limit_ms`: descriptor or VL_E_*. */
+	int (*connect)(void *context, unsigned limit_ms);
+	/*
+	 * Opens what the VM worker gets: fills fds[i] and config->fds[i] for
+	 * config->fd_count entries, which the caller closes also after an error.
+	 * VL_E_* with *what naming the thing (static text).
+	 */
+	int (*open)(void *context, const struct paravisor *p, struct control_config *config, int *fds,
+		const char **what);
+	/* Starts the VM worker's process: pid, pidfd and control of `w`. VL_E_*. */
+	int (*spawn)(void *context, struct worker *w);
+};
+
+/* A point of the boot, on the partition's reference clock. */
+struct paravisor_mark {
+	const char *name;
+	uint64_t reference_100ns;
+};
+
+enum paravisor_phase {
+	PARAVISOR_BOOTING, /* until the worker says STARTED */
+	PARAVISOR_RUNNING,
+	PARAVISOR_ENDING,  /* the host was told how it ended and is to stop us */
+};
+
+struct paravisor {
+	const struct paravisor_ops *ops;
+	void *context;
+	struct machine machine;
+	uint64_t init_boot_ns; /* CLOCK_BOOTTIME when init began; 0: unknown */
+	unsigned connect_limit_ms, end_limit_ms, start_limit_ms;
+
+	enum paravisor_phase phase;
+	uint64_t end_deadline_ns;
+	bool failed;
+	bool save_asked; /* the host wants servicing, which must be answered */
+	struct host_channel host;
+	struct host_time time;
+	struct dps_settings dps;
+	struct worker vm;
+	struct control_config config;
+	union control_any message; /* from the worker */
+	struct paravisor_mark marks[PARAVISOR_MARK_MAX];
+	unsigned mark_count;
+};
+
+/* Sets limits to their defaults and everything else to "not begun". `machine` may be filled before or after. */
+void paravisor_init(struct paravisor *p, const struct paravisor_ops *ops, void *context);
+
+/*
+ * Runs until the guest has ended and the host had its chance to stop us.
+ * 0: the guest ended as it wanted (power off, reset); 1: something failed,
+ * which the log and, if it could be reached, the host were told.
+ */
+int paravisor_run(struct paravisor *p);
+
+/*
+ * Tells the host that this paravisor cannot go on, over the channel that
+ * stands or a new one, and ends: `error` is enum vl_err, `text` for a person.
+ * When the VM is isolated only the error leaves it. For main.c and inside.
+ */
+void paravisor_fail(struct paravisor *p, int error, const char *fmt, ...) VL_PRINTF(3, 4);
+
+#endif

@@ -1,0 +1,23 @@
+/* Starts and ends the paravisor's worker processes. */
+#ifndef VL_PARAVISOR_PROCESS_H
+#define VL_PARAVISOR_PROCESS_H
+
+#include "common/base/err.h"
+#include "runtime/paravisor/supervise.h"
+
+/*
+ * Runs `path` with nothing open but 0 (/dev/null), 1 and 2 (the paravisor's
+ * own, /dev/kmsg) and CONTROL_FD, an empty environment and its name as only
+ * argument; it dies with the paravisor. Sets pid, pidfd and control. VL_E_OS.
+ */
+int process_spawn(struct worker *w, const char *path);
+
+/*
+ * Collects a process that ended; `text` gets how ("exit status 1", "killed by
+ * signal 11"). Closes pidfd and control. VL_E_AGAIN when it still runs.
+ */
+int process_reap(struct worker *w, char *text, size_t room);
+
+void process_kill(struct worker *w);
+
+#endif

@@ -1,0 +1,90 @@
+/* Supervision table (supervise.h). Pure: no system call, so a test can walk all of it. */
+#include "runtime/paravisor/supervise.h"
+#include "runtime/lib/clock.h"
+
+#define DEFAULT_STOP_LIMIT_MS 10000u
+
+/* Every transition; an event that has no row here changes nothing. */
+static const struct step {
+	enum worker_state state;
+	enum worker_event event;
+	enum worker_state next;
+	enum worker_action action;
+} steps[] = {
+	{ WORKER_DOWN, WORKER_START, WORKER_STARTING, WORKER_SPAWN },
+
+	{ WORKER_STARTING, WORKER_READY, WORKER_RUNNING, WORKER_NOTHING },
+	{ WORKER_STARTING, WORKER_DIED, WORKER_WAITING, WORKER_NOTHING },
+	{ WORKER_STARTING, WORKER_LOST, WORKER_FAILED, WORKER_REPORT },
+	{ WORKER_STARTING, WORKER_TIMEOUT, WORKER_KILLING, WORKER_KILL },
+	{ WORKER_STARTING, WORKER_STOP, WORKER_STOPPING, WORKER_ASK },
+
+	{ WORKER_RUNNING, WORKER_DIED, WORKER_WAITING, WORKER_NOTHING },
+	{ WORKER_RUNNING, WORKER_LOST, WORKER_FAILED, WORKER_REPORT },
+	{ WORKER_RUNNING, WORKER_STOP, WORKER_STOPPING, WORKER_ASK },
+
+	{ WORKER_STOPPING, WORKER_DIED, WORKER_DOWN, WORKER_NOTHING },
+	{ WORKER_STOPPING, WORKER_LOST, WORKER_DOWN, WORKER_NOTHING },
+	{ WORKER_STOPPING, WORKER_TIMEOUT, WORKER_STOPPING, WORKER_KILL },
+
+	{ WORKER_KILLING, WORKER_DIED, WORKER_WAITING, WORKER_NOTHING },
+	{ WORKER_KILLING, WORKER_LOST, WORKER_FAILED, WORKER_REPORT },
+	{ WORKER_KILLING, WORKER_TIMEOUT, WORKER_FAILED, WORKER_REPORT },
+	{ WORKER_KILLING, WORKER_STOP, WORKER_STOPPING, WORKER_KILL },
+
+	{ WORKER_WAITING, WORKER_TIMEOUT, WORKER_STARTING, WORKER_SPAWN },
+	{ WORKER_WAITING, WORKER_STOP, WORKER_DOWN, WORKER_NOTHING },
+};
+
+void worker_init(struct worker *w, const char *name, enum worker_policy policy, unsigned start_limit_ms)
+{
+	*w = (struct worker){ .name = name, .policy = policy, .start_limit_ms = start_limit_ms,
+		.stop_limit_ms = DEFAULT_STOP_LIMIT_MS, .pidfd = -1, .control = -1 };
+}
+
+static unsigned limit_ms(const struct worker *w)
+{
+	switch (w->state) {
+	case WORKER_STARTING:
+		return w->start_limit_ms;
+	case WORKER_STOPPING:
+	case WORKER_KILLING:
+		return w->stop_limit_ms;
+	case WORKER_WAITING:
+		return WORKER_BACKOFF_FIRST_MS << (w->deaths - 1);
+	default:
+		return 0;
+	}
+}
+
+enum worker_action worker_event(struct worker *w, enum worker_event event, uint64_t now_ns)
+{
+	for (size_t i = 0; i < VL_ARRAY_COUNT(steps); i++) {
+		if (steps[i].state != w->state || steps[i].event != event)
+			continue;
+		w->state = steps[i].next;
+		w->deadline_ns = limit_ms(w) ? now_ns + limit_ms(w) * CLOCK_MS_NS : 0;
+		return steps[i].action;
+	}
+	return WORKER_NOTHING;
+}
+
+enum worker_action worker_death(struct worker *w, uint64_t now_ns)
+{
+	if (w->deaths == 0 || now_ns - w->window_ns > WORKER_RESTART_WINDOW_MS * CLOCK_MS_NS) {
+		w->window_ns = now_ns;
+		w->deaths = 0;
+	}
+	w->deaths++;
+	if (w->policy == WORKER_FATAL || w->deaths > WORKER_RESTART_MAX)
+		return worker_event(w, WORKER_LOST, now_ns);
+	return worker_event(w, WORKER_DIED, now_ns);
+}
+
+const char *worker_state_name(enum worker_state state)
+{
+	static const char *const names[WORKER_STATE_COUNT] = { "down", "starting", "running", "stopping", "killing",
+		"waiting", "failed" };
+
+	return state < WORKER_STATE_COUNT ? names[state] : "?";
+}
