@@ -6,6 +6,7 @@
  */
 #include "runtime/paravisor/machine.h"
 #include "common/base/fmt.h"
+#include "common/boot/params.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -127,11 +128,11 @@ static int add_range(struct machine *m, uint64_t base, uint64_t size, enum contr
 static int add_memory(struct machine *m, uint64_t base, uint64_t size, uint32_t type, uint32_t node)
 {
 	switch (type) {
-	case MACHINE_MEMORY_VTL0:
+	case BOOT_MEMORY_VTL0:
 		return add_range(m, base, size, CONTROL_RANGE_RAM, node);
-	case MACHINE_MEMORY_VTL0_MMIO:
+	case BOOT_MEMORY_VTL0_MMIO:
 		return add_range(m, base, size, CONTROL_RANGE_MMIO, node);
-	case MACHINE_MEMORY_SHIM_LOG:
+	case BOOT_MEMORY_SHIM_LOG:
 		m->shim_log_base = base;
 		m->shim_log_size = size;
 		return base + size <= base ? VL_E_RANGE : 0;

@@ -17,13 +17,6 @@ enum machine_isolation {
 	MACHINE_ISOLATION_CCA,
 };
 
-/* openhcl,memory-type (MemoryVtlType); those that the paravisor looks at. */
-enum machine_memory_type {
-	MACHINE_MEMORY_VTL0 = 0,
-	MACHINE_MEMORY_VTL0_MMIO = 5,
-	MACHINE_MEMORY_SHIM_LOG = 10,
-};
-
 struct machine {
 	enum machine_isolation isolation;
 	uint32_t vp_count, range_count;

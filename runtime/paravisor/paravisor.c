@@ -111,10 +111,10 @@ static int take_up_host(struct paravisor *p, unsigned limit_ms)
 
 	if (fd < 0)
 		return fd;
-	host_init(&p->host, fd, on_notification, p);
-	err = host_version(&p->host);
+	get_client_init(&p->host, fd, on_notification, p);
+	err = get_client_version(&p->host);
 	if (err)
-		host_close(&p->host);
+		get_client_close(&p->host);
 	return err;
 }
 
@@ -127,7 +127,7 @@ static int reach_host(struct paravisor *p)
 static void lost_host(struct paravisor *p, int err)
 {
 	vl_error("host channel lost: %s", vl_err_text(err));
-	host_close(&p->host);
+	get_client_close(&p->host);
 }
 
 /* Servicing is not implemented by this paravisor; the host waits for an answer. */
@@ -140,7 +140,7 @@ static void refuse_save(struct paravisor *p)
 	int err;
 
 	p->save_asked = false;
-	err = host_call(&p->host, &q, sizeof(q), NULL, 0);
+	err = get_client_call(&p->host, &q, sizeof(q), NULL, 0);
 	if (err)
 		lost_host(p, err);
 }
@@ -165,14 +165,14 @@ static int tell_failure(struct paravisor *p, int error, uint32_t vp, const char 
 	int err = reach_host(p);
 
 	if (!err)
-		err = host_log(&p->host, GET_LOG_CRITICAL, text);
+		err = get_client_log(&p->host, GET_LOG_CRITICAL, text);
 	if (err)
 		return err;
 	if (p->phase == PARAVISOR_BOOTING) {
-		err = host_event(&p->host, GET_EVENT_BOOT_FAILURE);
-		return err ? err : host_started(&p->host, GET_START_FAILURE, text, strlen(text));
+		err = get_client_event(&p->host, GET_EVENT_BOOT_FAILURE);
+		return err ? err : get_client_started(&p->host, GET_START_FAILURE, text, strlen(text));
 	}
-	return host_crash(&p->host, vp, vtl, parameters);
+	return get_client_crash(&p->host, vp, vtl, parameters);
 }
 
 static void fail(struct paravisor *p, int error, uint32_t vp, const char *text)
@@ -199,14 +199,14 @@ static void end_power_off(struct paravisor *p)
 {
 	int err = reach_host(p);
 
-	end(p, err ? err : host_power_off(&p->host), "guest power off");
+	end(p, err ? err : get_client_power_off(&p->host), "guest power off");
 }
 
 static void end_reset(struct paravisor *p)
 {
 	int err = reach_host(p);
 
-	end(p, err ? err : host_reset(&p->host), "guest reset");
+	end(p, err ? err : get_client_reset(&p->host), "guest reset");
 }
 
 static int send_triple_fault(struct paravisor *p, const struct control_triple_fault *f)
@@ -226,7 +226,7 @@ static int send_triple_fault(struct paravisor *p, const struct control_triple_fa
 		registers[i].name = cpu_to_le32(f->registers[i].name);
 		memcpy(registers[i].value, value, sizeof(value));
 	}
-	return host_send(&p->host, &n, sizeof(n), registers, count * sizeof(registers[0]));
+	return get_client_send(&p->host, &n, sizeof(n), registers, count * sizeof(registers[0]));
 }
 
 static void end_triple_fault(struct paravisor *p, const struct control_triple_fault *f)
@@ -278,9 +278,9 @@ static void on_started(struct paravisor *p, uint64_t boot_ns)
 	worker_event(&p->vm, WORKER_READY, clock_boot_ns());
 	p->phase = PARAVISOR_RUNNING;
 	mark(p, "vtl0-start", reference_of(p, boot_ns));
-	err = host_event(&p->host, GET_EVENT_BOOT_SUCCESS);
+	err = get_client_event(&p->host, GET_EVENT_BOOT_SUCCESS);
 	if (!err)
-		err = host_started(&p->host, GET_START_SUCCESS, document, marks_document(p, document, sizeof(document)));
+		err = get_client_started(&p->host, GET_START_SUCCESS, document, marks_document(p, document, sizeof(document)));
 	if (err)
 		lost_host(p, err);
 	vl_info("VTL0 started with %u VPs", p->machine.vp_count);
@@ -385,7 +385,7 @@ static void turn(struct paravisor *p)
 
 	if (poll(f, VL_ARRAY_COUNT(f), poll_limit_ms(p)) < 0)
 		return;
-	if (f[0].revents && (err = host_ready(&p->host)) != 0)
+	if (f[0].revents && (err = get_client_ready(&p->host)) != 0)
 		lost_host(p, err);
 	if (p->save_asked)
 		refuse_save(p);
@@ -405,15 +405,15 @@ static int boot(struct paravisor *p)
 
 	if (!err) {
 		what = "time";
-		err = host_time(&p->host, &p->time);
+		err = get_client_time(&p->host, &p->time);
 	}
 	if (!err) {
 		what = "platform settings";
-		err = host_dps(&p->host, &p->dps);
+		err = get_client_dps(&p->host, &p->dps);
 	}
 	if (!err) {
 		what = "event log";
-		err = host_event(&p->host, GET_EVENT_BOOT_ATTEMPT);
+		err = get_client_event(&p->host, GET_EVENT_BOOT_ATTEMPT);
 	}
 	if (err)
 		paravisor_fail(p, err, "host channel: %s: %s", what, vl_err_text(err));
@@ -423,7 +423,7 @@ static int boot(struct paravisor *p)
 int paravisor_run(struct paravisor *p)
 {
 	worker_init(&p->vm, "vallum-vm", WORKER_FATAL, p->start_limit_ms);
-	if (boot(p) == 0) {
+	if (p->phase == PARAVISOR_BOOTING && boot(p) == 0) {
 		mark_boot(p);
 		worker_event(&p->vm, WORKER_START, clock_boot_ns());
 		start_vm(p);

@@ -6,7 +6,7 @@
 #ifndef VL_PARAVISOR_PARAVISOR_H
 #define VL_PARAVISOR_PARAVISOR_H
 
-#include "runtime/paravisor/host.h"
+#include "runtime/lib/get_client.h"
 #include "runtime/paravisor/machine.h"
 #include "runtime/paravisor/supervise.h"
 
@@ -53,8 +53,8 @@ struct paravisor {
 	uint64_t end_deadline_ns;
 	bool failed;
 	bool save_asked; /* the host wants servicing, which must be answered */
-	struct host_channel host;
-	struct host_time time;
+	struct get_client host;
+	struct get_client_time time;
 	struct dps_settings dps;
 	struct worker vm;
 	struct control_config config;
@@ -75,8 +75,9 @@ int paravisor_run(struct paravisor *p);
 
 /*
  * Tells the host that this paravisor cannot go on, over the channel that
- * stands or a new one, and ends: `error` is enum vl_err, `text` for a person.
- * When the VM is isolated only the error leaves it. For main.c and inside.
+ * stands or a new one: `error` is enum vl_err, `text` for a person; when the
+ * VM is isolated only the error leaves it. paravisor_run() then only waits for
+ * the host to stop us. For main.c and inside.
  */
 void paravisor_fail(struct paravisor *p, int error, const char *fmt, ...) VL_PRINTF(3, 4);
 

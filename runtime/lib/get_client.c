@@ -1,8 +1,8 @@
 /*
- * Host channel client (host.h). Single-threaded: the paravisor's thread calls,
+ * Host channel client (get_client.h). Single-threaded: the paravisor's thread calls,
  * and the host's bytes are copied into our buffers before anything looks at them.
  */
-#include "runtime/paravisor/host.h"
+#include "runtime/lib/get_client.h"
 #include "runtime/lib/clock.h"
 
 #include <errno.h>
@@ -13,30 +13,30 @@
 
 #define CRASH_NOTIFY (1ull << 63) /* of the crash control register (TLFS) */
 
-void host_init(struct host_channel *h, int fd, host_notify *notify, void *context)
+void get_client_init(struct get_client *c, int fd, get_client_notify *notify, void *context)
 {
-	memset(h, 0, sizeof(*h));
-	h->fd = fd;
-	h->notify = notify;
-	h->context = context;
-	h->call_limit_ms = HOST_CALL_LIMIT_MS;
-	h->send_limit_ms = HOST_SEND_LIMIT_MS;
-	get_stream_init(&h->in);
+	memset(c, 0, sizeof(*c));
+	c->fd = fd;
+	c->notify = notify;
+	c->context = context;
+	c->call_limit_ms = GET_CLIENT_CALL_LIMIT_MS;
+	c->send_limit_ms = GET_CLIENT_SEND_LIMIT_MS;
+	get_stream_init(&c->in);
 }
 
-void host_close(struct host_channel *h)
+void get_client_close(struct get_client *c)
 {
-	if (h->fd >= 0)
-		close(h->fd);
-	h->fd = -1;
-	if (!h->err)
-		h->err = VL_E_CLOSED;
+	if (c->fd >= 0)
+		close(c->fd);
+	c->fd = -1;
+	if (!c->err)
+		c->err = VL_E_CLOSED;
 }
 
-static int fail(struct host_channel *h, int err)
+static int fail(struct get_client *c, int err)
 {
-	h->err = err;
-	host_close(h);
+	c->err = err;
+	get_client_close(c);
 	return err;
 }
 
@@ -61,12 +61,12 @@ static int gone(void)
 	return errno == EPIPE || errno == ECONNRESET || errno == ENOTCONN ? VL_E_CLOSED : VL_E_OS;
 }
 
-static int write_all(struct host_channel *h, const uint8_t *data, size_t size, uint64_t deadline_ns)
+static int write_all(struct get_client *c, const uint8_t *data, size_t size, uint64_t deadline_ns)
 {
 	int err = 0;
 
 	while (size) {
-		ssize_t n = send(h->fd, data, size, MSG_NOSIGNAL | MSG_DONTWAIT);
+		ssize_t n = send(c->fd, data, size, MSG_NOSIGNAL | MSG_DONTWAIT);
 
 		if (n > 0) {
 			data += n;
@@ -74,60 +74,60 @@ static int write_all(struct host_channel *h, const uint8_t *data, size_t size, u
 			continue;
 		}
 		if (n < 0 && !again())
-			return fail(h, gone());
-		err = wait_until(h->fd, POLLOUT, deadline_ns);
+			return fail(c, gone());
+		err = wait_until(c->fd, POLLOUT, deadline_ns);
 		if (err)
-			return fail(h, err);
+			return fail(c, err);
 	}
 	return 0;
 }
 
-int host_send(struct host_channel *h, const void *message, size_t size, const void *payload, size_t payload_bytes)
+int get_client_send(struct get_client *c, const void *message, size_t size, const void *payload, size_t payload_bytes)
 {
 	uint8_t frame[GET_FRAME_MAX];
 	struct vl_writer w;
 
-	if (h->err)
-		return h->err;
+	if (c->err)
+		return c->err;
 	vl_writer_init(&w, frame, sizeof(frame));
 	get_frame(&w, message, size, payload, payload_bytes);
 	if (w.err)
 		return VL_E_LIMIT;
-	return write_all(h, frame, w.pos, clock_deadline(h->send_limit_ms));
+	return write_all(c, frame, w.pos, clock_deadline(c->send_limit_ms));
 }
 
-/* One message into h->in. VL_E_AGAIN when no more bytes are there. */
-static int next_message(struct host_channel *h)
+/* One message into c->in. VL_E_AGAIN when no more bytes are there. */
+static int next_message(struct get_client *c)
 {
 	size_t used;
 	ssize_t n;
 	int got;
 
 	for (;;) {
-		got = get_stream_feed(&h->in, h->bytes + h->at, h->end - h->at, &used);
-		h->at += used;
+		got = get_stream_feed(&c->in, c->bytes + c->at, c->end - c->at, &used);
+		c->at += used;
 		if (got < 0)
 			return got;
 		if (got)
-			return get_check(h->in.message, h->in.size);
-		n = recv(h->fd, h->bytes, sizeof(h->bytes), MSG_DONTWAIT);
+			return get_check(c->in.message, c->in.size);
+		n = recv(c->fd, c->bytes, sizeof(c->bytes), MSG_DONTWAIT);
 		if (n == 0)
 			return VL_E_CLOSED;
 		if (n < 0)
 			return again() ? VL_E_AGAIN : gone();
-		h->at = 0;
-		h->end = (size_t)n;
+		c->at = 0;
+		c->end = (size_t)n;
 	}
 }
 
 /* Hands on a guest notification. VL_E_PROTOCOL for what the host may not send now. */
-static int take_notification(struct host_channel *h)
+static int take_notification(struct get_client *c)
 {
-	const struct get_header *header = (const void *)h->in.message;
+	const struct get_header *header = (const void *)c->in.message;
 
 	if (header->type != GET_GUEST_NOTIFICATION)
 		return VL_E_PROTOCOL;
-	h->notify(h->context, h->in.message, h->in.size);
+	c->notify(c->context, c->in.message, c->in.size);
 	return 0;
 }
 
@@ -139,69 +139,69 @@ static bool answers(const struct get_header *response, unsigned request_id)
 	return id == request_id || (request_id == GET_DPS_V2 && id == GET_DPS_V2_REV1);
 }
 
-static int next_response(struct host_channel *h, unsigned request_id, uint64_t deadline_ns)
+static int next_response(struct get_client *c, unsigned request_id, uint64_t deadline_ns)
 {
-	const struct get_header *header = (const void *)h->in.message;
+	const struct get_header *header = (const void *)c->in.message;
 	int err;
 
 	for (;;) {
-		err = next_message(h);
+		err = next_message(c);
 		if (!err && header->type == GET_HOST_RESPONSE)
-			return answers(header, request_id) ? 0 : fail(h, VL_E_PROTOCOL);
+			return answers(header, request_id) ? 0 : fail(c, VL_E_PROTOCOL);
 		if (!err)
-			err = take_notification(h);
+			err = take_notification(c);
 		else if (err == VL_E_AGAIN)
-			err = wait_until(h->fd, POLLIN, deadline_ns);
+			err = wait_until(c->fd, POLLIN, deadline_ns);
 		if (err)
-			return fail(h, err);
+			return fail(c, err);
 		if (clock_left_ms(deadline_ns) == 0)
-			return fail(h, VL_E_TIMEOUT);
+			return fail(c, VL_E_TIMEOUT);
 	}
 }
 
-int host_call(struct host_channel *h, const void *request, size_t size, const void *payload, size_t payload_bytes)
+int get_client_call(struct get_client *c, const void *request, size_t size, const void *payload, size_t payload_bytes)
 {
 	const struct get_header *header = request;
-	int err = host_send(h, request, size, payload, payload_bytes);
+	int err = get_client_send(c, request, size, payload, payload_bytes);
 
-	return err ? err : next_response(h, le16_to_cpu(header->id), clock_deadline(h->call_limit_ms));
+	return err ? err : next_response(c, le16_to_cpu(header->id), clock_deadline(c->call_limit_ms));
 }
 
-int host_ready(struct host_channel *h)
+int get_client_ready(struct get_client *c)
 {
-	int err = h->err;
+	int err = c->err;
 
 	while (!err) {
-		err = next_message(h);
+		err = next_message(c);
 		if (!err)
-			err = take_notification(h);
+			err = take_notification(c);
 	}
 	if (err == VL_E_AGAIN)
 		return 0;
-	return h->err ? h->err : fail(h, err);
+	return c->err ? c->err : fail(c, err);
 }
 
 /* --- Requests ------------------------------------------------------------------- */
 
-int host_version(struct host_channel *h)
+int get_client_version(struct get_client *c)
 {
 	struct get_version_request q = {
 		.header = get_header(GET_HOST_REQUEST, GET_VERSION),
 		.version = cpu_to_le32(GET_VERSION_NICKEL_REV2),
 	};
-	const struct get_version_response *r = (const void *)h->in.message;
-	int err = host_call(h, &q, sizeof(q), NULL, 0);
+	const struct get_version_response *r = (const void *)c->in.message;
+	int err = get_client_call(c, &q, sizeof(q), NULL, 0);
 
 	if (err)
 		return err;
 	return r->accepted ? 0 : VL_E_VERSION;
 }
 
-int host_time(struct host_channel *h, struct host_time *t)
+int get_client_time(struct get_client *c, struct get_client_time *t)
 {
 	struct get_header q = get_header(GET_HOST_REQUEST, GET_TIME);
-	const struct get_time_response *r = (const void *)h->in.message;
-	int err = host_call(h, &q, sizeof(q), NULL, 0);
+	const struct get_time_response *r = (const void *)c->in.message;
+	int err = get_client_call(c, &q, sizeof(q), NULL, 0);
 	uint64_t utc;
 
 	if (err)
@@ -217,11 +217,11 @@ int host_time(struct host_channel *h, struct host_time *t)
 }
 
 /* Appends one response's piece to the document; *more tells whether another follows. */
-static int take_piece(struct host_channel *h, size_t *used, bool *more)
+static int take_piece(struct get_client *c, size_t *used, bool *more)
 {
-	const struct get_dps_v2_rev1_response *r = (const void *)h->in.message;
+	const struct get_dps_v2_rev1_response *r = (const void *)c->in.message;
 	size_t size;
-	const uint8_t *piece = get_payload(h->in.message, h->in.size, &size);
+	const uint8_t *piece = get_payload(c->in.message, c->in.size, &size);
 
 	*more = false;
 	if (le16_to_cpu(r->header.id) == GET_DPS_V2_REV1) {
@@ -233,51 +233,51 @@ static int take_piece(struct host_channel *h, size_t *used, bool *more)
 		return VL_E_LIMIT;
 	if (*more && size == 0) /* would never end */
 		return VL_E_PROTOCOL;
-	memcpy(h->document + *used, piece, size);
+	memcpy(c->document + *used, piece, size);
 	*used += size;
 	return 0;
 }
 
-int host_dps(struct host_channel *h, struct dps_settings *s)
+int get_client_dps(struct get_client *c, struct dps_settings *s)
 {
 	struct get_header q = get_header(GET_HOST_REQUEST, GET_DPS_V2);
-	uint64_t deadline_ns = clock_deadline(h->call_limit_ms);
+	uint64_t deadline_ns = clock_deadline(c->call_limit_ms);
 	size_t used = 0, offset;
 	bool more = false;
-	int err = host_call(h, &q, sizeof(q), NULL, 0);
+	int err = get_client_call(c, &q, sizeof(q), NULL, 0);
 
 	while (!err) {
-		err = take_piece(h, &used, &more);
+		err = take_piece(c, &used, &more);
 		if (err || !more)
 			break;
-		err = next_response(h, GET_DPS_V2, deadline_ns);
+		err = next_response(c, GET_DPS_V2, deadline_ns);
 	}
 	if (err)
-		return h->err ? h->err : fail(h, err);
-	return dps_decode(h->document, used, s, &offset);
+		return c->err ? c->err : fail(c, err);
+	return dps_decode(c->document, used, s, &offset);
 }
 
 /* --- Notifications ---------------------------------------------------------------- */
 
-int host_event(struct host_channel *h, enum get_event_log_id event)
+int get_client_event(struct get_client *c, enum get_event_log_id event)
 {
 	struct get_event_log n = {
 		.header = get_header(GET_HOST_NOTIFICATION, GET_EVENT_LOG),
 		.event = cpu_to_le32(event),
 	};
 
-	return host_send(h, &n, sizeof(n), NULL, 0);
+	return get_client_send(c, &n, sizeof(n), NULL, 0);
 }
 
-int host_log(struct host_channel *h, enum get_log_level level, const char *text)
+int get_client_log(struct get_client *c, enum get_log_level level, const char *text)
 {
 	struct get_log_trace n;
 
 	get_trace_encode(&n, level, text, strlen(text));
-	return host_send(h, &n, sizeof(n), NULL, 0);
+	return get_client_send(c, &n, sizeof(n), NULL, 0);
 }
 
-int host_started(struct host_channel *h, enum get_start_status status, const char *document, size_t size)
+int get_client_started(struct get_client *c, enum get_start_status status, const char *document, size_t size)
 {
 	struct get_start_vtl0_completed n = {
 		.header = get_header(GET_HOST_NOTIFICATION, GET_START_VTL0_COMPLETED),
@@ -285,24 +285,24 @@ int host_started(struct host_channel *h, enum get_start_status status, const cha
 		.document_bytes = cpu_to_le32((uint32_t)size),
 	};
 
-	return host_send(h, &n, sizeof(n), document, size);
+	return get_client_send(c, &n, sizeof(n), document, size);
 }
 
-int host_power_off(struct host_channel *h)
+int get_client_power_off(struct get_client *c)
 {
 	struct get_power_off n = { .header = get_header(GET_HOST_NOTIFICATION, GET_POWER_OFF) };
 
-	return host_send(h, &n, sizeof(n), NULL, 0);
+	return get_client_send(c, &n, sizeof(n), NULL, 0);
 }
 
-int host_reset(struct host_channel *h)
+int get_client_reset(struct get_client *c)
 {
 	struct get_header n = get_header(GET_HOST_NOTIFICATION, GET_RESET);
 
-	return host_send(h, &n, sizeof(n), NULL, 0);
+	return get_client_send(c, &n, sizeof(n), NULL, 0);
 }
 
-int host_crash(struct host_channel *h, uint32_t vp, unsigned vtl, const uint64_t *parameters)
+int get_client_crash(struct get_client *c, uint32_t vp, unsigned vtl, const uint64_t *parameters)
 {
 	struct get_vtl_crash n = {
 		.header = get_header(GET_HOST_NOTIFICATION, GET_VTL_CRASH),
@@ -313,5 +313,5 @@ int host_crash(struct host_channel *h, uint32_t vp, unsigned vtl, const uint64_t
 
 	for (size_t i = 0; i < GET_CRASH_PARAMETERS; i++)
 		n.parameters[i] = cpu_to_le64(parameters[i]);
-	return host_send(h, &n, sizeof(n), NULL, 0);
+	return get_client_send(c, &n, sizeof(n), NULL, 0);
 }

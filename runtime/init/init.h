@@ -1,0 +1,43 @@
+/*
+ * The parts of init (PID 1 of VTL2): what main.c does in order. Everything but
+ * the kernel command line and the entropy, which in a VM that is not isolated
+ * come from the host, is our own.
+ */
+#ifndef VL_INIT_INIT_H
+#define VL_INIT_INIT_H
+
+#include "common/base/err.h"
+#include "common/base/types.h"
+
+#define INIT_OPTION_MAX 32     /* environment entries */
+#define INIT_OPTIONS_BYTES 4096 /* of the kernel command line */
+
+/* mounts.c: /proc, /sys, /dev, /run. VL_E_OS with *what naming the mount point. */
+int init_mounts(const char **what);
+/* Standard streams: 0 /dev/null, 1 and 2 /dev/kmsg. VL_E_OS. */
+int init_streams(void);
+
+/* settings.c: sysctls and resource limits. A kernel without one of them is logged, nothing more. */
+void init_settings(void);
+
+/*
+ * entropy.c: mixes /openhcl/entropy of the device tree into the kernel's
+ * random pool; credits it unless the VM is isolated (then the host, which is
+ * not trusted, knows it). VL_E_NOTFOUND when the host gave none, VL_E_OS,
+ * errors of devtree_read().
+ */
+int init_entropy(void);
+
+/*
+ * options.c: the environment for the paravisor. Takes the words NAME=value of
+ * the kernel command line whose name is on the list of options; all else
+ * stays out. `text` is the command line (changed here, must outlive `env`);
+ * env gets at most INIT_OPTION_MAX entries and a NULL. Returns their number;
+ * further ones are VL_E_LIMIT.
+ */
+int init_options(char *text, char *env[INIT_OPTION_MAX + 1]);
+
+/* report.c: tells the host by a new host channel that the paravisor ended, and how. Bounded. VL_E_*. */
+int init_report(const char *how, int status);
+
+#endif

@@ -1,0 +1,114 @@
+/*
+ * `vallum-init`, PID 1 of VTL2: prepares the system, starts the paravisor and
+ * reaps. When the paravisor ends, init tells the host why and ends too, which
+ * the kernel turns into a panic and a reboot (reboot=, panic=-1): the host then
+ * sees VTL2 stop even if nobody could talk to it.
+ */
+#include "common/base/fmt.h"
+#include "common/base/log.h"
+#include "runtime/init/init.h"
+#include "runtime/lib/clock.h"
+#include "runtime/lib/kmsg.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#define PARAVISOR_PATH "/bin/vallum"
+#define LINGER_MS 2000 /* for the host to end the partition after it was told */
+
+static int fatal(const char *what, int err)
+{
+	vl_error("%s: %s (%s)", what, vl_err_text(err), strerror(errno));
+	return 1;
+}
+
+/* The options of the kernel command line and the time at which init began. */
+static void make_environment(char *env[INIT_OPTION_MAX + 2], uint64_t began_ns)
+{
+	static char line[INIT_OPTIONS_BYTES], boot_time[48];
+	int fd = open("/proc/cmdline", O_RDONLY | O_CLOEXEC), count;
+	ssize_t n = fd >= 0 ? read(fd, line, sizeof(line) - 1) : -1;
+
+	if (fd >= 0)
+		close(fd);
+	line[n > 0 ? n : 0] = 0;
+	count = init_options(line, env);
+	if (count < 0) {
+		vl_warn("more than %d options on the kernel command line, the rest is ignored", INIT_OPTION_MAX);
+		count = INIT_OPTION_MAX;
+	}
+	vl_format(boot_time, sizeof(boot_time), "KERNEL_BOOT_TIME=%llu", (unsigned long long)began_ns);
+	env[count] = boot_time;
+	env[count + 1] = NULL;
+}
+
+static pid_t start_paravisor(char *const env[])
+{
+	char name[] = "vallum", *argv[] = { name, NULL };
+	pid_t pid = fork();
+
+	if (pid != 0)
+		return pid;
+	execve(PARAVISOR_PATH, argv, env);
+	vl_error("%s: %s", PARAVISOR_PATH, strerror(errno));
+	_exit(127);
+}
+
+/* Reaps everybody until `pid` ends; returns its wait status. This wait is init's purpose and has no limit. */
+static int reap_until(pid_t pid)
+{
+	int status = 0;
+	pid_t got;
+
+	do {
+		got = wait(&status);
+	} while (got != pid && (got >= 0 || errno == EINTR));
+	return status;
+}
+
+static void tell_host(int status)
+{
+	char how[64];
+	int err;
+
+	if (WIFSIGNALED(status))
+		vl_format(how, sizeof(how), "killed by signal %d", WTERMSIG(status));
+	else
+		vl_format(how, sizeof(how), "exit status %d", WEXITSTATUS(status));
+	vl_error("the paravisor ended: %s", how);
+	err = init_report(how, status);
+	if (err)
+		vl_error("the host could not be told: %s", vl_err_text(err));
+}
+
+int main(void)
+{
+	const struct timespec linger = { .tv_sec = LINGER_MS / 1000 };
+	uint64_t began_ns = clock_boot_ns();
+	char *env[INIT_OPTION_MAX + 2];
+	const char *what = "";
+	pid_t pid;
+	int err;
+
+	kmsg_init("init", VL_LOG_INFO);
+	err = init_mounts(&what);
+	if (err)
+		return fatal(what, err);
+	err = init_streams();
+	if (err)
+		return fatal("standard streams", err);
+	init_settings();
+	err = init_entropy();
+	if (err)
+		vl_warn("no entropy from the host: %s", vl_err_text(err));
+	make_environment(env, began_ns);
+	pid = start_paravisor(env);
+	if (pid < 0)
+		return fatal("starting " PARAVISOR_PATH, VL_E_OS);
+	tell_host(reap_until(pid));
+	nanosleep(&linger, NULL);
+	return 1;
+}

@@ -1,0 +1,128 @@
+/*
+ * `vallum`, the paravisor: started by init with /dev/kmsg as standard error
+ * and the options of the kernel command line in its environment. Gathers what
+ * the machine is and hands over to paravisor.c. Its input (device tree, host
+ * channel) is the host's and not trusted; what reads it checks it.
+ */
+#include "common/base/log.h"
+#include "common/base/ports.h"
+#include "runtime/lib/kmsg.h"
+#include "runtime/lib/vsock.h"
+#include "runtime/paravisor/paravisor.h"
+#include "runtime/paravisor/process.h"
+#include "runtime/paravisor/shim_log.h"
+
+#include <fcntl.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define WORKER_PATH "/bin/vallum-vm"
+#define STREAM_LIMIT_MS 10000u
+
+static int connect_host(void *context, unsigned limit_ms)
+{
+	return vsock_connect(VL_PORT_GET, limit_ms);
+}
+
+static int add_fd(struct control_config *c, int *fds, int fd, enum control_fd_role role, uint32_t index)
+{
+	if (fd < 0)
+		return fd;
+	fds[c->fd_count] = fd;
+	c->fds[c->fd_count++] = (struct control_fd){ role, index };
+	return 0;
+}
+
+static int open_devices(struct control_config *c, int *fds, const char **what)
+{
+	static const struct {
+		const char *path;
+		enum control_fd_role role;
+	} devices[] = {
+		{ "/dev/mshv", CONTROL_FD_MSHV },
+		{ "/dev/mshv_vtl_low", CONTROL_FD_VTL_LOW },
+		{ "/dev/mshv_hvcall", CONTROL_FD_HVCALL },
+	};
+
+	for (size_t i = 0; i < VL_ARRAY_COUNT(devices); i++) {
+		int fd = open(devices[i].path, O_RDWR | O_CLOEXEC);
+
+		*what = devices[i].path;
+		if (fd < 0)
+			return VL_E_OS;
+		add_fd(c, fds, fd, devices[i].role, 0);
+	}
+	return 0;
+}
+
+/* Everything that the VM worker may use; it opens nothing itself. */
+static int open_all(void *context, const struct paravisor *p, struct control_config *c, int *fds, const char **what)
+{
+	const bool com[] = { p->dps.com1.enable_port, p->dps.com2.enable_port };
+	int err = open_devices(c, fds, what);
+
+	for (uint32_t i = 0; !err && i < VL_ARRAY_COUNT(com); i++) {
+		*what = "console stream to the host";
+		if (com[i])
+			err = add_fd(c, fds, vsock_connect(VL_PORT_CONSOLE + i, STREAM_LIMIT_MS), CONTROL_FD_CONSOLE, i);
+	}
+	for (uint32_t i = 0; !err && i < p->machine.disk_count; i++) {
+		*what = "disk stream to the host";
+		err = add_fd(c, fds, vsock_connect(VL_PORT_DISK + i, STREAM_LIMIT_MS), CONTROL_FD_DISK, i);
+	}
+	return err;
+}
+
+static int spawn(void *context, struct worker *w)
+{
+	return process_spawn(w, WORKER_PATH);
+}
+
+static const struct paravisor_ops ops = { connect_host, open_all, spawn };
+
+static enum vl_log_level log_level(void)
+{
+	static const char *const names[] = { "error", "warn", "info", "debug" };
+	const char *wanted = getenv("VALLUM_LOG");
+
+	for (size_t i = 0; wanted && i < VL_ARRAY_COUNT(names); i++)
+		if (strcmp(wanted, names[i]) == 0)
+			return (enum vl_log_level)i;
+	return VL_LOG_INFO;
+}
+
+static int describe_machine(struct paravisor *p)
+{
+	const char *boot_time = getenv("KERNEL_BOOT_TIME"), *where = "/";
+	struct machine *m = &p->machine;
+	struct devtree t;
+	int err = devtree_open(&t, DEVTREE_PATH);
+
+	if (!err) {
+		err = machine_read(m, &t, &where);
+		devtree_close(&t);
+	}
+	if (err) {
+		paravisor_fail(p, err, "device tree %s: %s", where, vl_err_text(err));
+		return err;
+	}
+	if (boot_time)
+		p->init_boot_ns = strtoull(boot_time, NULL, 10);
+	err = m->shim_log_size ? shim_log_replay("/dev/mem", m->shim_log_base, m->shim_log_size) : 0;
+	if (err)
+		vl_warn("the shim's log at 0x%llx cannot be read: %s", (unsigned long long)m->shim_log_base,
+			vl_err_text(err));
+	return 0;
+}
+
+int main(void)
+{
+	static struct paravisor p; /* too big for the stack */
+
+	signal(SIGPIPE, SIG_IGN);
+	kmsg_init("vallum", log_level());
+	paravisor_init(&p, &ops, NULL);
+	describe_machine(&p);
+	return paravisor_run(&p);
+}

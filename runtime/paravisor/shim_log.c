@@ -1,0 +1,68 @@
+/*
+ * Replays the shim's log (shim_log.h; format: common/boot/params.h). Called
+ * once by the paravisor. The shim is trusted, but the text may hold names that
+ * the host chose, and a host can write this memory in a VM that is not isolated.
+ */
+#include "runtime/paravisor/shim_log.h"
+#include "common/base/log.h"
+
+#include <fcntl.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+/* "<3>text": the kernel's severities to ours. */
+static enum vl_log_level take_level(const char **line, size_t *size)
+{
+	char digit;
+
+	if (*size < 3 || (*line)[0] != '<' || (*line)[2] != '>')
+		return VL_LOG_INFO;
+	digit = (*line)[1];
+	*line += 3;
+	*size -= 3;
+	return digit <= '3' ? VL_LOG_ERROR : digit == '4' ? VL_LOG_WARN : digit <= '6' ? VL_LOG_INFO : VL_LOG_DEBUG;
+}
+
+int shim_log_lines(const struct shim_log *log)
+{
+	size_t left = le32_to_cpu(log->length), size;
+	const char *line = log->text, *end;
+	enum vl_log_level level;
+
+	if (le32_to_cpu(log->magic) != SHIM_LOG_MAGIC)
+		return VL_E_MAGIC;
+	if (left > sizeof(log->text))
+		return VL_E_LIMIT;
+	while (left) {
+		end = memchr(line, '\n', left);
+		size = end ? (size_t)(end - line) : left;
+		left -= end ? size + 1 : size;
+		level = take_level(&line, &size);
+		vl_log(level, "shim: %.*s", (int)size, line);
+		line += size + 1;
+	}
+	if (le32_to_cpu(log->dropped))
+		vl_warn("shim: %u more lines did not fit its log", le32_to_cpu(log->dropped));
+	return 0;
+}
+
+int shim_log_replay(const char *memory_path, uint64_t base, uint64_t size)
+{
+	struct shim_log copy;
+	void *map;
+	int fd;
+
+	if (size != sizeof(copy) || !vl_is_aligned(base, VL_PAGE_BYTES))
+		return VL_E_RANGE;
+	fd = open(memory_path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return VL_E_OS;
+	map = mmap(NULL, sizeof(copy), PROT_READ, MAP_SHARED, fd, (off_t)base);
+	close(fd);
+	if (map == MAP_FAILED)
+		return VL_E_OS;
+	memcpy(&copy, map, sizeof(copy));
+	munmap(map, sizeof(copy));
+	return shim_log_lines(&copy);
+}
