@@ -1,5 +1,9 @@
 # The tests' part of the build; included by GNUmakefile.
 
+# Files that include headers of the KVM or mshv kernel interface, or privileged instructions (machine.h).
+NOT_TESTED := $(shell grep -lE 'include (<(linux/kvm|linux/mshv|asm/kvm)\.h>|"ports/.*/boot/machine.h")' \
+	-r common runtime tools ports --include=*.c 2>/dev/null)
+
 # All that unit tests and fuzzers may link, without the programs' main.c. The
 # linker takes from the archive only what a test refers to, so that a fake in
 # test/ takes the place of the real object by defining the same functions.
@@ -8,10 +12,8 @@ TESTED := $(filter-out %/main.c $(NOT_TESTED),$(COMMON) $(call sources,runtime/d
 	$(call sources,runtime/lib,ports/$(ARCH)/lib) $(call sources,runtime/paravisor,ports/$(ARCH)/paravisor) \
 	$(call sources,runtime/vm,ports/$(ARCH)/vm) $(wildcard tools/host/*.c) $(call sources,tools/igvm,ports/$(ARCH)/image) \
 	$(filter %.c,$(call sources,,ports/$(ARCH)/boot)))
-# Files that include headers of the KVM or mshv kernel interface.
-NOT_TESTED := $(shell grep -lE 'include <(linux/kvm|linux/mshv|asm/kvm)\.h>' -r common runtime tools ports --include=*.c 2>/dev/null)
 
-UNIT_SOURCES := $(wildcard test/unit/*/*.c test/unit/*/$(ARCH)/*.c) $(wildcard ports/$(ARCH)/test/unit/*.c)
+UNIT_SOURCES := $(wildcard test/unit/*/*.c test/unit/*/$(ARCH)/*.c test/port/*/*.c) $(wildcard ports/$(ARCH)/test/unit/*.c)
 FUZZERS := $(patsubst test/fuzz/%.c,$(OUT)/fuzz/%,$(wildcard test/fuzz/*.c)) \
 	$(patsubst ports/$(ARCH)/test/fuzz/%.c,$(OUT)/fuzz/%,$(wildcard ports/$(ARCH)/test/fuzz/*.c))
 FUZZ_SECONDS ?= 10

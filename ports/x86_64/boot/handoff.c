@@ -1,6 +1,6 @@
 /* The last steps before the VTL2 kernel on x86_64; called by shim_main. */
 #include "ports/x86_64/boot/boot_params.h"
-#include "ports/x86_64/boot/x86.h"
+#include "ports/x86_64/boot/machine.h"
 
 static struct kernel_params params __attribute__((aligned(VL_PAGE_BYTES)));
 

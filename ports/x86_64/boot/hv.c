@@ -8,7 +8,7 @@
 #include "common/boot/port.h"
 #include "common/hv/hv.h"
 #include "port/hv_arch.h"
-#include "ports/x86_64/boot/x86.h"
+#include "ports/x86_64/boot/machine.h"
 
 #define LEAF_FEATURES 1
 #define LEAF_HV_INTERFACE 0x40000001u

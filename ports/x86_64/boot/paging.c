@@ -3,7 +3,7 @@
  * guard page below its stack. The tables are the measured image's (4 levels,
  * identity-mapped, leaves of 2 MiB); what they point to is mapped.
  */
-#include "ports/x86_64/boot/x86.h"
+#include "ports/x86_64/boot/machine.h"
 
 #define PTE_PRESENT 1ull
 #define PTE_LARGE 0x80ull

@@ -5,7 +5,7 @@
 #include "common/boot/freestanding/relocate.h"
 #include "common/boot/shim.h"
 #include "common/boot/stop.h"
-#include "ports/x86_64/boot/x86.h"
+#include "ports/x86_64/boot/machine.h"
 
 /*
  * libfdt.a is built with the stack protector, whose canary is at %fs:0x28 (x86-64

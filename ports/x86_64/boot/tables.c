@@ -5,7 +5,7 @@
  */
 #include "common/boot/port.h"
 #include "common/boot/stop.h"
-#include "ports/x86_64/boot/x86.h"
+#include "ports/x86_64/boot/machine.h"
 
 #define VECTOR_COUNT 32
 #define SELECTOR_CODE 0x10 /* Linux's __BOOT_CS and __BOOT_DS: the kernel is entered with them */

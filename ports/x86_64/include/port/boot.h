@@ -11,11 +11,11 @@
  * Kernel arguments that this architecture needs in VTL2. noxsave: the XSAVE
  * state components are shared with VTL0 and not switched, a VTL2 kernel that
  * uses them would corrupt the guest (Linux's hv_vtl refuses to start with
- * it). clearcpuid=pcid: PCIDs give nothing here and cost a flush per switch.
+ * it). nopcid: PCIDs give nothing to a few processes and cost state.
  * The initcalls touch real mode memory, which is VTL0's.
  */
 #define PORT_KERNEL_ARGUMENTS \
-	"noxsave clearcpuid=pcid idle=halt lpj=3000000 no_timer_check tsc=reliable reboot=t unknown_nmi_panic=1 " \
+	"noxsave nopcid idle=halt lpj=3000000 no_timer_check tsc=reliable reboot=t unknown_nmi_panic=1 " \
 	"initcall_blacklist=init_real_mode,sbf_init"
 #define PORT_KERNEL_COMMAND_LINE_MAX 2048 /* Linux COMMAND_LINE_SIZE, with the terminator */
 #define PORT_CPU_ADDRESS_CELLS 1

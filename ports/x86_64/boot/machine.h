@@ -1,6 +1,6 @@
 /* What the files of the x86_64 boot shim share: instructions, the stack, the tables. */
-#ifndef VL_BOOT_X86_H
-#define VL_BOOT_X86_H
+#ifndef VL_BOOT_MACHINE_H
+#define VL_BOOT_MACHINE_H
 
 #include "common/base/types.h"
 
