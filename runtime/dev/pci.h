@@ -112,8 +112,12 @@ int pci_root_attach(struct pci_root *root, unsigned slot, const struct dev_insta
 uint64_t pci_root_read(struct pci_root *root, unsigned function, unsigned offset, unsigned size);
 void pci_root_write(struct pci_root *root, unsigned function, unsigned offset, unsigned size, uint64_t value);
 
-/* The ECAM window of bus 0 (1 MiB of MMIO) as a device; `dev` is a struct pci_root. */
+/*
+ * The root bus as a device (`dev` is a struct pci_root): its state unit is the
+ * host bridge; its one region, where a machine has it, is the ECAM window of
+ * bus 0: 1 MiB of MMIO, width 4.
+ */
 #define PCI_ECAM_BYTES 0x100000
-extern const struct dev_model pci_ecam_model;
+extern const struct dev_model pci_root_model;
 
 #endif
