@@ -1,7 +1,8 @@
 /*
  * PL011 UART (PrimeCell, ARM DDI 0183; revision r1p5 with FIFOs of 32 bytes).
  * Region: one MMIO page. irq line 0: UARTINTR, active high. Streams and flow
- * control as in serial16550.h.
+ * control as in serial16550.h. After reset it is enabled, as firmware would
+ * leave it for an early console.
  */
 #ifndef VL_DEV_PL011_H
 #define VL_DEV_PL011_H
@@ -17,9 +18,9 @@ struct pl011 {
 	struct bytefifo rx, tx;
 	uint16_t ibrd, imsc, ris, cr;
 	uint8_t fbrd, lcr_h, ifls, dmacr, ilpr;
-	bool overrun;
+	bool overrun; /* until ECR is written */
 	uint64_t timeout_ns; /* VM time of the receive timeout; 0: none awaited */
-	bool stalled;
+	bool input_refused;  /* input() took less than offered; wakes by input_ready() */
 };
 
 extern const struct dev_model pl011_model;

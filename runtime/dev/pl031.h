@@ -13,7 +13,8 @@
 struct pl031 {
 	struct dev_env *env;
 	uint32_t offset_s; /* counter minus wall clock seconds, modulo 2^32 */
-	uint32_t match, load, checked_s;
+	uint32_t match, load;
+	uint32_t checked_s; /* counter up to which a match was noticed */
 	bool mask, raw;
 };
 
