@@ -81,6 +81,9 @@ void host_end(struct host *h, enum host_end end, const char *fmt, ...) VL_PRINTF
 bool host_ending(const struct host *h);
 const struct host_config *host_config(const struct host *h);
 
+/* The partition's reference time: 100 ns units since this boot of it began. Any thread. */
+uint64_t host_reference_time(const struct host *h);
+
 /* Notes that a boot phase was reached; --log prints it with ms since start. Any thread. */
 void host_mark(struct host *h, const char *phase);
 
