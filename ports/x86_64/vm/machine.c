@@ -1,0 +1,134 @@
+/*
+ * The x86_64 machine: which devices stand where, and the way of an interrupt
+ * from a device's line to a VP's local APIC, which the hypervisor has.
+ * Called by the VM worker (runtime/vm/port.h).
+ */
+#include "ports/x86_64/vm/x86.h"
+
+#define COM1_BASE 0x3f8
+#define COM2_BASE 0x2f8
+
+static int add(struct vm *vm, const struct vm_device *d, const struct dev_region *regions, unsigned count)
+{
+	return bus_add_all(&vm->bus, d->instance, regions, count);
+}
+
+static int add_interrupts(struct vm *vm)
+{
+	struct machine_arch *a = &vm->arch;
+	struct vm_device *pic = vm_device_add(vm, "pic", &pic8259_model, &a->pic, X86_IRQ_INTR);
+	struct vm_device *ioapic = vm_device_add(vm, "ioapic", &ioapic_model, &a->ioapic, VM_NO_IRQ);
+	int err;
+
+	if (!pic || !ioapic)
+		return VL_E_LIMIT;
+	pic8259_init(&a->pic, &pic->env);
+	ioapic_init(&a->ioapic, &ioapic->env);
+	a->router = (struct irq_router){ &a->pic, &a->ioapic };
+	err = add(vm, pic, pic8259_regions, PIC8259_REGIONS);
+	return err ? err : add(vm, ioapic, ioapic_regions, IOAPIC_REGIONS);
+}
+
+static int add_com(struct vm *vm, unsigned n)
+{
+	static const char *const name[2] = { "com1", "com2" };
+	const struct dev_region region = { DEV_PIO, n ? COM2_BASE : COM1_BASE, SERIAL16550_REGION_BYTES, 0, 1 };
+	struct vm_device *d = vm_device_add(vm, name[n], &serial16550_model, &vm->arch.com[n], n ? PC_IRQ_COM2 : PC_IRQ_COM1);
+
+	if (!d)
+		return VL_E_LIMIT;
+	d->console = &vm->console[n];
+	vm->console[n].device = d;
+	serial16550_init(&vm->arch.com[n], &d->env);
+	return add(vm, d, &region, 1);
+}
+
+static int add_timers(struct vm *vm)
+{
+	struct machine_arch *a = &vm->arch;
+	struct vm_device *pit = vm_device_add(vm, "pit", &pit8254_model, &a->pit, PC_IRQ_PIT);
+	struct vm_device *cmos = vm_device_add(vm, "cmos", &cmos_model, &a->cmos, PC_IRQ_RTC);
+	int err;
+
+	if (!pit || !cmos)
+		return VL_E_LIMIT;
+	pit8254_init(&a->pit, &pit->env);
+	cmos_init(&a->cmos, &cmos->env);
+	err = add(vm, pit, pit8254_regions, PIT8254_REGIONS);
+	return err ? err : add(vm, cmos, cmos_regions, CMOS_REGIONS);
+}
+
+static int add_platform(struct vm *vm)
+{
+	struct machine_arch *a = &vm->arch;
+	struct vm_device *pm = vm_device_add(vm, "acpi-pm", &acpi_pm_model, &a->pm, PC_IRQ_SCI);
+	struct vm_device *ports = vm_device_add(vm, "pc-ports", &pc_ports_model, &a->ports, VM_NO_IRQ);
+	struct vm_device *pci = vm_device_add(vm, "pci-root", &pci_ports_model, &a->pci_ports, VM_NO_IRQ);
+	int err;
+
+	if (!pm || !ports || !pci)
+		return VL_E_LIMIT;
+	acpi_pm_init(&a->pm, &pm->env);
+	pc_ports_init(&a->ports, &ports->env);
+	pci_root_init(&a->pci, &pci->env);
+	pci_ports_init(&a->pci_ports, &pci->env, &a->pci);
+	err = add(vm, pm, acpi_pm_regions, ACPI_PM_REGIONS);
+	if (!err)
+		err = add(vm, ports, pc_ports_regions, PC_PORTS_REGIONS);
+	return err ? err : add(vm, pci, pci_ports_regions, PCI_PORTS_REGIONS);
+}
+
+int machine_arch_create(struct vm *vm)
+{
+	int err = add_interrupts(vm);
+
+	if (!err)
+		err = add_timers(vm);
+	if (!err)
+		err = add_platform(vm);
+	for (unsigned n = 0; !err && n < 2; n++)
+		err = add_com(vm, n);
+	return err ? err : x86_cpuid_register(vm);
+}
+
+int machine_arch_load(struct vm *vm, char *reason)
+{
+	return linux_load(vm, reason);
+}
+
+void machine_arch_irq(struct vm *vm, unsigned irq, bool level)
+{
+	if (irq != X86_IRQ_INTR) {
+		irq_router_set(&vm->arch.router, irq, level);
+		return;
+	}
+	atomic_store(&vm->arch.pic_intr, level);
+	if (level && vm->vp_count)
+		hvport_kick(&vm->vp[0].hv);
+}
+
+/* Address and data as in SDM 3A 11.11; the 15-bit destination as in ioapic.h. */
+void machine_arch_msi(struct vm *vm, uint64_t address, uint32_t data)
+{
+	uint32_t type = data >> 8 & 7, destination = (address >> 12 & 0xff) | (address >> 5 & 0x7f) << 8;
+	uint64_t control = type;
+	struct hv_input_assert_interrupt in = {
+		.partition_id = cpu_to_le64(HV_PARTITION_ID_SELF),
+		.destination = cpu_to_le64(destination),
+		.vector = cpu_to_le32(data & 0xff),
+	};
+	uint16_t status = 0;
+	int err;
+
+	if (address >> 20 != MACHINE_LAPIC_BASE >> 20)
+		return; /* a message to memory; no device of ours is told to send one */
+	if (address & 4)
+		control |= HV_INTERRUPT_LOGICAL;
+	if (data & 1u << 15)
+		control |= HV_INTERRUPT_LEVEL;
+	in.interrupt_control = cpu_to_le64(control);
+	err = hvport_call(&vm->hv, HV_CALL_ASSERT_VIRTUAL_INTERRUPT, &in, sizeof(in), NULL, 0, &status);
+	/* The guest chose vector and destination: a refusal is its own loss. */
+	if (err)
+		vl_debug("interrupt vector 0x%x to 0x%x: %s (status 0x%x)", data & 0xff, destination, vl_err_text(err), status);
+}

@@ -1,0 +1,65 @@
+/*
+ * Accesses of the guest to addresses without memory: the instruction is
+ * fetched, decoded and executed here against RAM and the bus
+ * (ports/x86_64/common/insn.h). An instruction that cannot be carried out is
+ * the guest's fault and gets an exception; the worker goes on.
+ */
+#include "ports/x86_64/vm/x86.h"
+
+#define COMPLAINTS_PER_VP 16
+
+void x86_complain(struct vp *vp, const char *what, uint64_t value)
+{
+	if (vp->arch.warnings == COMPLAINTS_PER_VP)
+		return;
+	vp->arch.warnings++;
+	vl_warn("vp %u: %s 0x%llx%s", vp->index, what, (unsigned long long)value,
+		vp->arch.warnings == COMPLAINTS_PER_VP ? "; no more such lines for this VP" : "");
+}
+
+int x86_intercepted(struct vp *vp, const struct x86_state *s, const uint8_t *bytes, unsigned count,
+	struct x86_insn *insn, struct x86_fault *fault)
+{
+	uint8_t fetched[X86_INSN_BYTES_MAX];
+	int n;
+
+	if (count && count <= 16 && !x86_decode(bytes, count, s->mode, insn))
+		return 0;
+	n = x86_fetch(&vp->vm->memory, s, fetched, sizeof(fetched), fault);
+	if (n < 0)
+		return n;
+	if (!x86_decode(fetched, (size_t)n, s->mode, insn))
+		return 0;
+	x86_complain(vp, "an instruction on device memory that is not emulated, at", s->cpu.rip);
+	*fault = (struct x86_fault){ X86_UD, 0, 0 };
+	return VL_E_GUEST;
+}
+
+int x86_memory_exit(struct vp *vp, const struct hv_x64_memory_message *m)
+{
+	struct x86_state before, s;
+	struct x86_insn insn;
+	struct x86_view view = { .vp = vp, .state = &before };
+	struct x86_memory memory = x86_view_memory(&view);
+	int err = x86_load(vp, &m->header, &before), stored;
+
+	if (err)
+		return err;
+	if (m->header.access == HV_INTERCEPT_EXECUTE) {
+		x86_complain(vp, "code is executed where no memory is, at", le64_to_cpu(m->gpa));
+		return x86_inject(vp, X86_UD, -1, 0);
+	}
+	s = before;
+	err = x86_intercepted(vp, &before, m->instruction_bytes, m->instruction_count, &insn, &view.fault);
+	if (!err)
+		err = x86_execute(&insn, &s.cpu, &memory);
+	if (err == VL_E_UNSUPPORTED) {
+		x86_complain(vp, "an instruction on device memory that is not emulated, at", before.cpu.rip);
+		view.fault = (struct x86_fault){ X86_UD, 0, 0 };
+		err = VL_E_GUEST;
+	}
+	stored = x86_store(vp, &before, &s);
+	if (stored)
+		return stored;
+	return err == VL_E_GUEST ? x86_inject_fault(vp, &view.fault) : err;
+}

@@ -1,0 +1,198 @@
+/*
+ * The VM worker's own interface: the virtual machine, its VPs, devices, clock
+ * and I/O loop. Portable; what an architecture gives is in port.h.
+ *
+ * Threads: the main thread runs the I/O loop (control channel, consoles,
+ * timers). One thread per VP, bound to its CPU, runs VTL0 and serves its
+ * exits.
+ * Locks: `lock` (the machine lock) guards the bus, all devices, their timers
+ * and consoles and the port's machine state; `run_lock` guards the VPs' jobs.
+ * `run_lock` may be taken under `lock`, never the reverse. Neither is held
+ * while VTL0 runs or while a thread waits for I/O.
+ */
+#ifndef VL_VM_VM_H
+#define VL_VM_VM_H
+
+#include "common/base/log.h"
+#include "common/device/bus.h"
+#include "common/device/units.h"
+#include "port/machine.h"
+#include "port/vp.h"
+#include "runtime/lib/control.h"
+#include "runtime/vm/hvport.h"
+#include "runtime/vm/memory.h"
+#include <pthread.h>
+#include <stdatomic.h>
+
+#define VM_DEVICE_MAX 48
+#define VM_CONSOLE_OUT_BYTES 16384u
+#define VM_CONSOLE_IN_BYTES 256u
+#define VM_NO_IRQ (~0u)
+#define VM_NEVER UINT64_MAX
+
+struct vm;
+
+/* --- Devices (device.c) ----------------------------------------------------- */
+
+/* The host of one device model: its environment and what serves it. */
+struct vm_device {
+	struct dev_env env;
+	struct vm *vm;
+	struct dev_instance *instance;
+	struct vm_console *console;              /* its stream, or NULL */
+	unsigned irq;                            /* of line 0; VM_NO_IRQ: none */
+	uint64_t deadline_ns[DEV_TIMER_COUNT];   /* VM time; VM_NEVER */
+};
+
+/*
+ * Adds a device to the machine and gives its host, whose env goes to the
+ * model's init. `name` and `dev` live as long as the VM. NULL when
+ * VM_DEVICE_MAX are there. Before the VPs start.
+ */
+struct vm_device *vm_device_add(struct vm *vm, const char *name, const struct dev_model *model, void *dev, unsigned irq);
+
+/* A register access of the guest, under the machine lock inside. Strays read as all ones and are counted. */
+uint64_t vm_bus_read(struct vm *vm, enum dev_space space, uint64_t address, unsigned size);
+void vm_bus_write(struct vm *vm, enum dev_space space, uint64_t address, unsigned size, uint64_t value);
+
+/* Calls the models whose timers are due; machine lock held. Returns the next deadline in VM time, or VM_NEVER. */
+uint64_t vm_timers_run(struct vm *vm);
+
+/* --- Clock (clock.c): VM time stands still while the VM is stopped ------------ */
+
+struct vm_clock {
+	bool running;
+	uint64_t offset_ns; /* running: CLOCK_MONOTONIC at VM time 0, mod 2^64; stopped: the VM time */
+	uint64_t utc_ns, utc_boot_ns; /* from CONFIG */
+};
+
+uint64_t clock_monotonic_ns(void);
+uint64_t clock_now_ns(const struct vm_clock *c);
+void clock_start(struct vm_clock *c);
+void clock_stop(struct vm_clock *c);
+uint64_t clock_wall_ns(const struct vm_clock *c);
+
+/* --- Consoles (console.c): machine lock held in all of them ------------------- */
+
+struct vm_console {
+	struct vm *vm;
+	struct vm_device *device;
+	int fd;           /* -1: none or closed; output is dropped then */
+	unsigned index;
+	uint8_t out[VM_CONSOLE_OUT_BYTES]; /* ring */
+	size_t out_at, out_count;
+	uint8_t in[VM_CONSOLE_IN_BYTES];   /* read from fd, not yet taken by the model */
+	size_t in_at, in_count;
+	bool starved;     /* the model has bytes that did not fit */
+	bool input_held;  /* the model took less than offered and will call input_ready */
+	uint64_t flush_ns; /* CLOCK_MONOTONIC when the ring is to be written; VM_NEVER */
+};
+
+size_t console_output(struct vm_console *c, const uint8_t *data, size_t size);
+void console_input_ready(struct vm_console *c);
+/* Writes what the stream takes now; after it flush_ns is VM_NEVER unless more is to be tried. */
+void console_flush(struct vm_console *c);
+/* Reads the stream and offers it to the model. */
+void console_receive(struct vm_console *c);
+/* What to poll for: EPOLLIN, EPOLLOUT. */
+uint32_t console_events(const struct vm_console *c);
+
+/* --- VPs (vp.c) ---------------------------------------------------------------- */
+
+enum vp_job { VP_JOB_NONE, VP_JOB_RESET, VP_JOB_BOOT, VP_JOB_RUN, VP_JOB_SAVE, VP_JOB_RESTORE, VP_JOB_EXIT };
+
+struct vp {
+	unsigned index;
+	uint64_t hw_id; /* APIC id or MPIDR affinity */
+	struct vm *vm;
+	struct hvport_vp hv;
+	struct vp_arch arch;
+	pthread_t thread;
+	enum vp_job job;  /* NONE: parked */
+	int job_error;
+	struct state_writer *save_to;     /* VP_JOB_SAVE: an open unit */
+	struct state_reader *restore_from; /* VP_JOB_RESTORE */
+	_Atomic uint64_t exits;
+};
+
+/* Starts all VP threads and opens their VPs; returns when they are parked. */
+int vps_create(struct vm *vm);
+/* Runs `job` on one VP and waits for its end; its result. */
+int vp_do(struct vp *vp, enum vp_job job);
+/* Lets all VPs run VTL0. */
+void vps_run(struct vm *vm);
+/* Takes all VPs out of VTL0 and waits until they are parked. */
+void vps_park(struct vm *vm);
+/* Ends all VP threads that were created. */
+void vps_destroy(struct vm *vm);
+
+/* --- The machine ---------------------------------------------------------------- */
+
+/* How the guest ended; sent to the paravisor. */
+struct vm_end {
+	enum control_type type; /* POWER_OFF, RESET, TRIPLE_FAULT or CRASH; 0: not ended */
+	uint32_t vp;
+	int error;
+	char text[CONTROL_TEXT_MAX];
+	struct control_register registers[CONTROL_REGISTER_MAX];
+	uint32_t register_count;
+};
+
+struct vm {
+	const struct control_config *config;
+	struct hvport hv;
+	struct guest_memory memory;
+	struct vm_clock clock;
+
+	pthread_mutex_t lock;
+	struct bus bus;
+	struct dev_instance instance[VM_DEVICE_MAX];
+	struct vm_device device[VM_DEVICE_MAX];
+	unsigned device_count;
+	struct vm_console console[CONTROL_CONSOLE_MAX];
+	struct machine_arch arch;
+	uint64_t strays; /* accesses that no device answered */
+	struct vm_end end; /* type is set last, once */
+
+	pthread_mutex_t run_lock;
+	pthread_cond_t run_changed;
+	_Atomic bool halt; /* VPs are to leave VTL0 */
+	struct vp *vp;
+	unsigned vp_count;
+
+	int timer_fd, wake_fd;
+	uint64_t armed_ns; /* CLOCK_MONOTONIC deadline of timer_fd; VM_NEVER */
+};
+
+/*
+ * Sets up the machine of a checked CONFIG: memory, devices, VPs (parked). On an
+ * error `reason` (CONTROL_TEXT_MAX bytes) says what failed. vm_destroy is
+ * called in any case.
+ */
+int vm_create(struct vm *vm, const struct control_config *config, const int *fds, char *reason);
+void vm_destroy(struct vm *vm);
+/* Loads the guest and puts VP 0 at its entry. Errors as vm_create. */
+int vm_load(struct vm *vm, char *reason);
+void vm_start(struct vm *vm);
+void vm_stop(struct vm *vm);
+/* Stopped only. Writes the whole machine; the stream's size or an error of state.h. */
+int64_t vm_save(struct vm *vm, void *buffer, size_t size);
+int vm_restore(struct vm *vm, const void *data, size_t size);
+
+/*
+ * Ends the guest: the first call wins. VPs leave VTL0, the loop tells the
+ * paravisor. Any thread, with or without the machine lock. vm_triple_fault
+ * takes the VP's registers and belongs on its thread.
+ */
+void vm_finish(struct vm *vm, enum control_type type);
+void vm_crash(struct vm *vm, uint32_t vp, int error, const char *fmt, ...) VL_PRINTF(4, 5);
+void vm_triple_fault(struct vp *vp);
+
+/* --- The I/O loop (loop.c, loop.h) ------------------------------------------------ */
+
+/* Makes the loop look at everything again. Any thread. */
+void loop_wake(struct vm *vm);
+/* Has the loop run at CLOCK_MONOTONIC `deadline_ns` at the latest; machine lock held. */
+void loop_arm(struct vm *vm, uint64_t deadline_ns);
+
+#endif

@@ -1,0 +1,175 @@
+/*
+ * The threads that run VTL0: one per VP, bound to the VP's CPU, each parked or
+ * doing one job. Called by the I/O loop's thread, which hands out the jobs.
+ */
+#include "runtime/vm/port.h"
+#include <errno.h>
+#include <sched.h>
+
+/*
+ * The guest is this CPU's idle task: whatever else wakes up here (the I/O
+ * loop, the paravisor) runs at once, and when nothing does the guest runs. In
+ * SCHED_IDLE the kernel also counts the CPU as free when it places a task.
+ */
+static int bind_to_cpu(unsigned cpu)
+{
+	struct sched_param param = { 0 };
+	cpu_set_t set;
+
+	CPU_ZERO(&set);
+	if (cpu >= CPU_SETSIZE)
+		return VL_E_LIMIT;
+	CPU_SET(cpu, &set);
+	if (sched_setaffinity(0, sizeof(set), &set) < 0)
+		return VL_E_OS;
+	/* Only a matter of latency: a VP runs without it as well. */
+	if (sched_setscheduler(0, SCHED_IDLE, &param) < 0)
+		vl_warn("vp %u: SCHED_IDLE was refused (errno %d)", cpu, errno);
+	return 0;
+}
+
+static int run_guest(struct vp *vp)
+{
+	while (!atomic_load(&vp->vm->halt)) {
+		int err;
+
+		vp_arch_enter(vp);
+		err = hvport_run(&vp->hv);
+		if (err == VL_E_AGAIN)
+			continue;
+		atomic_fetch_add_explicit(&vp->exits, 1, memory_order_relaxed);
+		if (!err)
+			err = vp_arch_exit(vp);
+		if (err) {
+			vm_crash(vp->vm, vp->index, err, "VP %u cannot go on (intercept 0x%x): %s", vp->index,
+				le32_to_cpu(vp->hv.message->type), vl_err_text(err));
+			return err;
+		}
+	}
+	return 0;
+}
+
+static int do_job(struct vp *vp, enum vp_job job)
+{
+	switch (job) {
+	case VP_JOB_RESET: return vp_arch_reset(vp);
+	case VP_JOB_BOOT: return vp_arch_boot(vp);
+	case VP_JOB_RUN: return run_guest(vp);
+	case VP_JOB_SAVE: return vp_arch_save(vp, vp->save_to);
+	case VP_JOB_RESTORE: return vp_arch_restore(vp, vp->restore_from);
+	default: return VL_E_INTERNAL;
+	}
+}
+
+static void *vp_thread(void *arg)
+{
+	struct vp *vp = arg;
+	struct vm *vm = vp->vm;
+	int err = bind_to_cpu(vp->index);
+
+	pthread_mutex_lock(&vm->run_lock);
+	for (;;) {
+		enum vp_job job;
+
+		vp->job = VP_JOB_NONE;
+		vp->job_error = err;
+		pthread_cond_broadcast(&vm->run_changed);
+		while (vp->job == VP_JOB_NONE)
+			pthread_cond_wait(&vm->run_changed, &vm->run_lock);
+		job = vp->job;
+		if (job == VP_JOB_EXIT)
+			break;
+		pthread_mutex_unlock(&vm->run_lock);
+		err = do_job(vp, job);
+		pthread_mutex_lock(&vm->run_lock);
+	}
+	pthread_mutex_unlock(&vm->run_lock);
+	return NULL;
+}
+
+/* Run lock held. */
+static void wait_parked(struct vp *vp)
+{
+	while (vp->job != VP_JOB_NONE)
+		pthread_cond_wait(&vp->vm->run_changed, &vp->vm->run_lock);
+}
+
+int vp_do(struct vp *vp, enum vp_job job)
+{
+	int err;
+
+	pthread_mutex_lock(&vp->vm->run_lock);
+	vp->job = job;
+	pthread_cond_broadcast(&vp->vm->run_changed);
+	wait_parked(vp);
+	err = vp->job_error;
+	pthread_mutex_unlock(&vp->vm->run_lock);
+	return err;
+}
+
+static int vp_create(struct vm *vm, unsigned index)
+{
+	struct vp *vp = &vm->vp[index];
+	int err;
+
+	vp->index = index;
+	vp->hw_id = vm->config->vps[index].hw_id;
+	vp->vm = vm;
+	err = hvport_vp_open(&vm->hv, index, &vp->hv);
+	if (err)
+		return err;
+	vp->job = VP_JOB_RUN; /* busy until the thread has parked for the first time */
+	if (pthread_create(&vp->thread, NULL, vp_thread, vp))
+		return VL_E_OS;
+	vm->vp_count++;
+	pthread_mutex_lock(&vm->run_lock);
+	wait_parked(vp);
+	err = vp->job_error;
+	pthread_mutex_unlock(&vm->run_lock);
+	return err ? err : vp_do(vp, VP_JOB_RESET);
+}
+
+int vps_create(struct vm *vm)
+{
+	for (unsigned i = 0; i < vm->config->vp_count; i++) {
+		int err = vp_create(vm, i);
+
+		if (err)
+			return err;
+	}
+	return 0;
+}
+
+void vps_run(struct vm *vm)
+{
+	pthread_mutex_lock(&vm->run_lock);
+	atomic_store(&vm->halt, false);
+	for (unsigned i = 0; i < vm->vp_count; i++)
+		vm->vp[i].job = VP_JOB_RUN;
+	pthread_cond_broadcast(&vm->run_changed);
+	pthread_mutex_unlock(&vm->run_lock);
+}
+
+void vps_park(struct vm *vm)
+{
+	atomic_store(&vm->halt, true);
+	for (unsigned i = 0; i < vm->vp_count; i++)
+		hvport_kick(&vm->vp[i].hv);
+	pthread_mutex_lock(&vm->run_lock);
+	for (unsigned i = 0; i < vm->vp_count; i++)
+		wait_parked(&vm->vp[i]);
+	pthread_mutex_unlock(&vm->run_lock);
+}
+
+void vps_destroy(struct vm *vm)
+{
+	vps_park(vm);
+	pthread_mutex_lock(&vm->run_lock);
+	for (unsigned i = 0; i < vm->vp_count; i++)
+		vm->vp[i].job = VP_JOB_EXIT;
+	pthread_cond_broadcast(&vm->run_changed);
+	pthread_mutex_unlock(&vm->run_lock);
+	for (unsigned i = 0; i < vm->vp_count; i++)
+		pthread_join(vm->vp[i].thread, NULL);
+	vm->vp_count = 0;
+}
