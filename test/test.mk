@@ -10,7 +10,7 @@ NOT_TESTED := $(shell grep -lE 'include (<(linux/kvm|linux/mshv|asm/kvm)\.h>|"po
 # The boundary files that only make sense inside VTL2 or on KVM stay out.
 TESTED := $(filter-out %/main.c $(NOT_TESTED),$(COMMON) $(call sources,runtime/dev,ports/$(ARCH)/dev) \
 	$(call sources,runtime/lib,ports/$(ARCH)/lib) $(call sources,runtime/paravisor,ports/$(ARCH)/paravisor) \
-	$(call sources,runtime/vm,ports/$(ARCH)/vm) $(wildcard tools/host/*.c) $(call sources,tools/igvm,ports/$(ARCH)/image) \
+	$(call sources,runtime/vm,ports/$(ARCH)/vm) $(wildcard tools/host/*.c) $(call sources,tools/igvm,ports/$(ARCH)/image) $(SECURITY) \
 	$(filter %.c,$(call sources,,ports/$(ARCH)/boot)))
 
 UNIT_SOURCES := $(wildcard test/unit/*/*.c test/unit/*/$(ARCH)/*.c test/port/*/*.c) $(wildcard ports/$(ARCH)/test/unit/*.c)
