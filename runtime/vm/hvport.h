@@ -47,13 +47,16 @@ int hvport_open(struct hvport *p, int mshv_fd, int low_fd, int hvcall_fd);
  */
 int hvport_map_memory(struct hvport *p, gpa_t base, uint64_t size, void **out);
 
-/* Opens VP `index`. VL_E_OS. */
+/* Opens VP `index`. VL_E_OS; VL_E_LIMIT for an index beyond what the kernel's CPU sets take. */
 int hvport_vp_open(struct hvport *p, unsigned index, struct hvport_vp *vp);
+
+/* Makes the calling thread the one that runs this VP: on its CPU, and below all other work there. VL_E_OS. */
+int hvport_vp_bind(struct hvport_vp *vp);
 
 /*
  * Lets VTL0 run on this VP until an intercept: 0, and *vp->message is it.
- * VL_E_AGAIN after hvport_kick() or a signal. VL_E_OS. Only on the thread
- * that is bound to the VP's CPU, as the two register functions.
+ * VL_E_AGAIN after hvport_kick() or a signal. VL_E_OS. Only on the VP's
+ * own thread (hvport_vp_bind), as the two register functions.
  */
 int hvport_run(struct hvport_vp *vp);
 

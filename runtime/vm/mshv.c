@@ -6,6 +6,7 @@
 #include "runtime/vm/hvport.h"
 #include <errno.h>
 #include <linux/mshv.h>
+#include <sched.h>
 #include <sys/eventfd.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
@@ -87,6 +88,8 @@ int hvport_vp_open(struct hvport *p, unsigned index, struct hvport_vp *vp)
 	struct run_page *run = map_page(p->vtl_fd, RUN_PAGE(index));
 
 	*vp = (struct hvport_vp){ .port = p, .index = index, .kick_fd = -1 };
+	if (index >= CPU_SETSIZE)
+		return VL_E_LIMIT;
 	if (!run)
 		return VL_E_OS;
 	vp->cancel = &run->cancel;
@@ -102,6 +105,23 @@ int hvport_vp_open(struct hvport *p, unsigned index, struct hvport_vp *vp)
 		return VL_E_OS;
 	poll_file.fd = (uint32_t)vp->kick_fd;
 	return ioctl(p->vtl_fd, MSHV_SET_POLL_FILE, &poll_file) < 0 ? VL_E_OS : 0;
+}
+
+/*
+ * The guest is this CPU's idle task: whatever else wakes up here (the I/O
+ * loop, the paravisor) runs at once, and when nothing does the guest runs. In
+ * SCHED_IDLE the kernel also counts the CPU as free when it places a task.
+ */
+int hvport_vp_bind(struct hvport_vp *vp)
+{
+	struct sched_param param = { 0 };
+	cpu_set_t set;
+
+	CPU_ZERO(&set);
+	CPU_SET(vp->index, &set);
+	if (sched_setaffinity(0, sizeof(set), &set) < 0)
+		return VL_E_OS;
+	return sched_setscheduler(0, SCHED_IDLE, &param) < 0 ? VL_E_OS : 0;
 }
 
 int hvport_run(struct hvport_vp *vp)

@@ -3,30 +3,6 @@
  * doing one job. Called by the I/O loop's thread, which hands out the jobs.
  */
 #include "runtime/vm/port.h"
-#include <errno.h>
-#include <sched.h>
-
-/*
- * The guest is this CPU's idle task: whatever else wakes up here (the I/O
- * loop, the paravisor) runs at once, and when nothing does the guest runs. In
- * SCHED_IDLE the kernel also counts the CPU as free when it places a task.
- */
-static int bind_to_cpu(unsigned cpu)
-{
-	struct sched_param param = { 0 };
-	cpu_set_t set;
-
-	CPU_ZERO(&set);
-	if (cpu >= CPU_SETSIZE)
-		return VL_E_LIMIT;
-	CPU_SET(cpu, &set);
-	if (sched_setaffinity(0, sizeof(set), &set) < 0)
-		return VL_E_OS;
-	/* Only a matter of latency: a VP runs without it as well. */
-	if (sched_setscheduler(0, SCHED_IDLE, &param) < 0)
-		vl_warn("vp %u: SCHED_IDLE was refused (errno %d)", cpu, errno);
-	return 0;
-}
 
 static int run_guest(struct vp *vp)
 {
@@ -65,7 +41,7 @@ static void *vp_thread(void *arg)
 {
 	struct vp *vp = arg;
 	struct vm *vm = vp->vm;
-	int err = bind_to_cpu(vp->index);
+	int err = hvport_vp_bind(&vp->hv);
 
 	pthread_mutex_lock(&vm->run_lock);
 	for (;;) {

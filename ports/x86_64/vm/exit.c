@@ -83,32 +83,21 @@ int vp_arch_boot(struct vp *vp)
 /* --- The PIC's external interrupt ---------------------------------------------------- */
 
 /*
- * The PIC must not be acknowledged before the VP can take the interrupt, so
- * the hypervisor is asked to say when (TLFS 10.5.12), and then the vector is
- * fetched. A hypervisor that cannot leaves the PIC without effect.
+ * The PIC gives its vector when it is acknowledged, and the hypervisor then
+ * holds that one interrupt until VP 0 takes it; so nothing is acknowledged
+ * before the PIC asks. Not done in machine_arch_irq(), which the PIC calls.
  */
 void vp_arch_enter(struct vp *vp)
 {
-	if (vp->index || vp->arch.window_requested || !atomic_load_explicit(&vp->vm->arch.pic_intr, memory_order_relaxed))
-		return;
-	vp->arch.window_requested = true;
-	if (x86_set(vp, HV_REG_DELIVERABILITY_NOTIFICATIONS, HV_X64_NOTIFY_INTERRUPT))
-		x86_complain(vp, "the hypervisor offers no interrupt window; PIC interrupts are lost:", 0);
-}
-
-static int interrupt_window(struct vp *vp)
-{
 	struct machine_arch *a = &vp->vm->arch;
-	uint64_t event = 0;
 
+	if (vp->index || !atomic_load_explicit(&a->pic_intr, memory_order_relaxed))
+		return;
 	pthread_mutex_lock(&vp->vm->lock);
 	if (pic8259_pending(&a->pic))
-		event = HV_X64_EVENT_PENDING | HV_X64_EVENT_EXT_INT |
-			(uint64_t)pic8259_acknowledge(&a->pic) << HV_X64_EVENT_EXT_INT_VECTOR_SHIFT;
+		x86_assert(vp->vm, HV_X64_INTERRUPT_EXTINT, (uint32_t)vp->hw_id, pic8259_acknowledge(&a->pic));
 	atomic_store(&a->pic_intr, pic8259_pending(&a->pic));
 	pthread_mutex_unlock(&vp->vm->lock);
-	vp->arch.window_requested = false;
-	return event ? x86_set(vp, HV_REG_PENDING_EVENT0, event) : 0;
 }
 
 /* --- Exits ---------------------------------------------------------------------------- */
@@ -136,7 +125,6 @@ int vp_arch_exit(struct vp *vp)
 	case HV_MESSAGE_X64_MSR: return x86_msr_exit(vp, payload);
 	case HV_MESSAGE_X64_CPUID: return x86_cpuid_exit(vp, payload);
 	case HV_MESSAGE_X64_APIC_EOI: return apic_eoi(vp, payload);
-	case HV_MESSAGE_X64_INTERRUPTION_DELIVERABLE: return interrupt_window(vp);
 	case HV_MESSAGE_X64_HALT: return 0; /* the VP waits in the hypervisor */
 	case HV_MESSAGE_UNRECOVERABLE_EXCEPTION:
 		vm_triple_fault(vp);

@@ -107,28 +107,31 @@ void machine_arch_irq(struct vm *vm, unsigned irq, bool level)
 		hvport_kick(&vm->vp[0].hv);
 }
 
+void x86_assert(struct vm *vm, uint64_t control, uint32_t destination, uint32_t vector)
+{
+	struct hv_input_assert_interrupt in = {
+		.partition_id = cpu_to_le64(HV_PARTITION_ID_SELF),
+		.interrupt_control = cpu_to_le64(control),
+		.destination = cpu_to_le64(destination),
+		.vector = cpu_to_le32(vector),
+	};
+	uint16_t status = 0;
+	int err = hvport_call(&vm->hv, HV_CALL_ASSERT_VIRTUAL_INTERRUPT, &in, sizeof(in), NULL, 0, &status);
+
+	if (err)
+		vl_debug("interrupt vector 0x%x to 0x%x: %s (status 0x%x)", vector, destination, vl_err_text(err), status);
+}
+
 /* Address and data as in SDM 3A 11.11; the 15-bit destination as in ioapic.h. */
 void machine_arch_msi(struct vm *vm, uint64_t address, uint32_t data)
 {
-	uint32_t type = data >> 8 & 7, destination = (address >> 12 & 0xff) | (address >> 5 & 0x7f) << 8;
-	uint64_t control = type;
-	struct hv_input_assert_interrupt in = {
-		.partition_id = cpu_to_le64(HV_PARTITION_ID_SELF),
-		.destination = cpu_to_le64(destination),
-		.vector = cpu_to_le32(data & 0xff),
-	};
-	uint16_t status = 0;
-	int err;
+	uint64_t control = data >> 8 & 7;
 
 	if (address >> 20 != MACHINE_LAPIC_BASE >> 20)
-		return; /* a message to memory; no device of ours is told to send one */
+		return; /* a message to memory: nobody is interrupted */
 	if (address & 4)
 		control |= HV_INTERRUPT_LOGICAL;
 	if (data & 1u << 15)
 		control |= HV_INTERRUPT_LEVEL;
-	in.interrupt_control = cpu_to_le64(control);
-	err = hvport_call(&vm->hv, HV_CALL_ASSERT_VIRTUAL_INTERRUPT, &in, sizeof(in), NULL, 0, &status);
-	/* The guest chose vector and destination: a refusal is its own loss. */
-	if (err)
-		vl_debug("interrupt vector 0x%x to 0x%x: %s (status 0x%x)", data & 0xff, destination, vl_err_text(err), status);
+	x86_assert(vm, control, (uint32_t)((address >> 12 & 0xff) | (address >> 5 & 0x7f) << 8), data & 0xff);
 }

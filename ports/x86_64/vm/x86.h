@@ -107,6 +107,13 @@ int x86_intercepted(struct vp *vp, const struct x86_state *s, const uint8_t *byt
 /* A warning about the guest; each VP has a few and then is silent. */
 void x86_complain(struct vp *vp, const char *what, uint64_t value);
 
+/*
+ * machine.c: interrupts VTL0. `control`: enum hv_x64_interrupt_type with
+ * HV_INTERRUPT_LEVEL and HV_INTERRUPT_LOGICAL. What the hypervisor refuses is
+ * the guest's loss, who chose the vector.
+ */
+void x86_assert(struct vm *vm, uint64_t control, uint32_t destination, uint32_t vector);
+
 /* cpuid.c: tells the hypervisor what the guest's CPUID says. */
 int x86_cpuid_register(struct vm *vm);
 

@@ -6,7 +6,6 @@
 
 struct vp_arch {
 	uint64_t assist_page_msr, tsc_invariant_msr, misc_enable, bios_sign; /* hold what the guest wrote */
-	bool window_requested; /* asked to hear when an external interrupt can be taken */
 	uint32_t warnings;     /* lines logged about this VP's guest, bounded */
 };
 
