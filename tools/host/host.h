@@ -23,6 +23,8 @@
 #define HOST_RAM_MAX 3
 #define HOST_LOW_RAM_END 0xc0000000ull   /* VTL0 RAM below 4 GiB ends here at most */
 #define HOST_HIGH_RAM 0x100000000ull
+#define HOST_MEMORY_MAX (1ull << 40)
+#define HOST_VTL2_MAX (1ull << 30)
 #define HOST_VTL0 0
 #define HOST_VTL2 2
 
@@ -147,7 +149,7 @@ void loop_post(struct host *h, void (*fn)(void *context), void *context);
  */
 size_t terminal_filter(struct host *h, uint8_t *data, size_t size);
 
-/* --- What other parts provide to the core ----------------------------------- */
+/* --- What vmbus.c provides to the core (the device tree: devicetree.h) ----------------------------------- */
 
 /*
  * vmbus.c. create: before the VPs start (sources may be added to the loop,
@@ -164,11 +166,5 @@ void vmbus_destroy(struct vmbus *v);
  */
 uint16_t vmbus_post_message(struct vmbus *v, uint32_t connection_id, uint32_t type, const void *payload, size_t size);
 uint16_t vmbus_signal_event(struct vmbus *v, uint32_t connection_id, uint16_t flag);
-
-/*
- * devicetree.c: writes the host device tree (flattened) for this configuration
- * into out[size]; returns its size in bytes, VL_E_NOSPACE or VL_E_RANGE.
- */
-int host_devicetree_build(const struct host_config *config, void *out, size_t size);
 
 #endif
