@@ -149,7 +149,7 @@ void loop_post(struct host *h, void (*fn)(void *context), void *context);
  */
 size_t terminal_filter(struct host *h, uint8_t *data, size_t size);
 
-/* --- What vmbus.c provides to the core (the device tree: devicetree.h) ----------------------------------- */
+/* --- What vmbus.c provides to the core and devicetree.c ----------------------------------- */
 
 /*
  * vmbus.c. create: before the VPs start (sources may be added to the loop,
@@ -166,5 +166,11 @@ void vmbus_destroy(struct vmbus *v);
  */
 uint16_t vmbus_post_message(struct vmbus *v, uint32_t connection_id, uint32_t type, const void *payload, size_t size);
 uint16_t vmbus_signal_event(struct vmbus *v, uint32_t connection_id, uint16_t flag);
+
+/*
+ * devicetree.c: writes the host device tree (flattened) for this configuration
+ * into out[size]; returns its size in bytes, or the errors of host_dt_build.
+ */
+int host_devicetree_build(const struct host_config *config, void *out, size_t size);
 
 #endif

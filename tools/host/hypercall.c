@@ -174,6 +174,7 @@ static uint16_t modify_protection(struct host_vp *vp, const struct host_call *c,
 static uint16_t dispatch(struct host_vp *vp, struct host_call *c, unsigned *done)
 {
 	unsigned code = HV_CONTROL_CODE(c->control);
+	uint16_t status;
 
 	switch (code) {
 	case HV_CALL_GET_VP_REGISTERS:
@@ -187,7 +188,10 @@ static uint16_t dispatch(struct host_vp *vp, struct host_call *c, unsigned *done
 	case HV_CALL_MODIFY_VTL_PROTECTION_MASK:
 		return modify_protection(vp, c, done);
 	default:
-		return port_hypercall(vp, code);
+		status = port_hypercall(vp, code);
+		if (status == HV_STATUS_SUCCESS)
+			*done = rep_count(c->control);
+		return status;
 	}
 }
 

@@ -88,6 +88,7 @@ struct host_vp {
 	uint64_t hardware_id; /* APIC id, MPIDR affinity */
 	pthread_t thread;
 	bool thread_running;
+	atomic_bool finished; /* the thread is about to return */
 	struct synic synic;
 	uint64_t assist_page;   /* VTL2's VP assist page register */
 	uint64_t register_page; /* VTL0's register page register */
@@ -122,6 +123,7 @@ struct host {
 	pthread_cond_t end_cond;
 	atomic_int end; /* enum host_end */
 	uint64_t start_ns; /* CLOCK_MONOTONIC */
+	uint64_t reference_origin; /* port_reference_clock() when the partition was made */
 };
 
 /* Maps VP index (HV_VP_INDEX_SELF allowed) to a VP, or NULL. */
@@ -139,9 +141,6 @@ uint64_t hypercall_run(struct host_vp *vp);
 /* One register of VTL `vtl`; VP's own thread. Result: enum hv_status. */
 uint16_t register_get(struct host_vp *vp, unsigned vtl, uint32_t name, struct hv_reg_value *value);
 uint16_t register_set(struct host_vp *vp, unsigned vtl, uint32_t name, const struct hv_reg_value *value);
-
-/* Makes `end` (an address in a line for people) of the image, kernel and initrd: prints the reason on failure. */
-int image_load(struct host *h);
 
 /* 100 ns units since the partition was created. */
 uint64_t host_reference_time(const struct host *h);

@@ -14,8 +14,7 @@
 int port_vm_create(struct host *h);
 /* 2. Releases all of it, also after a port_vm_create that failed half way. No VP thread runs. */
 void port_vm_destroy(struct host *h);
-/* 3. The hardware id (as the device tree names it) of the VP with this index. */
-uint64_t port_hardware_id(unsigned vp_index);
+/* 3. host_dt_port_hardware_id and host_dt_port_nodes: devicetree.h. */
 /* 4. The body of a VP's thread: runs both VTLs until host_ending(). */
 void port_vp_run(struct host_vp *vp);
 /* 5. Any thread: the VP leaves the guest soon and looks at what is asked of it; never lost. */

@@ -37,21 +37,22 @@ static void raise_sint(struct host_vp *vp, unsigned sint)
  * True when the slot is empty; else flags it. The guest clears the type, then
  * looks at the flag and writes EOM if it is set: so look again after flagging.
  */
-static bool slot_empty(struct hv_message *slot)
+static bool slot_empty(void *slot)
 {
-	uint32_t *type = (uint32_t *)(void *)slot;
+	uint32_t *type = slot; /* first member of struct hv_message */
+	uint8_t *flags = (uint8_t *)slot + offsetof(struct hv_message, flags);
 
 	if (__atomic_load_n(type, __ATOMIC_ACQUIRE) == HV_MESSAGE_NONE)
 		return true;
-	__atomic_fetch_or(&slot->flags, HV_MESSAGE_FLAG_PENDING, __ATOMIC_SEQ_CST);
+	__atomic_fetch_or(flags, HV_MESSAGE_FLAG_PENDING, __ATOMIC_SEQ_CST);
 	return __atomic_load_n(type, __ATOMIC_SEQ_CST) == HV_MESSAGE_NONE;
 }
 
 /* Puts the message into its slot; false when the slot is full or there is none. */
 static bool deliver(struct host_vp *vp, unsigned sint, const struct hv_message *message)
 {
-	struct hv_message *slot = page_of(vp->host, vp->synic.simp, sint * HV_MESSAGE_BYTES, HV_MESSAGE_BYTES);
-	uint32_t *type = (uint32_t *)(void *)slot;
+	void *slot = page_of(vp->host, vp->synic.simp, sint * HV_MESSAGE_BYTES, HV_MESSAGE_BYTES);
+	uint32_t *type = slot;
 
 	if (!slot || !slot_empty(slot))
 		return false;

@@ -213,7 +213,7 @@ static int read_tsc_frequency(struct host *h)
 		return complain("KVM_GET_TSC_KHZ");
 	h->port->tsc_hz = (uint64_t)khz * 1000;
 	h->port->tsc_scale = (uint64_t)(((unsigned __int128)10000000u << 64) / h->port->tsc_hz);
-	h->port->tsc_origin = port_reference_clock(h);
+	h->reference_origin = port_reference_clock(h);
 	return 0;
 }
 
@@ -237,8 +237,6 @@ static int open_kvm(struct port_vm *vm)
 }
 
 /* --- The port's interface ----------------------------------------------------------- */
-
-uint64_t port_hardware_id(unsigned vp_index) { return vp_index; }
 
 uint64_t port_reference_clock(const struct host *h)
 {

@@ -45,7 +45,6 @@ struct port_vm {
 	size_t run_bytes;
 	uint64_t tsc_hz;
 	uint64_t tsc_scale; /* 100 ns = TSC * scale >> 64 */
-	uint64_t tsc_origin; /* in 100 ns */
 	uint64_t hypercall_page;  /* HV_X64_MSR_HYPERCALL of VTL2 */
 	uint64_t reference_tsc;   /* HV_X64_MSR_REFERENCE_TSC of VTL2 */
 	bool hide_xsave;          /* an emulated host CPU: its XSAVE confuses guests */
