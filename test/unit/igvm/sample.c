@@ -4,6 +4,7 @@
 #include "common/base/err.h"
 
 #include <check.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -174,4 +175,13 @@ int sample_check(const struct sample *s, struct igvm_error *error)
 	int err = igvm_open(&file, s->bytes, s->size, error);
 
 	return err ? err : igvm_check(&file, error);
+}
+
+void sample_assert_hex(const uint8_t *bytes, size_t count, const char *hex)
+{
+	char text[2 * 64 + 1] = "";
+
+	for (size_t i = 0; i < count; i++)
+		snprintf(text + 2 * i, 3, "%02x", bytes[i]);
+	ck_assert_str_eq(text, hex);
 }

@@ -39,5 +39,7 @@ void sample_put(struct sample *s, size_t offset, unsigned width, uint64_t value)
 void sample_seal(struct sample *s);
 /* igvm_open and igvm_check. */
 int sample_check(const struct sample *s, struct igvm_error *error);
+/* Asserts that the `count` bytes (at most 64) are those of the hexadecimal text. */
+void sample_assert_hex(const uint8_t *bytes, size_t count, const char *hex);
 
 #endif
