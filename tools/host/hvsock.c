@@ -490,6 +490,12 @@ size_t host_stream_room(const struct host_stream *s)
 	return s->buffers && !s->shutdown && !s->broken ? HVSOCK_SEND_BUFFER_BYTES - s->out_count : 0;
 }
 
+void host_stream_want(struct host_stream *s)
+{
+	s->short_send = true;
+	poke(s);
+}
+
 size_t host_stream_send(struct host_stream *s, const void *data, size_t bytes)
 {
 	size_t room = host_stream_room(s), n = bytes < room ? bytes : room;
@@ -503,7 +509,7 @@ size_t host_stream_send(struct host_stream *s, const void *data, size_t bytes)
 		flush(s);
 	}
 	if (n < bytes)
-		s->short_send = true;
+		host_stream_want(s);
 	if (s->broken)
 		poke(s);
 	return n;
@@ -512,6 +518,15 @@ size_t host_stream_send(struct host_stream *s, const void *data, size_t bytes)
 void host_stream_resume(struct host_stream *s)
 {
 	poke(s);
+}
+
+void host_stream_drain(struct host_stream *s)
+{
+	do {
+		s->poked = false;
+		if (s->open && s->buffers)
+			drain(s);
+	} while (s->poked);
 }
 
 void host_stream_shutdown(struct host_stream *s)

@@ -67,8 +67,12 @@ int host_service_register(struct hvsock *sockets, uint32_t port, const struct ho
 size_t host_stream_send(struct host_stream *stream, const void *data, size_t bytes);
 /* Bytes that host_stream_send accepts now. */
 size_t host_stream_room(const struct host_stream *stream);
+/* Asks for `writable`, as a send that took less than all does. */
+void host_stream_want(struct host_stream *stream);
 /* Calls `receive` again (from the loop, not from within) for bytes that it left. */
 void host_stream_resume(struct host_stream *stream);
+/* After the loop has stopped: receives what VTL2 has sent until now. */
+void host_stream_drain(struct host_stream *stream);
 /* Ends our direction after the queued bytes; VTL2 may go on sending. */
 void host_stream_shutdown(struct host_stream *stream);
 /*

@@ -7,6 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
 
 #define MUST(x) do { if (!(x)) abort(); } while (0)
 
@@ -73,9 +75,12 @@ void loop_remove(struct host *h, struct host_source *s)
 
 void loop_post(struct host *h, void (*fn)(void *context), void *context)
 {
+	pthread_mutex_lock(&h->lock);
 	MUST(h->posted_count < VL_ARRAY_COUNT(h->posted));
 	h->posted[h->posted_count].fn = fn;
 	h->posted[h->posted_count++].context = context;
+	pthread_mutex_unlock(&h->lock);
+	eventfd_write(h->wake_fd, 1);
 }
 
 size_t terminal_filter(struct host *h, uint8_t *data, size_t size)
@@ -85,27 +90,42 @@ size_t terminal_filter(struct host *h, uint8_t *data, size_t size)
 
 /* --- The loop ------------------------------------------------------------------------- */
 
+static bool take_posted(struct host *h, void (**fn)(void *context), void **context)
+{
+	bool taken;
+
+	pthread_mutex_lock(&h->lock);
+	taken = h->posted_count > 0;
+	*fn = h->posted[0].fn;
+	*context = h->posted[0].context;
+	if (taken)
+		memmove(h->posted, h->posted + 1, --h->posted_count * sizeof(h->posted[0]));
+	pthread_mutex_unlock(&h->lock);
+	return taken;
+}
+
 void fake_host_run(struct host *h)
 {
-	while (h->posted_count) {
-		void (*fn)(void *context) = h->posted[0].fn;
-		void *context = h->posted[0].context;
+	void (*fn)(void *context), *context;
+	eventfd_t value;
 
-		memmove(h->posted, h->posted + 1, --h->posted_count * sizeof(h->posted[0]));
+	while (take_posted(h, &fn, &context))
 		fn(context);
-	}
+	(void)!eventfd_read(h->wake_fd, &value);
 }
 
 bool fake_host_wait(struct host *h, int limit_ms)
 {
-	struct pollfd fds[VL_ARRAY_COUNT(h->source)];
+	enum { SOURCES = VL_ARRAY_COUNT(h->source) };
+	struct pollfd fds[SOURCES + 1];
 	int n;
 
-	for (size_t i = 0; i < VL_ARRAY_COUNT(fds); i++)
+	for (size_t i = 0; i < SOURCES; i++)
 		fds[i] = (struct pollfd){ h->source[i] && h->source_events[i] ? h->source[i]->fd : -1,
 					  (short)h->source_events[i], 0 };
-	n = poll(fds, VL_ARRAY_COUNT(fds), limit_ms);
-	for (size_t i = 0; i < VL_ARRAY_COUNT(fds); i++)
+	fds[SOURCES] = (struct pollfd){ h->wake_fd, POLLIN, 0 };
+	n = poll(fds, SOURCES + 1, limit_ms);
+	for (size_t i = 0; i < SOURCES; i++)
 		if (fds[i].revents && h->source[i] && h->source[i]->fd == fds[i].fd)
 			h->source[i]->ready(h->source[i], (uint32_t)fds[i].revents);
 	fake_host_run(h);
@@ -123,6 +143,9 @@ struct host *fake_host_new(void)
 	MUST(h->ram);
 	memset(h->ram, 0, (size_t)FAKE_RAM_PAGES * VL_PAGE_BYTES);
 	h->next_gpadl = 0xe1e10;
+	pthread_mutex_init(&h->lock, NULL);
+	h->wake_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+	MUST(h->wake_fd >= 0);
 	MUST(!vmbus_create(h, &h->bus));
 	h->sockets = hvsock_create(h, h->bus);
 	MUST(h->sockets);
@@ -133,6 +156,7 @@ void fake_host_free(struct host *h)
 {
 	hvsock_destroy(h->sockets);
 	vmbus_destroy(h->bus);
+	close(h->wake_fd);
 	free(h->ram);
 	free(h);
 }

@@ -32,8 +32,10 @@ struct host {
 	unsigned interrupts;
 	struct host_source *source[64];
 	uint32_t source_events[64];
+	pthread_mutex_t lock; /* of `posted` */
 	struct { void (*fn)(void *context); void *context; } posted[64];
 	unsigned posted_count;
+	int wake_fd; /* readable when something was posted */
 	uint32_t next_page, next_gpadl;
 };
 
