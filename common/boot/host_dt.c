@@ -434,6 +434,27 @@ static int check_whole(struct parser *p)
 	return check_overlaps(p);
 }
 
+/*
+ * Versions before 16 name nodes by their whole path; libfdt 1.6's fdt_check_full
+ * reads through a null pointer on one whose root has a name without '/'.
+ */
+#define FDT_VERSION_LEAST 17
+
+static int check_tree(const void *fdt, size_t size, struct boot_error *error)
+{
+	int err = size < sizeof(struct fdt_header) ? -FDT_ERR_TRUNCATED : fdt_check_header(fdt);
+
+	if (!err && fdt_version(fdt) < FDT_VERSION_LEAST)
+		return boot_fail(error, VL_E_VERSION, "host device tree: version %u, at least %d is needed", fdt_version(fdt),
+			FDT_VERSION_LEAST);
+	if (!err)
+		err = fdt_check_full(fdt, size);
+	if (err)
+		return boot_fail(error, VL_E_FORMAT, "host device tree: no well-formed tree (libfdt: %s)",
+			fdt_strerror(err));
+	return 0;
+}
+
 int host_dt_parse(struct host_dt *out, const void *fdt, size_t size, struct boot_error *error)
 {
 	struct parser p = { .reader = { fdt, error }, .out = out };
@@ -441,11 +462,9 @@ int host_dt_parse(struct host_dt *out, const void *fdt, size_t size, struct boot
 
 	memset(out, 0, sizeof(*out));
 	out->vallum_node = -1;
-	err = size < sizeof(struct fdt_header) ? -FDT_ERR_TRUNCATED : fdt_check_full(fdt, size);
-	if (err)
-		return boot_fail(error, VL_E_FORMAT, "host device tree: no well-formed tree (libfdt: %s)",
-			fdt_strerror(err));
-	err = check_root(&p);
+	err = check_tree(fdt, size, error);
+	if (!err)
+		err = check_root(&p);
 	if (err)
 		return err;
 	fdt_for_each_subnode(node, fdt, 0) {

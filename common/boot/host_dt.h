@@ -79,6 +79,7 @@ struct host_dt {
 /*
  * Decodes fdt[0, size) into `out`. 0, or with `error` filled:
  *   VL_E_FORMAT     no well-formed tree, or a property of the wrong length or kind
+ *   VL_E_VERSION    a flattened tree of before version 17
  *   VL_E_MISSING    a required node or property
  *   VL_E_RANGE      a value outside its range
  *   VL_E_ALIGN      not whole pages

@@ -246,6 +246,16 @@ START_TEST(no_tree_at_all_is_refused)
 }
 END_TEST
 
+START_TEST(a_tree_of_an_old_version_is_refused_before_libfdt_reads_it)
+{
+	tree_make(fdt, 1);
+	fdt_set_version(fdt, 8);
+	fdt_set_last_comp_version(fdt, 8);
+	memcpy(fdt + fdt_off_dt_struct(fdt) + 4, "root", 4);
+	ck_assert_int_eq(parse(), VL_E_VERSION);
+}
+END_TEST
+
 /* A tree larger than the common buffer, for the limits on counts. */
 static int parse_big(unsigned cpus, unsigned ram)
 {
@@ -308,6 +318,7 @@ Suite *suite_host_dt(void)
 	tcase_add_test(t, vtl2_allocation_brings_its_sizes);
 	tcase_add_loop_test(t, a_bad_tree_is_refused_by_name_and_place, 0, (int)VL_ARRAY_COUNT(bad));
 	tcase_add_test(t, no_tree_at_all_is_refused);
+	tcase_add_test(t, a_tree_of_an_old_version_is_refused_before_libfdt_reads_it);
 	tcase_add_test(t, counts_up_to_the_limits_are_taken_and_one_more_is_refused);
 	suite_add_tcase(s, t);
 	return s;
