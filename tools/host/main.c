@@ -5,6 +5,7 @@
  */
 #include "common/base/log.h"
 #include "tools/host/devicetree.h"
+#include "tools/host/get.h"
 #include "tools/host/image.h"
 #include "tools/host/options.h"
 #include "tools/host/port.h"
@@ -25,6 +26,7 @@ struct run {
 	struct host h;
 	struct image image;
 	struct host_services *services;
+	struct host_channel *channel;
 	struct host_source signals;
 };
 
@@ -221,6 +223,8 @@ static int set_up(struct run *run)
 		err = vmbus_create(h, &h->vmbus);
 	if (!err)
 		err = host_services_create(h, h->vmbus, &run->services);
+	if (!err)
+		err = host_channel_create(h, host_services_sockets(run->services), &run->channel);
 	return err;
 }
 
@@ -232,6 +236,7 @@ static void tear_down(struct run *run)
 	join_threads(h);
 	loop_stop(h);
 	host_services_destroy(run->services);
+	host_channel_destroy(run->channel);
 	vmbus_destroy(h->vmbus);
 	if (run->signals.fd >= 0)
 		close(run->signals.fd);
