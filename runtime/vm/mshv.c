@@ -10,6 +10,7 @@
 #include <sys/eventfd.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 /* struct mshv_vtl_run, which the UAPI header leaves to the driver's own. */
@@ -121,7 +122,8 @@ int hvport_vp_bind(struct hvport_vp *vp)
 	CPU_SET(vp->index, &set);
 	if (sched_setaffinity(0, sizeof(set), &set) < 0)
 		return VL_E_OS;
-	return sched_setscheduler(0, SCHED_IDLE, &param) < 0 ? VL_E_OS : 0;
+	/* musl's sched_setscheduler() always fails: POSIX means it for a process, Linux does it for a thread. */
+	return syscall(SYS_sched_setscheduler, 0, SCHED_IDLE, &param) < 0 ? VL_E_OS : 0;
 }
 
 int hvport_run(struct hvport_vp *vp)
