@@ -82,7 +82,7 @@ static int unix_address(struct sockaddr_un *address, const char *path)
 static int unix_listen(const char *path)
 {
 	struct sockaddr_un address;
-	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0);
 
 	if (fd < 0 || unix_address(&address, path))
 		return fail("socket");
@@ -98,7 +98,7 @@ static int unix_listen(const char *path)
 static int unix_connect(const char *path)
 {
 	struct sockaddr_un address;
-	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	int fd = socket(AF_UNIX, SOCK_STREAM, 0);
 
 	if (fd < 0 || unix_address(&address, path))
 		return fail("socket");
@@ -187,10 +187,11 @@ static void connection_read(struct connection *c, unsigned id)
 
 static void accept_connection(void)
 {
-	int fd = accept4(relay.listen_fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+	int fd = accept(relay.listen_fd, NULL, NULL);
 
 	if (fd < 0)
 		return;
+	fcntl(fd, F_SETFL, O_NONBLOCK);
 	for (unsigned id = 0; id < CONNECTION_MAX; id++)
 		if (!relay.connections[id].used) {
 			connection_begin(&relay.connections[id], fd);
@@ -388,16 +389,18 @@ static int open_link(const char *path)
 	int fd, listen_fd;
 
 	if (!relay.listens) {
-		fd = open(path, O_RDWR | O_NONBLOCK | O_CLOEXEC);
+		fd = open(path, O_RDWR | O_NONBLOCK);
 		return fd < 0 ? fail(path) : fd;
 	}
 	listen_fd = unix_listen(path);
 	if (listen_fd < 0)
 		return -1;
 	fcntl(listen_fd, F_SETFL, 0);
-	fd = accept4(listen_fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+	fd = accept(listen_fd, NULL, NULL);
 	close(listen_fd);
-	return fd < 0 ? fail(path) : fd;
+	if (fd < 0 || fcntl(fd, F_SETFL, O_NONBLOCK))
+		return fail(path);
+	return fd;
 }
 
 int main(int argc, char **argv)
