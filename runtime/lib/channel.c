@@ -104,9 +104,14 @@ static int receive_once(int fd, struct channel_message *m)
 		.msg_control = space.bytes, .msg_controllen = sizeof(space.bytes) };
 	ssize_t n = recvmsg(fd, &h, MSG_CMSG_CLOEXEC | MSG_DONTWAIT);
 
+	/*
+	 * A peer that ended with unread messages of ours: the kernel tells that
+	 * once, before what the peer had sent last.
+	 */
+	if (n < 0 && errno == ECONNRESET)
+		n = recvmsg(fd, &h, MSG_CMSG_CLOEXEC | MSG_DONTWAIT);
 	if (n < 0)
-		return errno == EAGAIN || errno == EINTR ? VL_E_AGAIN :
-			errno == ECONNRESET ? VL_E_CLOSED : VL_E_OS;
+		return errno == EAGAIN || errno == EINTR ? VL_E_AGAIN : VL_E_OS;
 	take_fds(m, &h);
 	if (h.msg_flags & (MSG_TRUNC | MSG_CTRUNC)) {
 		channel_close_fds(m);

@@ -252,9 +252,9 @@ int get_client_dps(struct get_client *c, struct dps_settings *s)
 			break;
 		err = next_response(c, GET_DPS_V2, deadline_ns);
 	}
-	if (err)
-		return c->err ? c->err : fail(c, err);
-	return dps_decode(c->document, used, s, &offset);
+	if (!err)
+		err = dps_decode(c->document, used, s, &offset);
+	return err && !c->err ? fail(c, err) : err;
 }
 
 /* --- Notifications ---------------------------------------------------------------- */

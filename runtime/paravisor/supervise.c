@@ -51,7 +51,7 @@ static unsigned limit_ms(const struct worker *w)
 	case WORKER_KILLING:
 		return w->stop_limit_ms;
 	case WORKER_WAITING:
-		return WORKER_BACKOFF_FIRST_MS << (w->deaths - 1);
+		return WORKER_BACKOFF_FIRST_MS << (w->deaths ? w->deaths - 1 : 0);
 	default:
 		return 0;
 	}

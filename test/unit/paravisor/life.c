@@ -1,0 +1,572 @@
+/*
+ * The whole paravisor as a process under test: its real code on one side, on
+ * the other the reference host's GET service or a scripted liar on a socket
+ * pair, and a forked process in the VM worker's place.
+ */
+#include "common/base/fmt.h"
+#include "common/base/log.h"
+#include "runtime/lib/channel.h"
+#include "runtime/lib/clock.h"
+#include "runtime/paravisor/paravisor.h"
+#include "runtime/paravisor/process.h"
+#include "tools/host/get_service.h"
+
+#include <check.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <pthread.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+Suite *suite_life(void);
+
+#define LIMIT_MS 3000
+
+/* What the host learned, in order. */
+static char told[4096];
+
+static void tell(const char *fmt, ...)
+{
+	size_t used = strlen(told);
+	va_list args;
+
+	va_start(args, fmt);
+	vl_vformat(told + used, sizeof(told) - used, fmt, args);
+	va_end(args);
+}
+
+/* --- The host ------------------------------------------------------------------------ */
+
+struct fake_host {
+	int fd;
+	struct get_service service;
+	/* Bytes to send instead of being a host; NULL: be one. */
+	const void *lie;
+	size_t lie_bytes;
+	bool closes; /* after the lie */
+};
+
+static struct fake_host host;
+static struct dps_settings settings;
+static unsigned connections;
+static int refused_connections;
+static pthread_t host_thread;
+
+static int host_send(void *context, const void *data, size_t size)
+{
+	return send(host.fd, data, size, MSG_NOSIGNAL) == (ssize_t)size ? 0 : VL_E_CLOSED;
+}
+
+static uint64_t host_reference(void *context) { return 5000000000; }
+static uint64_t host_utc(void *context) { return 1700000000ull * 1000000000; }
+static void host_log(void *context, enum get_log_level level, const char *text) { tell("log %d %s;", level, text); }
+static void host_event(void *context, unsigned id, const char *name) { tell("event %s;", name); }
+static void host_started(void *context) { tell("started;"); }
+static void host_failed(void *context, const char *text) { tell("failed %s;", text); }
+static void host_off(void *context) { tell("off;"); }
+static void host_reset(void *context) { tell("reset;"); }
+
+static void host_phase(void *context, const char *name, uint64_t reference)
+{
+	if (strcmp(name, "vtl0-start") == 0)
+		tell("phase %s;", name);
+}
+
+static void host_crashed(void *context, uint32_t vp, unsigned vtl, uint64_t code)
+{
+	tell("crash vtl %u %s;", vtl, vl_err_name(-(int)code));
+}
+
+static void host_triple(void *context, uint32_t vp, const char *registers)
+{
+	tell("triple %u%s;", vp, registers);
+}
+
+static const struct get_service_ops service_ops = {
+	.send = host_send,
+	.reference_100ns = host_reference,
+	.utc_ns = host_utc,
+	.log = host_log,
+	.event = host_event,
+	.phase = host_phase,
+	.started = host_started,
+	.start_failed = host_failed,
+	.power_off = host_off,
+	.reset = host_reset,
+	.crashed = host_crashed,
+	.triple_fault = host_triple,
+};
+
+static void *host_run(void *context)
+{
+	uint8_t bytes[1000];
+	ssize_t n;
+
+	if (host.lie) {
+		send(host.fd, host.lie, host.lie_bytes, MSG_NOSIGNAL);
+		if (host.closes)
+			shutdown(host.fd, SHUT_RDWR);
+		/* The paravisor's own words go nowhere until it hangs up. */
+		while (read(host.fd, bytes, sizeof(bytes)) > 0)
+			;
+	} else {
+		while ((n = read(host.fd, bytes, sizeof(bytes))) > 0)
+			if (get_service_receive(&host.service, bytes, (size_t)n) != 0)
+				break;
+	}
+	close(host.fd);
+	return NULL;
+}
+
+static void host_join(void)
+{
+	if (connections)
+		pthread_join(host_thread, NULL);
+}
+
+/* The first connection may meet a liar, the next ones a host. */
+static int connect_to_host(void *context, unsigned limit_ms)
+{
+	int pair[2];
+
+	if (refused_connections > 0 && refused_connections-- > 0)
+		return VL_E_TIMEOUT;
+	host_join();
+	if (connections)
+		host.lie = NULL;
+	connections++;
+	ck_assert_int_eq(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair), 0);
+	ck_assert_int_eq(fcntl(pair[0], F_SETFL, O_NONBLOCK), 0);
+	host.fd = pair[1];
+	get_service_init(&host.service, &service_ops, NULL, &settings);
+	ck_assert_int_eq(pthread_create(&host_thread, NULL, host_run, NULL), 0);
+	return pair[0];
+}
+
+/* --- The VM worker -------------------------------------------------------------------- */
+
+static void (*worker_script)(int control);
+
+static int spawn(void *context, struct worker *w)
+{
+	int pair[2];
+
+	ck_assert_int_eq(channel_pair(pair), 0);
+	w->pid = fork();
+	if (w->pid == 0) {
+		/* As after an exec: nothing but the control channel is open. */
+		dup2(pair[1], CONTROL_FD);
+		syscall(SYS_close_range, CONTROL_FD + 1, ~0u, 0);
+		worker_script(CONTROL_FD);
+		_exit(7);
+	}
+	close(pair[1]);
+	w->control = pair[0];
+	w->pidfd = (int)syscall(SYS_pidfd_open, w->pid, 0);
+	return 0;
+}
+
+static union control_any worker_in;
+
+static void expect(int control, enum control_type type)
+{
+	struct channel_message m = { .data = &worker_in, .capacity = sizeof(worker_in) };
+
+	if (channel_receive(control, &m, LIMIT_MS) != 0 || control_check(m.data, m.size, m.fd_count) != 0 ||
+	    worker_in.header.type != type)
+		_exit(99);
+	channel_close_fds(&m);
+}
+
+static void say_started(int control)
+{
+	struct control_started s = { .boot_ns = clock_boot_ns() };
+
+	expect(control, CONTROL_CONFIG);
+	if (worker_in.config.vp_count != 2 || worker_in.config.fd_count != 1 ||
+	    strcmp(worker_in.config.command_line, "quiet") != 0)
+		_exit(98);
+	expect(control, CONTROL_START);
+	control_send(control, CONTROL_STARTED, &s, sizeof(s), NULL, 0);
+}
+
+/* As the protocol wants it: until the channel closes. */
+static void wait_for_end(int control)
+{
+	struct pollfd p = { .fd = control, .events = POLLIN };
+
+	poll(&p, 1, LIMIT_MS);
+	_exit(0);
+}
+
+static void worker_powers_off(int control)
+{
+	say_started(control);
+	control_signal(control, CONTROL_POWER_OFF);
+	wait_for_end(control);
+}
+
+static void worker_resets(int control)
+{
+	say_started(control);
+	control_signal(control, CONTROL_RESET);
+	wait_for_end(control);
+}
+
+static void worker_triple_faults(int control)
+{
+	struct control_triple_fault f = { .vp = 1, .register_count = 1,
+		.registers = { { .name = 0x20010, .low = 0xfff0 } } };
+
+	say_started(control);
+	control_send(control, CONTROL_TRIPLE_FAULT, &f, sizeof(f), NULL, 0);
+	wait_for_end(control);
+}
+
+static void worker_dies(int control)
+{
+	say_started(control);
+	_exit(5);
+}
+
+static void worker_says_why_and_dies(int control)
+{
+	struct control_crash c = { .vp = CONTROL_NO_VP, .error = VL_E_FORMAT, .text = "guest kernel: no bzImage" };
+
+	expect(control, CONTROL_CONFIG);
+	control_send(control, CONTROL_CRASH, &c, sizeof(c), NULL, 0);
+	_exit(1);
+}
+
+static void worker_sends_garbage(int control)
+{
+	say_started(control);
+	channel_send(control, "garbage", 7, NULL, 0, LIMIT_MS);
+	wait_for_end(control);
+}
+
+static void worker_hangs(int control)
+{
+	wait_for_end(-1);
+}
+
+static int open_one(void *context, const struct paravisor *p, struct control_config *c, int *fds, const char **what)
+{
+	*what = "/dev/null";
+	fds[0] = open("/dev/null", O_RDWR | O_CLOEXEC);
+	c->fds[0] = (struct control_fd){ CONTROL_FD_MSHV, 0 };
+	c->fd_count = 1;
+	return p->dps.com1.enable_port ? 0 : VL_E_NOTFOUND;
+}
+
+/* --- Runs -------------------------------------------------------------------------------- */
+
+static const struct paravisor_ops ops = { connect_to_host, open_one, spawn };
+static struct paravisor p;
+
+static void setup(void)
+{
+	dps_defaults(&settings);
+	settings.com1.enable_port = true;
+	paravisor_init(&p, &ops, NULL);
+	p.end_limit_ms = 50;
+	p.machine.vp_count = 2;
+	p.machine.vps[1].hw_id = 1;
+	p.machine.range_count = 1;
+	p.machine.ranges[0] = (struct control_range){ 0, 0x10000000, CONTROL_RANGE_RAM, 0 };
+	strcpy(p.machine.command_line, "quiet");
+	worker_script = worker_powers_off;
+}
+
+/* Runs to the end and hangs up, so that the host's thread has seen all. */
+static int run(void)
+{
+	int status = paravisor_run(&p);
+
+	get_client_close(&p.host);
+	host_join();
+	return status;
+}
+
+START_TEST(a_guest_boots_and_powers_off)
+{
+	ck_assert_int_eq(run(), 0);
+	ck_assert_str_eq(told, "event boot attempt;event boot success;phase vtl0-start;started;off;");
+	ck_assert_uint_eq(p.config.utc_ns, 1700000000ull * 1000000000);
+}
+END_TEST
+
+START_TEST(a_guest_reset_is_a_reset)
+{
+	worker_script = worker_resets;
+	ck_assert_int_eq(run(), 0);
+	ck_assert_ptr_nonnull(strstr(told, "started;reset;"));
+}
+END_TEST
+
+START_TEST(a_triple_fault_tells_the_registers_unless_isolated)
+{
+	worker_script = worker_triple_faults;
+	ck_assert_int_eq(run(), 0);
+	ck_assert_ptr_nonnull(strstr(told, "triple 1 00020010=fff0;"));
+}
+END_TEST
+
+START_TEST(an_isolated_guests_triple_fault_has_no_registers)
+{
+	p.machine.isolation = MACHINE_ISOLATION_VBS;
+	worker_script = worker_triple_faults;
+	ck_assert_int_eq(run(), 0);
+	ck_assert_ptr_nonnull(strstr(told, "triple 1;"));
+}
+END_TEST
+
+START_TEST(the_death_of_the_vm_worker_is_reported_with_its_reason)
+{
+	worker_script = worker_dies;
+	ck_assert_int_eq(run(), 1);
+	ck_assert_ptr_nonnull(strstr(told, "log 1 VM worker ended unexpectedly: exit status 5;crash vtl 2 VL_E_INTERNAL;"));
+}
+END_TEST
+
+START_TEST(a_worker_that_cannot_start_the_guest_has_the_last_word)
+{
+	worker_script = worker_says_why_and_dies;
+	ck_assert_int_eq(run(), 1);
+	ck_assert_str_eq(told, "event boot attempt;log 1 guest kernel: no bzImage;event boot failure;"
+		"failed guest kernel: no bzImage;");
+}
+END_TEST
+
+START_TEST(an_isolated_vm_tells_its_host_the_error_only)
+{
+	p.machine.isolation = MACHINE_ISOLATION_VBS;
+	worker_script = worker_says_why_and_dies;
+	ck_assert_int_eq(run(), 1);
+	ck_assert_ptr_nonnull(strstr(told, "failed the data is malformed;"));
+	ck_assert_ptr_null(strstr(told, "bzImage"));
+}
+END_TEST
+
+START_TEST(a_worker_that_sends_garbage_ends_the_run)
+{
+	worker_script = worker_sends_garbage;
+	ck_assert_int_eq(run(), 1);
+	ck_assert_ptr_nonnull(strstr(told, "crash vtl 2 VL_E_PROTOCOL;"));
+}
+END_TEST
+
+START_TEST(a_worker_that_hangs_is_killed_and_reported)
+{
+	p.start_limit_ms = 50;
+	worker_script = worker_hangs;
+	ck_assert_int_eq(run(), 1);
+	ck_assert_ptr_nonnull(strstr(told, "VM worker did not start the guest"));
+	ck_assert_ptr_nonnull(strstr(told, "failed "));
+}
+END_TEST
+
+START_TEST(a_thing_that_cannot_be_opened_is_named)
+{
+	settings.com1.enable_port = false;
+	ck_assert_int_eq(run(), 1);
+	ck_assert_ptr_nonnull(strstr(told, "failed /dev/null for the VM worker: there is no such thing;"));
+}
+END_TEST
+
+START_TEST(a_host_that_never_answers_is_given_up)
+{
+	refused_connections = 2; /* to boot, and to report it */
+	ck_assert_int_eq(run(), 1);
+	ck_assert_str_eq(told, "");
+}
+END_TEST
+
+/* The first connection meets `lie`; the paravisor must give up and report over a second one. */
+static void lied_to(const void *lie, size_t size, bool closes, const char *expected)
+{
+	host.lie = lie;
+	host.lie_bytes = size;
+	host.closes = closes;
+	ck_assert_int_eq(run(), 1);
+	ck_assert_uint_eq(connections, 2);
+	ck_assert_msg(strstr(told, expected) != NULL, "%s", told);
+}
+
+START_TEST(a_host_that_answers_garbage_is_refused)
+{
+	lied_to("\x08\0\0\0garbage!", 12, false, "failed host channel: connecting to the host channel: the version is not");
+}
+END_TEST
+
+START_TEST(a_host_that_announces_too_much_is_refused)
+{
+	lied_to("\x01\x30\0\0", 4, false, "a documented limit is exceeded");
+}
+END_TEST
+
+START_TEST(a_host_that_answers_something_else_is_refused)
+{
+	/* A TIME response to the VERSION request. */
+	static const uint8_t time[36] = { 32, 0, 0, 0, 1, 3, 2 };
+
+	lied_to(time, sizeof(time), false, "the peer broke the protocol");
+}
+END_TEST
+
+START_TEST(a_host_that_speaks_another_version_is_refused)
+{
+	lied_to("\x06\0\0\0\x01\x03\x01\0\0\0", 10, false, "the version is not supported");
+}
+END_TEST
+
+START_TEST(a_host_that_sends_a_request_is_refused)
+{
+	lied_to("\x04\0\0\0\x01\x02\x02\0", 8, false, "the peer broke the protocol");
+}
+END_TEST
+
+START_TEST(a_host_that_hangs_up_is_refused)
+{
+	lied_to("\x06\0\0\0\x01\x03", 6, true, "the other side closed the connection");
+}
+END_TEST
+
+START_TEST(settings_that_make_no_sense_are_refused)
+{
+	/* VERSION accepted, TIME, then a DPS answer that is no JSON. */
+	static const uint8_t lie[] = { 6, 0, 0, 0, 1, 3, 1, 0, 1, 0,
+		32, 0, 0, 0, 1, 3, 2, 0, [14 + 32] = 10, 0, 0, 0, 1, 3, 18, 0, 2, 0, 0, 0, '{', ']' };
+
+	lied_to(lie, sizeof(lie), false, "platform settings: the data is malformed");
+}
+END_TEST
+
+START_TEST(settings_that_never_end_are_refused)
+{
+	/* Empty pieces with "more follows". */
+	static const uint8_t lie[] = { 6, 0, 0, 0, 1, 3, 1, 0, 1, 0,
+		32, 0, 0, 0, 1, 3, 2, 0, [14 + 32] = 12, 0, 0, 0, 1, 3, 27, 0, 0, 0, 0, 0, 1, 0, 0, 0 };
+
+	lied_to(lie, sizeof(lie), false, "platform settings: the peer broke the protocol");
+}
+END_TEST
+
+/* --- The client alone, with a short limit -------------------------------------------------- */
+
+static unsigned notifications;
+
+static void count(void *context, const void *message, size_t size)
+{
+	notifications++;
+}
+
+START_TEST(a_late_answer_is_a_time_out_and_ends_the_channel)
+{
+	static struct get_client c;
+	struct get_client_time t;
+	int pair[2];
+
+	ck_assert_int_eq(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, pair), 0);
+	get_client_init(&c, pair[0], count, NULL);
+	c.call_limit_ms = 30;
+	ck_assert_int_eq(get_client_time(&c, &t), VL_E_TIMEOUT);
+	ck_assert_int_eq(c.fd, -1);
+	ck_assert_int_eq(get_client_time(&c, &t), VL_E_TIMEOUT);
+	close(pair[1]);
+}
+END_TEST
+
+START_TEST(a_host_that_only_notifies_cannot_hold_up_a_call)
+{
+	static const uint8_t notification[] = { 4, 0, 0, 0, 1, 4, 9, 0 };
+	static struct get_client c;
+	int pair[2], sent = 0;
+
+	ck_assert_int_eq(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, pair), 0);
+	get_client_init(&c, pair[0], count, NULL);
+	c.call_limit_ms = 30;
+	while (send(pair[1], notification, sizeof(notification), MSG_NOSIGNAL) == sizeof(notification))
+		sent++;
+	ck_assert_int_eq(get_client_version(&c), VL_E_TIMEOUT);
+	ck_assert_int_gt(sent, 0);
+	ck_assert_uint_gt(notifications, 0);
+	close(pair[1]);
+}
+END_TEST
+
+START_TEST(a_host_that_does_not_read_cannot_hold_up_a_notification)
+{
+	static struct get_client c;
+	int pair[2], err = 0;
+
+	ck_assert_int_eq(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, pair), 0);
+	get_client_init(&c, pair[0], count, NULL);
+	c.send_limit_ms = 30;
+	for (unsigned i = 0; i < 100000 && !err; i++)
+		err = get_client_log(&c, GET_LOG_ERROR, "nobody reads this");
+	ck_assert_int_eq(err, VL_E_TIMEOUT);
+	close(pair[1]);
+}
+END_TEST
+
+START_TEST(settings_in_pieces_are_put_together)
+{
+	/* Longer than one message by its texts' escapes: a tab takes six bytes. */
+	char *const texts[] = { settings.serial_number, settings.base_board_serial_number, settings.chassis_asset_tag,
+		settings.chassis_serial_number, settings.system_manufacturer, settings.system_product_name,
+		settings.system_version, settings.system_sku_number, settings.system_family, settings.bios_lock_string,
+		settings.memory_device_serial_number, settings.processor_manufacturer, settings.processor_version,
+		settings.bios_guid, settings.guest_state_lifetime, settings.guest_state_encryption_policy,
+		settings.secure_boot_template_id, settings.hardware_sealing_policy_id };
+
+	for (size_t i = 0; i < VL_ARRAY_COUNT(texts); i++)
+		memset(texts[i], '\t', DPS_TEXT_MAX - 1);
+	ck_assert_int_eq(run(), 0);
+	ck_assert_mem_eq(&p.dps, &settings, sizeof(settings));
+	ck_assert_int_gt(dps_encode(&settings, host.service.document, sizeof(host.service.document)),
+		(int)GET_PAYLOAD_MAX);
+}
+END_TEST
+
+static void add_tests(TCase *c)
+{
+	tcase_add_test(c, a_guest_boots_and_powers_off);
+	tcase_add_test(c, a_guest_reset_is_a_reset);
+	tcase_add_test(c, a_triple_fault_tells_the_registers_unless_isolated);
+	tcase_add_test(c, an_isolated_guests_triple_fault_has_no_registers);
+	tcase_add_test(c, the_death_of_the_vm_worker_is_reported_with_its_reason);
+	tcase_add_test(c, a_worker_that_cannot_start_the_guest_has_the_last_word);
+	tcase_add_test(c, an_isolated_vm_tells_its_host_the_error_only);
+	tcase_add_test(c, a_worker_that_sends_garbage_ends_the_run);
+	tcase_add_test(c, a_worker_that_hangs_is_killed_and_reported);
+	tcase_add_test(c, a_thing_that_cannot_be_opened_is_named);
+	tcase_add_test(c, a_host_that_never_answers_is_given_up);
+	tcase_add_test(c, a_host_that_answers_garbage_is_refused);
+	tcase_add_test(c, a_host_that_announces_too_much_is_refused);
+	tcase_add_test(c, a_host_that_answers_something_else_is_refused);
+	tcase_add_test(c, a_host_that_speaks_another_version_is_refused);
+	tcase_add_test(c, a_host_that_sends_a_request_is_refused);
+	tcase_add_test(c, a_host_that_hangs_up_is_refused);
+	tcase_add_test(c, settings_that_make_no_sense_are_refused);
+	tcase_add_test(c, settings_that_never_end_are_refused);
+	tcase_add_test(c, settings_in_pieces_are_put_together);
+	tcase_add_test(c, a_late_answer_is_a_time_out_and_ends_the_channel);
+	tcase_add_test(c, a_host_that_only_notifies_cannot_hold_up_a_call);
+	tcase_add_test(c, a_host_that_does_not_read_cannot_hold_up_a_notification);
+}
+
+Suite *suite_life(void)
+{
+	Suite *s = suite_create("life");
+	TCase *c = tcase_create("paravisor");
+
+	tcase_add_checked_fixture(c, setup, NULL);
+	tcase_set_timeout(c, 60);
+	add_tests(c);
+	suite_add_tcase(s, c);
+	return s;
+}
