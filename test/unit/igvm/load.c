@@ -400,6 +400,11 @@ END_TEST
 
 /* --- Hostile page tables ------------------------------------------------------------------ */
 
+static uint64_t leaf_at(uint64_t at)
+{
+	return at | (igvm_arch.table_bits & ~igvm_arch.leaf_mask) | igvm_arch.leaf_value | igvm_arch.valid_bit;
+}
+
 #define TABLE_ENTRY(page) ((TABLES_AT + (page) * VL_PAGE_BYTES) | igvm_arch.table_bits)
 #define MOVED_BY (16 * MIB)
 
@@ -452,22 +457,48 @@ END_TEST
 
 START_TEST(a_moved_page_that_is_not_identity_mapped_is_refused)
 {
-	uint64_t leaf = (SAMPLE_BASE + 2 * MIB) | igvm_arch.table_bits | igvm_arch.leaf_value;
 	unsigned calls;
 
-	if (igvm_arch.leaf_mask & ~igvm_arch.leaf_value) /* leaves have bits of tables that must be 0 */
-		leaf &= ~(igvm_arch.leaf_mask & ~igvm_arch.leaf_value);
-	ck_assert_int_eq(load_with_entry(2, SAMPLE_BASE / (2 * MIB) % 512, leaf, TABLE_PAGES, &calls), VL_E_FORMAT);
+	ck_assert_int_eq(load_with_entry(2, SAMPLE_BASE / (2 * MIB) % 512, leaf_at(SAMPLE_BASE + 2 * MIB), TABLE_PAGES,
+		&calls), VL_E_FORMAT);
 }
 END_TEST
 
 START_TEST(a_page_that_stays_where_a_moved_one_lands_is_refused)
 {
-	uint64_t at = SAMPLE_BASE + MOVED_BY, leaf = at | igvm_arch.table_bits | igvm_arch.leaf_value;
+	uint64_t at = SAMPLE_BASE + MOVED_BY;
 	unsigned calls;
 
-	leaf &= ~(igvm_arch.leaf_mask & ~igvm_arch.leaf_value);
-	ck_assert_int_eq(load_with_entry(2, at / (2 * MIB) % 512, leaf, TABLE_PAGES, &calls), VL_E_OVERLAP);
+	ck_assert_int_eq(load_with_entry(2, at / (2 * MIB) % 512, leaf_at(at), TABLE_PAGES, &calls), VL_E_OVERLAP);
+}
+END_TEST
+
+/* The image lies in one page of 1 GiB: the format's own examples for moving it. */
+START_TEST(a_page_larger_than_the_move_stays_and_others_move_by_its_size)
+{
+	static const struct {
+		uint64_t delta, mapped_at;
+		int code;
+	} cases[] = { { 2 * MIB, 0, VL_OK }, { GIB, GIB, VL_OK }, { 5 * GIB, 5 * GIB, VL_OK },
+		{ GIB + GIB / 2, 0, VL_E_ALIGN } };
+	uint8_t *tables = calloc(TABLE_PAGES, VL_PAGE_BYTES);
+	uint64_t low = ~0ull;
+	struct sample s;
+	struct guest g;
+
+	ck_assert_ptr_nonnull(tables);
+	put_u64(tables, TABLE_ENTRY(1));
+	put_u64(tables + VL_PAGE_BYTES, leaf_at(0));
+	small_image(&s, true, tables, 2, TABLE_PAGES);
+	guest_start(&g, SAMPLE_BASE + cases[_i].delta, IMAGE_BYTES);
+	ck_assert_int_eq(load(&s, &g, cases[_i].delta, NULL), cases[_i].code);
+	if (cases[_i].code == VL_OK) {
+		ck_assert_uint_eq(walk(&g, TABLES_AT + cases[_i].delta, 3, 0, &low), GIB);
+		ck_assert_uint_eq(low, cases[_i].mapped_at);
+	}
+	free(g.ram);
+	free(tables);
+	sample_free(&s);
 }
 END_TEST
 
@@ -503,6 +534,7 @@ Suite *suite_igvm_load(void)
 	tcase_add_test(c, a_table_outside_the_region_is_left_alone);
 	tcase_add_test(c, a_moved_page_that_is_not_identity_mapped_is_refused);
 	tcase_add_test(c, a_page_that_stays_where_a_moved_one_lands_is_refused);
+	tcase_add_loop_test(c, a_page_larger_than_the_move_stays_and_others_move_by_its_size, 0, 4);
 	tcase_add_test(c, a_region_without_room_for_the_moved_tables_is_refused);
 	suite_add_tcase(s, c);
 	return s;
