@@ -162,6 +162,18 @@ static void pit_timer(void *dev, unsigned timer)
 		c->event_ns = 0;
 }
 
+/* A count written during a period waits for the period's end. */
+static void load_next(struct pit8254 *p, unsigned n, uint32_t count)
+{
+	struct pit8254_counter *c = &p->counter[n];
+	uint64_t at_ns = now(p);
+
+	c->start_ns += ticks_to_ns(elapsed(c, at_ns) / c->reload * c->reload); /* of this period */
+	c->next_reload = count;
+	if (n == 0)
+		plan(p, at_ns);
+}
+
 /* A whole count was written. */
 static void load(struct pit8254 *p, unsigned n, uint16_t value)
 {
@@ -175,8 +187,7 @@ static void load(struct pit8254 *p, unsigned n, uint16_t value)
 	if (periodic(c) && count == 1)
 		count = 2; /* 1 is illegal there */
 	if (periodic(c) && counting(c)) {
-		c->start_ns += ticks_to_ns(elapsed(c, now(p)) / c->reload * c->reload); /* of this period */
-		c->next_reload = count;
+		load_next(p, n, count);
 		return;
 	}
 	c->reload = count;
