@@ -1,0 +1,123 @@
+/*
+ * Inside of the aarch64 port of the reference host. One KVM VM per VTL, each
+ * with KVM's own GICv3, PSCI and timers; per VP one thread that runs VTL2's
+ * vCPU and VTL0's vCPU in turn.
+ *
+ * An interrupt for VTL2 that arrives in KVM while VTL0 runs is seen only by
+ * running VTL2's vCPU. So a second thread per VP, the watcher, keeps VTL2's
+ * vCPU suspended in KVM_RUN once VTL0 has run for a while (WATCH_AFTER_NS): KVM
+ * wakes it when an interrupt is pending. While intercepts come densely there
+ * is no hand-over between threads at all; VTL2 gets in with every intercept.
+ *
+ * KVM holds the line of a PPI level-triggered, but the SynIC's interrupt is an
+ * edge. The only exact way to set a PPI's pending latch while vCPUs run is a
+ * vCPU's own write to a redistributor: gic.c keeps one vCPU for that in VTL2's
+ * VM, which VTL2 never hears of.
+ */
+#ifndef VL_HOST_ARM64_H
+#define VL_HOST_ARM64_H
+
+#include "ports/aarch64/host/layout.h"
+#include "port/hv_arch.h"
+#include "tools/host/port.h"
+
+#include <linux/kvm.h>
+#include <signal.h>
+#include <time.h>
+
+#define ARM64_KICK_SIGNAL SIGUSR1
+#define ARM64_WATCH_AFTER_NS 1000000
+
+struct arm64_vcpu {
+	int fd;
+	struct kvm_run *run;
+};
+
+#define ARM64_PULSE_QUEUE 256
+struct arm64_pulse {
+	struct arm64_vcpu vcpu;
+	pthread_t thread;
+	bool thread_running;
+	pthread_mutex_t lock;
+	pthread_cond_t cond;
+	struct { uint16_t vp; uint8_t intid; } queue[ARM64_PULSE_QUEUE];
+	unsigned first, count;
+	bool stop;
+	_Atomic pid_t tid;
+};
+
+struct port_vm {
+	int kvm;
+	int vtl0, vtl2;
+	int gic0, gic2;
+	size_t run_bytes;
+	uint32_t *pulse_code;
+	struct arm64_pulse pulse;
+	pthread_mutex_t serial_lock;
+	char line[200];
+	size_t line_length;
+};
+
+enum arm64_watch { ARM64_WATCH_OFF, ARM64_WATCH_ON, ARM64_WATCH_RECALLED };
+
+struct port_vp {
+	struct host_vp *vp;
+	struct arm64_vcpu vtl0, vtl2;
+	bool in_vtl0;
+	uint64_t context_page; /* HV_REG_ARM64_CONTEXT_PAGE */
+	uint64_t x[31];        /* VTL0's, as last stored to the context page */
+	bool x_valid;
+	atomic_bool wanted;    /* VTL2 has an interrupt: VTL0 is to be left */
+	_Atomic pid_t tid;
+	timer_t timer;
+	bool timer_created;
+	/* The watcher. VTL2's vCPU is its own while watch is not OFF. */
+	pthread_t watcher;
+	bool watcher_running;
+	pthread_mutex_t watch_lock;
+	pthread_cond_t watch_cond;
+	enum arm64_watch watch;
+	bool watch_stop;
+	_Atomic pid_t watch_tid;
+};
+
+/* vm.c: register access by KVM_GET/SET_ONE_REG; the VM must not be running that vCPU on another thread. */
+int arm64_get_reg(const struct arm64_vcpu *c, uint64_t id, uint64_t *value);
+int arm64_set_reg(const struct arm64_vcpu *c, uint64_t id, uint64_t value);
+#define ARM64_CORE_REG(field) (KVM_REG_ARM64 | KVM_REG_SIZE_U64 | KVM_REG_ARM_CORE | \
+	(offsetof(struct kvm_regs, field) / sizeof(uint32_t)))
+#define ARM64_X(n) (ARM64_CORE_REG(regs.regs[0]) + 2 * (n))
+/* Prints a failed KVM call; VL_E_OS. */
+int arm64_complain(const char *what);
+/* Creates a vCPU with these KVM_ARM_VCPU_* feature bits beside PSCI 0.2. */
+int arm64_create_vcpu(struct port_vm *vm, int fd, unsigned index, uint32_t features, struct arm64_vcpu *c);
+void arm64_close_vcpu(const struct port_vm *vm, struct arm64_vcpu *c);
+/* One KVM_RUN: 0 for an exit, 1 interrupted, VL_E_OS else. */
+int arm64_run(struct arm64_vcpu *c);
+/* Takes the kick signals that KVM_RUN returned for and left pending. */
+void arm64_drain_kick(void);
+
+/* gic.c */
+int arm64_gic_create(struct host *h);          /* before vCPUs */
+int arm64_gic_init(struct host *h);            /* after all vCPUs; starts the pulse thread */
+void arm64_gic_stop(struct host *h);           /* joins the pulse thread */
+/* Sets an edge on a PPI of a VTL2 VP. Any thread. */
+void arm64_pulse(struct host *h, unsigned vp, unsigned intid);
+/* Drives an SPI of VTL0. VL_E_RANGE, VL_E_OS. */
+int arm64_assert_spi(struct host *h, unsigned intid, bool level);
+
+/* regs.c: the KVM register of an HV register name, 0 for none; size is that of a 64-bit or 128-bit value. */
+uint64_t arm64_kvm_register(uint32_t name, const struct arm64_vcpu *c);
+
+/* vtl2.c, vtl0.c: run until the VTL changes or the host ends. */
+void arm64_run_vtl2(struct port_vp *p);
+void arm64_run_vtl0(struct port_vp *p);
+
+/* watch.c */
+int arm64_watch_create(struct port_vp *p); /* on the VP's thread: timer and watcher */
+void arm64_watch_destroy(struct port_vp *p);
+void arm64_watch_arm(struct port_vp *p);   /* VTL0 begins to run: set the timer */
+void arm64_watch_hand_over(struct port_vp *p); /* gives VTL2's vCPU to the watcher */
+void arm64_watch_take_back(struct port_vp *p); /* waits until the watcher has let go of it */
+
+#endif

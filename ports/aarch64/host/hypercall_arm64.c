@@ -1,0 +1,88 @@
+/*
+ * Hypercalls whose parameters are this architecture's. Input is VTL2's.
+ * PSCI, not a hypercall, starts processors here.
+ */
+#include "common/base/bytes.h"
+#include "ports/aarch64/host/arm64.h"
+
+#include <string.h>
+
+/* VTL2 is enabled on every VP from the start, and its context comes with PSCI CPU_ON. */
+static uint16_t enable_vp_vtl(struct host_vp *vp)
+{
+	struct vl_reader r;
+	uint32_t index;
+	uint8_t vtl;
+
+	vl_reader_init(&r, vp->call.in, vp->call.in_bytes);
+	if (vl_read_le64(&r) != HV_PARTITION_ID_SELF)
+		return HV_STATUS_INVALID_PARTITION_ID;
+	index = vl_read_le32(&r);
+	vtl = vl_read_u8(&r) & HV_INPUT_VTL_MASK;
+	if (r.err)
+		return HV_STATUS_INVALID_HYPERCALL_INPUT;
+	if (!host_vp_find(vp, index))
+		return HV_STATUS_INVALID_VP_INDEX;
+	return vtl == HOST_VTL2 ? HV_STATUS_VTL_ALREADY_ENABLED : HV_STATUS_INVALID_PARAMETER;
+}
+
+/* Input: partition u64, target VTL u8, padding, then MPIDRs u64 as reps. Output: u32 each. */
+static uint16_t index_from_mpidr(struct host_vp *vp)
+{
+	struct host_call *c = &vp->call;
+	unsigned count = (unsigned)(c->control >> HV_CONTROL_REP_COUNT_SHIFT) & HV_REP_MASK, k;
+	struct vl_reader r;
+
+	vl_reader_init(&r, c->in, c->in_bytes);
+	vl_read_skip(&r, 16);
+	for (unsigned i = 0; i < count; i++) {
+		uint64_t id = vl_read_le64(&r);
+		le32 index;
+
+		for (k = 0; k < vp->host->config.vp_count && vp->host->vp[k].hardware_id != id; k++)
+			;
+		if (r.err || k == vp->host->config.vp_count || (i + 1) * sizeof(index) > sizeof(c->out))
+			return HV_STATUS_INVALID_PARAMETER;
+		index = cpu_to_le32(k);
+		memcpy(c->out + i * sizeof(index), &index, sizeof(index));
+		c->out_bytes = (i + 1) * sizeof(index);
+	}
+	return HV_STATUS_SUCCESS;
+}
+
+/* An SPI of VTL0. An edge is a pulse of KVM's line; a level stays until it is asserted again without the bit. */
+static uint16_t assert_interrupt(struct host_vp *vp)
+{
+	struct hv_input_assert_interrupt in;
+	uint64_t control;
+	uint32_t intid;
+	int err;
+
+	if (vp->call.in_bytes < sizeof(in))
+		return HV_STATUS_INVALID_HYPERCALL_INPUT;
+	memcpy(&in, vp->call.in, sizeof(in));
+	control = le64_to_cpu(in.interrupt_control);
+	intid = le32_to_cpu(in.vector);
+	if (control & HV_INTERRUPT_LEVEL) {
+		err = arm64_assert_spi(vp->host, intid, control & HV_ARM64_INTERRUPT_ASSERTED);
+	} else {
+		err = arm64_assert_spi(vp->host, intid, true);
+		if (!err)
+			err = arm64_assert_spi(vp->host, intid, false);
+	}
+	return err ? HV_STATUS_INVALID_PARAMETER : HV_STATUS_SUCCESS;
+}
+
+uint16_t port_hypercall(struct host_vp *vp, unsigned code)
+{
+	switch (code) {
+	case HV_CALL_ENABLE_VP_VTL:
+		return enable_vp_vtl(vp);
+	case HV_CALL_GET_VP_INDEX_FROM_APIC_ID:
+		return index_from_mpidr(vp);
+	case HV_CALL_ASSERT_VIRTUAL_INTERRUPT:
+		return assert_interrupt(vp);
+	default:
+		return HV_STATUS_INVALID_HYPERCALL_CODE;
+	}
+}

@@ -1,0 +1,312 @@
+/*
+ * KVM on aarch64: the two VMs and their vCPUs, memory slots, SMCCC filter and
+ * counter offsets. Uses the documented KVM interface
+ * (Documentation/virt/kvm/api.rst); needs Linux 6.4 or newer.
+ */
+#include "common/base/log.h"
+#include "ports/aarch64/host/arm64.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#define SMCCC_HYPERV_BASE 0x46000000u /* owner 6 (vendor hypervisor), fast 64-bit calls that Linux makes as 0x46... */
+#define SMCCC_UID_BASE 0x86000000u
+#define SMCCC_RANGE 0x10000u
+
+int arm64_complain(const char *what)
+{
+	vl_error("%s failed: %s; a KVM host with Linux 6.4 or newer and a GICv3 is needed", what, strerror(errno));
+	return VL_E_OS;
+}
+
+int arm64_get_reg(const struct arm64_vcpu *c, uint64_t id, uint64_t *value)
+{
+	struct kvm_one_reg reg = { .id = id, .addr = (uintptr_t)value };
+
+	return ioctl(c->fd, KVM_GET_ONE_REG, &reg) ? VL_E_OS : 0;
+}
+
+int arm64_set_reg(const struct arm64_vcpu *c, uint64_t id, uint64_t value)
+{
+	struct kvm_one_reg reg = { .id = id, .addr = (uintptr_t)&value };
+
+	return ioctl(c->fd, KVM_SET_ONE_REG, &reg) ? VL_E_OS : 0;
+}
+
+int arm64_run(struct arm64_vcpu *c)
+{
+	if (!ioctl(c->fd, KVM_RUN, NULL))
+		return 0;
+	return errno == EINTR || errno == EAGAIN ? 1 : VL_E_OS;
+}
+
+void arm64_drain_kick(void)
+{
+	const struct timespec none = { 0, 0 };
+	sigset_t set;
+
+	sigemptyset(&set);
+	sigaddset(&set, ARM64_KICK_SIGNAL);
+	while (sigtimedwait(&set, NULL, &none) == ARM64_KICK_SIGNAL)
+		;
+}
+
+/* --- Set-up ------------------------------------------------------------------ */
+
+int arm64_create_vcpu(struct port_vm *vm, int fd, unsigned index, uint32_t features, struct arm64_vcpu *c)
+{
+	struct { struct kvm_signal_mask head; uint8_t set[8]; } mask = { .head.len = 8 };
+	struct kvm_vcpu_init init;
+
+	c->fd = ioctl(fd, KVM_CREATE_VCPU, (unsigned long)index);
+	if (c->fd < 0)
+		return arm64_complain("KVM_CREATE_VCPU");
+	c->run = mmap(NULL, vm->run_bytes, PROT_READ | PROT_WRITE, MAP_SHARED, c->fd, 0);
+	if (c->run == MAP_FAILED) {
+		c->run = NULL;
+		return arm64_complain("mmap of a vCPU");
+	}
+	/* The kick signal is blocked in the threads and let through only inside KVM_RUN: no kick is lost. */
+	if (ioctl(c->fd, KVM_SET_SIGNAL_MASK, &mask))
+		return arm64_complain("KVM_SET_SIGNAL_MASK");
+	memset(&init, 0, sizeof(init));
+	if (ioctl(fd, KVM_ARM_PREFERRED_TARGET, &init))
+		return arm64_complain("KVM_ARM_PREFERRED_TARGET");
+	init.features[0] = 1u << KVM_ARM_VCPU_PSCI_0_2 | features;
+	return ioctl(c->fd, KVM_ARM_VCPU_INIT, &init) ? arm64_complain("KVM_ARM_VCPU_INIT") : 0;
+}
+
+void arm64_close_vcpu(const struct port_vm *vm, struct arm64_vcpu *c)
+{
+	if (c->run)
+		munmap(c->run, vm->run_bytes);
+	if (c->fd >= 0)
+		close(c->fd);
+	*c = (struct arm64_vcpu){ .fd = -1 };
+}
+
+static int slot(int vm, unsigned number, uint64_t at, uint64_t bytes, uint8_t *memory)
+{
+	struct kvm_userspace_memory_region region = { .slot = number, .guest_phys_addr = at, .memory_size = bytes,
+		.userspace_addr = (uintptr_t)memory };
+
+	return ioctl(vm, KVM_SET_USER_MEMORY_REGION, &region) ? arm64_complain("KVM_SET_USER_MEMORY_REGION") : 0;
+}
+
+/*
+ * VTL2's VM has all RAM, VTL0's only its own: an access elsewhere is an MMIO
+ * exit, which on this architecture leaves the state before the instruction.
+ */
+static int map_memory(struct host *h)
+{
+	const struct host_memory *m = &h->memory;
+	int err = 0;
+
+	for (unsigned i = 0; i < m->ram_count && !err; i++) {
+		const struct host_ram *r = &m->ram[i];
+
+		err = slot(h->port->vtl2, i, r->range.gpa, r->range.size, m->base + r->offset);
+		if (!err && !r->vtl2)
+			err = slot(h->port->vtl0, i, r->range.gpa, r->range.size, m->vtl0_base + r->range.gpa);
+	}
+	return err;
+}
+
+/* Hypercalls of VTL2 come to user space; all of KVM's own services stay in the kernel. */
+static int forward_hypercalls(int vm)
+{
+	static const uint32_t bases[] = { SMCCC_HYPERV_BASE, SMCCC_UID_BASE };
+
+	for (size_t i = 0; i < VL_ARRAY_COUNT(bases); i++) {
+		struct kvm_smccc_filter filter = { .base = bases[i], .nr_functions = SMCCC_RANGE,
+			.action = KVM_SMCCC_FILTER_FWD_TO_USER };
+		struct kvm_device_attr attr = { .group = KVM_ARM_VM_SMCCC_CTRL, .attr = KVM_ARM_VM_SMCCC_FILTER,
+			.addr = (uintptr_t)&filter };
+
+		if (ioctl(vm, KVM_SET_DEVICE_ATTR, &attr))
+			return arm64_complain("KVM_ARM_VM_SMCCC_FILTER");
+	}
+	return 0;
+}
+
+static int create_vm(struct port_vm *vm, int *out, bool is_vtl0)
+{
+	struct kvm_arm_counter_offset offset = { .counter_offset = 0 };
+	struct kvm_enable_cap nisv = { .cap = KVM_CAP_ARM_NISV_TO_USER };
+
+	*out = ioctl(vm->kvm, KVM_CREATE_VM, 0);
+	if (*out < 0)
+		return arm64_complain("KVM_CREATE_VM");
+	/* Both VTLs read the host's counter: one time for all. */
+	if (ioctl(*out, KVM_ARM_SET_COUNTER_OFFSET, &offset))
+		return arm64_complain("KVM_ARM_SET_COUNTER_OFFSET");
+	if (ioctl(*out, KVM_ENABLE_CAP, &nisv))
+		return arm64_complain("KVM_CAP_ARM_NISV_TO_USER");
+	return is_vtl0 ? 0 : forward_hypercalls(*out);
+}
+
+static int create_vp(struct host *h, struct host_vp *vp)
+{
+	struct port_vp *p = calloc(1, sizeof(*p));
+	/* All but the first wait for PSCI CPU_ON, in either VTL. */
+	uint32_t features = vp->index ? 1u << KVM_ARM_VCPU_POWER_OFF : 0;
+	int err;
+
+	if (!p)
+		return VL_E_NOMEM;
+	vp->port = p;
+	p->vp = vp;
+	p->vtl0.fd = p->vtl2.fd = -1;
+	pthread_mutex_init(&p->watch_lock, NULL);
+	pthread_cond_init(&p->watch_cond, NULL);
+	err = arm64_create_vcpu(h->port, h->port->vtl2, vp->index, features, &p->vtl2);
+	if (!err)
+		err = arm64_create_vcpu(h->port, h->port->vtl0, vp->index, features, &p->vtl0);
+	/* KVM's PSCI starts VTL2 on this VP: its thread is to sit in KVM_RUN from the beginning. */
+	vp->vtl2_enabled = vp->vtl2_started = true;
+	return err;
+}
+
+static int open_kvm(struct port_vm *vm)
+{
+	int size;
+
+	vm->kvm = open("/dev/kvm", O_RDWR | O_CLOEXEC);
+	if (vm->kvm < 0) {
+		vl_error("cannot open /dev/kvm: %s; load the kvm module, or give this user access, or use "
+			"'tools/run --accel tcg'", strerror(errno));
+		return VL_E_OS;
+	}
+	if (ioctl(vm->kvm, KVM_GET_API_VERSION, 0) != KVM_API_VERSION) {
+		vl_error("/dev/kvm has API version %d, %d is needed", ioctl(vm->kvm, KVM_GET_API_VERSION, 0), KVM_API_VERSION);
+		return VL_E_UNSUPPORTED;
+	}
+	size = ioctl(vm->kvm, KVM_GET_VCPU_MMAP_SIZE, 0);
+	vm->run_bytes = size > 0 ? (size_t)size : sizeof(struct kvm_run);
+	return 0;
+}
+
+/* --- The port's interface ------------------------------------------------------- */
+
+/* 100 ns units of the counter that both VTLs read. */
+uint64_t port_reference_clock(const struct host *h)
+{
+	uint64_t frequency, count;
+
+	__asm__ volatile("mrs %0, cntfrq_el0" : "=r"(frequency));
+	__asm__ volatile("isb\n\tmrs %0, cntvct_el0" : "=r"(count));
+	return (uint64_t)((unsigned __int128)count * 10000000u / frequency);
+}
+
+int port_vm_create(struct host *h)
+{
+	struct port_vm *vm = calloc(1, sizeof(*vm));
+	int err;
+
+	if (!vm)
+		return VL_E_NOMEM;
+	vm->kvm = vm->vtl0 = vm->vtl2 = vm->gic0 = vm->gic2 = vm->pulse.vcpu.fd = -1;
+	pthread_mutex_init(&vm->serial_lock, NULL);
+	pthread_mutex_init(&vm->pulse.lock, NULL);
+	pthread_cond_init(&vm->pulse.cond, NULL);
+	h->port = vm;
+	err = open_kvm(vm);
+	if (!err)
+		err = create_vm(vm, &vm->vtl2, false);
+	if (!err)
+		err = create_vm(vm, &vm->vtl0, true);
+	if (!err)
+		err = map_memory(h);
+	if (!err)
+		err = arm64_gic_create(h);
+	for (unsigned i = 0; i < h->config.vp_count && !err; i++)
+		err = create_vp(h, &h->vp[i]);
+	if (!err)
+		err = arm64_gic_init(h);
+	if (!err)
+		h->reference_origin = port_reference_clock(h);
+	return err;
+}
+
+static void destroy_vp(struct port_vm *vm, struct host_vp *vp)
+{
+	struct port_vp *p = vp->port;
+
+	if (!p)
+		return;
+	arm64_close_vcpu(vm, &p->vtl0);
+	arm64_close_vcpu(vm, &p->vtl2);
+	pthread_cond_destroy(&p->watch_cond);
+	pthread_mutex_destroy(&p->watch_lock);
+	free(p);
+	vp->port = NULL;
+}
+
+void port_vm_destroy(struct host *h)
+{
+	struct port_vm *vm = h->port;
+	int fds[5];
+
+	if (!vm)
+		return;
+	arm64_gic_stop(h);
+	for (unsigned i = 0; i < h->config.vp_count; i++)
+		destroy_vp(vm, &h->vp[i]);
+	memcpy(fds, (int[]){ vm->gic0, vm->gic2, vm->vtl0, vm->vtl2, vm->kvm }, sizeof(fds));
+	for (size_t i = 0; i < VL_ARRAY_COUNT(fds); i++)
+		if (fds[i] >= 0)
+			close(fds[i]);
+	if (vm->pulse_code)
+		munmap(vm->pulse_code, VL_PAGE_BYTES);
+	pthread_cond_destroy(&vm->pulse.cond);
+	pthread_mutex_destroy(&vm->pulse.lock);
+	pthread_mutex_destroy(&vm->serial_lock);
+	free(vm);
+	h->port = NULL;
+}
+
+void port_vp_kick(struct host_vp *vp)
+{
+	pid_t tid = atomic_load(&vp->port->tid);
+
+	if (tid)
+		syscall(SYS_tgkill, getpid(), tid, ARM64_KICK_SIGNAL);
+}
+
+/* VTL2 leaves VTL0 when it can take the interrupt; the pulse itself is KVM's business. */
+void port_vtl2_interrupt(struct host_vp *vp, unsigned vector, bool auto_eoi)
+{
+	arm64_pulse(vp->host, vp->index, vector & 31);
+}
+
+/* This architecture shows VTL0's registers through the context page only. */
+void port_register_page_changed(struct host_vp *vp)
+{
+	vp->register_page = 0;
+}
+
+void port_vp_run(struct host_vp *vp)
+{
+	struct port_vp *p = vp->port;
+
+	atomic_store(&p->tid, (pid_t)syscall(SYS_gettid));
+	if (arm64_watch_create(p)) {
+		host_end(vp->host, HOST_END_ERROR, "cannot create the timer or watcher of VP %u: %s", vp->index,
+			strerror(errno));
+		return;
+	}
+	while (!host_ending(vp->host)) {
+		if (p->in_vtl0)
+			arm64_run_vtl0(p);
+		else
+			arm64_run_vtl2(p);
+	}
+	arm64_watch_destroy(p);
+	atomic_store(&p->tid, 0);
+}

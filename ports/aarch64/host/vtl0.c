@@ -1,0 +1,251 @@
+/*
+ * Runs VTL0's vCPU: intercepts for VTL2, and the switch between the two
+ * (TLFS 15). VTL0 is the guest and hostile; so is VTL2 to the host.
+ */
+#include "ports/aarch64/common/access.h"
+#include "ports/aarch64/common/walk.h"
+#include "ports/aarch64/host/arm64.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/ioctl.h>
+
+/* --- The pages that carry the switch: VTL2's memory, looked up at each use ------- */
+
+static struct hv_vp_assist_page *assist_page(const struct host_vp *vp)
+{
+	return vp->assist_page & HV_SYNIC_ENABLE ?
+		host_memory_map(vp->host, gpa(vl_align_down(vp->assist_page, VL_PAGE_BYTES)), VL_PAGE_BYTES) : NULL;
+}
+
+static le64 *context_registers(const struct port_vp *p)
+{
+	uint8_t *page = p->context_page & HV_SYNIC_ENABLE ?
+		host_memory_map(p->vp->host, gpa(vl_align_down(p->context_page, VL_PAGE_BYTES)), VL_PAGE_BYTES) : NULL;
+
+	return page ? (le64 *)(void *)(page + HV_ARM64_CONTEXT_OFFSET) : NULL;
+}
+
+static void store_registers(struct port_vp *p)
+{
+	le64 *out = context_registers(p);
+
+	if (!out)
+		return;
+	for (unsigned i = 0; i < 31; i++) {
+		if (arm64_get_reg(&p->vtl0, ARM64_X(i), &p->x[i]))
+			p->x[i] = 0;
+		out[i] = cpu_to_le64(p->x[i]);
+	}
+	p->x_valid = true;
+}
+
+/* Takes over what VTL2 changed; each value is read once. */
+static void load_registers(struct port_vp *p)
+{
+	const volatile le64 *in = context_registers(p);
+
+	for (unsigned i = 0; in && i < 31; i++) {
+		uint64_t v = le64_to_cpu(in[i]);
+
+		if (p->x_valid && v == p->x[i])
+			continue;
+		if (!arm64_set_reg(&p->vtl0, ARM64_X(i), v))
+			p->x[i] = v;
+	}
+}
+
+static void enter_vtl2(struct port_vp *p, enum hv_vtl_entry_reason reason, uint32_t type, const void *payload, size_t size)
+{
+	struct hv_vp_assist_page *page = assist_page(p->vp);
+
+	arm64_watch_take_back(p); /* the watcher may hold VTL2's vCPU */
+	p->in_vtl0 = false;
+	if (!page) {
+		host_end(p->vp->host, HOST_END_PARAVISOR_FAILED, "VTL2 ran VTL0 on VP %u without a VP assist page",
+			p->vp->index);
+		return;
+	}
+	if (reason == HV_VTL_ENTRY_INTERCEPT) {
+		struct hv_message *m = &page->intercept_message;
+
+		memset(m, 0, sizeof(*m));
+		m->payload_size = (uint8_t)size;
+		memcpy(m->payload, payload, size);
+		m->type = cpu_to_le32(type);
+		store_registers(p);
+	}
+	page->vtl_entry_reason = cpu_to_le32(reason);
+	if (arm64_set_reg(&p->vtl2, ARM64_X(0), HV_STATUS_SUCCESS))
+		host_end(p->vp->host, HOST_END_ERROR, "KVM refuses a register of VP %u: %s", p->vp->index, strerror(errno));
+}
+
+/* --- Intercepts ---------------------------------------------------------------------- */
+
+static uint64_t vtl0_reg(const struct port_vp *p, uint32_t name)
+{
+	uint64_t v = 0;
+
+	(void)arm64_get_reg(&p->vtl0, arm64_kvm_register(name, &p->vtl0), &v);
+	return v;
+}
+
+static int read_descriptor(void *ctx, gpa_t address, uint64_t *descriptor)
+{
+	const struct host *h = ctx;
+
+	return host_memory_is_vtl0(h, address, sizeof(*descriptor)) ?
+		host_memory_read(h, address, descriptor, sizeof(*descriptor)) : VL_E_RANGE;
+}
+
+static int translate(struct port_vp *p, uint64_t va, gpa_t *out)
+{
+	const struct arm64_mmu mmu = { vtl0_reg(p, HV_ARM64_REG_SCTLR_EL1), vtl0_reg(p, HV_ARM64_REG_TCR_EL1),
+		vtl0_reg(p, HV_ARM64_REG_TTBR0_EL1), vtl0_reg(p, HV_ARM64_REG_TTBR1_EL1) };
+
+	return arm64_translate(&mmu, va, read_descriptor, p->vp->host, out);
+}
+
+static struct hv_arm64_intercept_header header(const struct port_vp *p, enum hv_intercept_access access)
+{
+	return (struct hv_arm64_intercept_header){ .vp_index = cpu_to_le32(p->vp->index), .instruction_length = 4,
+		.access = (uint8_t)access, .pc = cpu_to_le64(vtl0_reg(p, HV_ARM64_REG_PC)),
+		.pstate = cpu_to_le64(vtl0_reg(p, HV_ARM64_REG_PSTATE)) };
+}
+
+/* The instruction at pc, when it lies in VTL0's RAM. */
+static bool fetch(struct port_vp *p, uint64_t pc, uint32_t *word)
+{
+	gpa_t at;
+
+	return !translate(p, pc, &at) && host_memory_is_vtl0(p->vp->host, at, sizeof(*word)) &&
+		!host_memory_read(p->vp->host, at, word, sizeof(*word));
+}
+
+/*
+ * KVM keeps the syndrome to itself: it is rebuilt from the instruction. An
+ * instruction that is no load or store of ours goes to VTL2 without ISV.
+ */
+static void describe(struct port_vp *p, struct hv_arm64_memory_message *m, struct arm64_access *access)
+{
+	uint32_t word = 0;
+
+	memset(access, 0, sizeof(*access));
+	access->write = m->header.access == HV_INTERCEPT_WRITE;
+	if (fetch(p, le64_to_cpu(m->header.pc), &word)) {
+		memcpy(m->instruction_bytes, &word, sizeof(word));
+		m->instruction_byte_count = sizeof(word);
+		if (arm64_decode_access(word, access))
+			access->count = 0;
+	}
+	m->syndrome = cpu_to_le64(arm64_access_syndrome(access));
+}
+
+static void mmio_intercept(struct port_vp *p, uint64_t address, bool write)
+{
+	struct hv_arm64_memory_message m = { .header = header(p, write ? HV_INTERCEPT_WRITE : HV_INTERCEPT_READ),
+		.gpa = cpu_to_le64(address) };
+	struct arm64_access access;
+
+	describe(p, &m, &access);
+	enter_vtl2(p, HV_VTL_ENTRY_INTERCEPT,
+		host_memory_map(p->vp->host, gpa(vl_align_down(address, VL_PAGE_BYTES)), VL_PAGE_BYTES) ?
+			HV_MESSAGE_GPA_INTERCEPT : HV_MESSAGE_UNMAPPED_GPA, &m, sizeof(m));
+}
+
+/*
+ * A page that VTL2 took from VTL0 has no accessible host memory: KVM_RUN gives
+ * EFAULT with the state before the instruction, and no address.
+ */
+static void protected_access(struct port_vp *p)
+{
+	struct hv_arm64_memory_message m = { .header = header(p, HV_INTERCEPT_EXECUTE) };
+	uint64_t x[31], va = le64_to_cpu(m.header.pc), sp = vtl0_reg(p, HV_ARM64_REG_SP);
+	struct arm64_access access;
+	gpa_t at;
+
+	describe(p, &m, &access);
+	for (unsigned i = 0; i < 31; i++)
+		x[i] = vtl0_reg(p, HV_ARM64_REG_X0 + i);
+	if (access.count) {
+		va = arm64_access_address(&access, x, sp);
+		m.header.access = access.write ? HV_INTERCEPT_WRITE : HV_INTERCEPT_READ;
+	}
+	if (translate(p, va, &at)) {
+		host_end(p->vp->host, HOST_END_ERROR, "KVM cannot resolve an access of VTL0 on VP %u at pc %#llx",
+			p->vp->index, (unsigned long long)le64_to_cpu(m.header.pc));
+		return;
+	}
+	m.gva = cpu_to_le64(va);
+	m.access_info = 1;
+	m.gpa = cpu_to_le64(gpa_raw(at));
+	enter_vtl2(p, HV_VTL_ENTRY_INTERCEPT, HV_MESSAGE_GPA_INTERCEPT, &m, sizeof(m));
+}
+
+static void system_event(struct port_vp *p)
+{
+	struct hv_arm64_reset_message m = { .header = header(p, HV_INTERCEPT_EXECUTE) };
+	uint32_t type = p->vtl0.run->system_event.type;
+
+	if (type == KVM_SYSTEM_EVENT_WAKEUP)
+		return;
+	m.reset_type = cpu_to_le32(type == KVM_SYSTEM_EVENT_SHUTDOWN ? HV_ARM64_RESET_POWER_OFF : HV_ARM64_RESET_REBOOT);
+	enter_vtl2(p, HV_VTL_ENTRY_INTERCEPT, HV_MESSAGE_ARM64_RESET, &m, sizeof(m));
+}
+
+static void serve(struct port_vp *p)
+{
+	struct kvm_run *run = p->vtl0.run;
+
+	switch (run->exit_reason) {
+	case KVM_EXIT_MMIO:
+		mmio_intercept(p, run->mmio.phys_addr, run->mmio.is_write);
+		/* VTL2 completes the access by setting the registers: KVM is to forget it. */
+		run->exit_reason = KVM_EXIT_UNKNOWN;
+		break;
+	case KVM_EXIT_ARM_NISV:
+		mmio_intercept(p, run->arm_nisv.fault_ipa, run->arm_nisv.esr_iss & ARM64_ESR_WNR);
+		break;
+	case KVM_EXIT_SYSTEM_EVENT:
+		system_event(p);
+		break;
+	case KVM_EXIT_INTR:
+		break;
+	default:
+		host_end(p->vp->host, HOST_END_ERROR, "KVM returned from VTL0 with exit reason %u, which is not known here",
+			run->exit_reason);
+	}
+}
+
+void arm64_run_vtl0(struct port_vp *p)
+{
+	uint64_t watch_at = host_now_ns() + ARM64_WATCH_AFTER_NS;
+	bool watched = false;
+
+	load_registers(p);
+	arm64_watch_arm(p);
+	while (p->in_vtl0 && !host_ending(p->vp->host)) {
+		int r;
+
+		if (atomic_exchange(&p->wanted, false)) {
+			enter_vtl2(p, HV_VTL_ENTRY_INTERRUPT, 0, NULL, 0);
+			break;
+		}
+		r = arm64_run(&p->vtl0);
+		if (!r) {
+			serve(p);
+		} else if (r == 1) {
+			arm64_drain_kick();
+			if (!watched && host_now_ns() >= watch_at) {
+				watched = true;
+				arm64_watch_hand_over(p);
+			}
+		} else if (errno == EFAULT) {
+			protected_access(p);
+		} else {
+			host_end(p->vp->host, HOST_END_ERROR, "KVM_RUN of VTL0 on VP %u failed: %s", p->vp->index,
+				strerror(errno));
+		}
+	}
+	arm64_watch_take_back(p);
+}
