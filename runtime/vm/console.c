@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 /* A guest writes byte by byte; what comes within this time goes out in one piece. */
@@ -45,7 +46,7 @@ static bool write_piece(struct vm_console *c)
 
 	if (n > c->out_count)
 		n = c->out_count;
-	done = write(c->fd, c->out + c->out_at, n);
+	done = send(c->fd, c->out + c->out_at, n, MSG_NOSIGNAL | MSG_DONTWAIT);
 	if (done < 0) {
 		if (errno != EAGAIN && errno != EINTR)
 			close_stream(c, "the host closed it");

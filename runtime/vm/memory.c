@@ -7,15 +7,15 @@
 
 int guest_memory_add(struct guest_memory *m, gpa_t base, uint64_t size, void *host)
 {
-	const struct guest_range *last = &m->range[m->range_count - 1];
+	const struct guest_range *last = m->range_count ? &m->range[m->range_count - 1] : NULL;
 
 	if (m->range_count == GUEST_MEMORY_RANGES)
 		return VL_E_LIMIT;
 	if (!size || !vl_range_ok(gpa_raw(base), size))
 		return VL_E_RANGE;
-	if (m->range_count && gpa_raw(base) - last->base < last->size)
+	if (last && gpa_raw(base) - last->base < last->size)
 		return VL_E_OVERLAP;
-	if (m->range_count && gpa_raw(base) < last->base)
+	if (last && gpa_raw(base) < last->base)
 		return VL_E_ORDER;
 	m->range[m->range_count++] = (struct guest_range){ gpa_raw(base), size, host };
 	return 0;

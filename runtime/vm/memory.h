@@ -21,7 +21,7 @@ struct guest_memory {
 	unsigned range_count;
 };
 
-/* Appends a range above all others. VL_E_LIMIT, VL_E_ORDER, VL_E_RANGE. */
+/* Appends a range above all others. VL_E_LIMIT, VL_E_ORDER, VL_E_OVERLAP, VL_E_RANGE. */
 int guest_memory_add(struct guest_memory *m, gpa_t base, uint64_t size, void *host);
 
 /* Our mapping of [addr, addr + size), or NULL unless it lies in one range. */

@@ -164,6 +164,18 @@ static uint16_t xfem(struct x86_vcpu *c, uint64_t *v, bool set)
 	return ioctl(c->fd, KVM_SET_XCRS, &x) ? HV_STATUS_INVALID_REGISTER_VALUE : HV_STATUS_SUCCESS;
 }
 
+/* --- Clocks ---------------------------------------------------------------------------------------- */
+
+#define KVM_APIC_HZ 1000000000u /* KVM_CAP_X86_APIC_BUS_CYCLES_NS is left at its 1 ns */
+
+/* VTL0's clocks: VTL2 tells its guest, who then need not measure them. */
+static uint64_t clock_hz(const struct host_vp *vp, uint32_t name)
+{
+	if (name == HV_REG_PROCESSOR_CLOCK_FREQUENCY)
+		return vp->host->port->tsc_hz;
+	return name == HV_REG_INTERRUPT_CLOCK_FREQUENCY ? KVM_APIC_HZ : 0;
+}
+
 /* --- By name ------------------------------------------------------------------------------------ */
 
 static bool is_debug(uint32_t name)
@@ -238,7 +250,8 @@ uint16_t port_register_get(struct host_vp *vp, unsigned vtl, uint32_t name, stru
 		memcpy(value, &out, sizeof(out));
 		return HV_STATUS_SUCCESS;
 	}
-	status = get_scalar(c, name, &v);
+	v = clock_hz(vp, name);
+	status = v ? HV_STATUS_SUCCESS : get_scalar(c, name, &v);
 	*value = (struct hv_reg_value){ .low = cpu_to_le64(v) };
 	return status;
 }

@@ -8,9 +8,12 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 #define MUST(x) do { if (!(x)) abort(); } while (0)
+
+#define RAM_BYTES ((size_t)FAKE_RAM_PAGES * VL_PAGE_BYTES)
 
 /* --- host.h ------------------------------------------------------------------------- */
 
@@ -23,7 +26,7 @@ void *host_memory_map(const struct host *h, gpa_t addr, size_t size)
 {
 	uint64_t at = gpa_raw(addr) - FAKE_RAM_BASE;
 
-	return vl_within(at, size, (uint64_t)FAKE_RAM_PAGES * VL_PAGE_BYTES) ? h->ram + at : NULL;
+	return vl_within(at, size, RAM_BYTES) ? h->ram + at : NULL;
 }
 
 int synic_post_message(struct host *h, unsigned vp, unsigned sint, uint32_t type, const void *payload, size_t size)
@@ -139,9 +142,8 @@ struct host *fake_host_new(void)
 	MUST(h);
 	h->config.vp_count = 2;
 	h->config.append = "";
-	h->ram = aligned_alloc(VL_PAGE_BYTES, (size_t)FAKE_RAM_PAGES * VL_PAGE_BYTES);
-	MUST(h->ram);
-	memset(h->ram, 0, (size_t)FAKE_RAM_PAGES * VL_PAGE_BYTES);
+	h->ram = mmap(NULL, RAM_BYTES, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	MUST(h->ram != MAP_FAILED);
 	h->next_gpadl = 0xe1e10;
 	pthread_mutex_init(&h->lock, NULL);
 	h->wake_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
@@ -157,7 +159,7 @@ void fake_host_free(struct host *h)
 	hvsock_destroy(h->sockets);
 	vmbus_destroy(h->bus);
 	close(h->wake_fd);
-	free(h->ram);
+	munmap(h->ram, RAM_BYTES);
 	free(h);
 }
 

@@ -1,0 +1,535 @@
+/*
+ * The VM worker as a whole over the fake hypervisor: a scripted guest's
+ * intercepts go through the real VP loop, exits, devices and I/O loop, and
+ * come out as console bytes, interrupts, registers and control messages.
+ */
+#include "ports/x86_64/test/unit/vm_guest.h"
+#include <check.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+Suite *suite_vm_worker(void);
+
+#define COM1 0x3f8
+#define OUT1(port, v) { .kind = GUEST_OUT, .where = (port), .size = 1, .value = (v) }
+#define IN1(port) { .kind = GUEST_IN, .where = (port), .size = 1 }
+#define POWER_OFF { .kind = GUEST_OUT, .where = ACPI_PM_BASE + ACPI_PM_CNT, .size = 2, .value = 0x3400 }
+
+static struct fake_worker w;
+
+static void begin(void)
+{
+	worker_init(&w);
+	guest_give_kernel(&w);
+}
+
+static void boot(void)
+{
+	worker_start(&w);
+	ck_assert_int_eq(control_signal(w.control, CONTROL_START), 0);
+	ck_assert_int_eq(worker_receive(&w), CONTROL_STARTED);
+}
+
+static void expect_end(enum control_type type)
+{
+	ck_assert_int_eq(worker_receive(&w), type);
+	ck_assert_int_eq(worker_end(&w), 0);
+}
+
+START_TEST(a_power_off_of_the_guest_reaches_the_paravisor)
+{
+	static const struct guest_step script[] = { POWER_OFF };
+
+	begin();
+	GUEST_SCRIPT(script);
+	boot();
+	expect_end(CONTROL_POWER_OFF);
+}
+END_TEST
+
+START_TEST(a_reset_of_the_guest_reaches_the_paravisor)
+{
+	static const struct guest_step script[] = { OUT1(0xcf9, 2), OUT1(0xcf9, 6) };
+
+	begin();
+	GUEST_SCRIPT(script);
+	boot();
+	expect_end(CONTROL_RESET);
+}
+END_TEST
+
+START_TEST(a_triple_fault_is_reported_with_the_registers)
+{
+	static const struct guest_step script[] = { { .kind = GUEST_TRIPLE_FAULT } };
+	const struct control_triple_fault *f = &w.message.triple_fault;
+	bool found = false;
+
+	begin();
+	GUEST_SCRIPT(script);
+	boot();
+	ck_assert_int_eq(worker_receive(&w), CONTROL_TRIPLE_FAULT);
+	for (uint32_t i = 0; i < f->register_count; i++)
+		found |= f->registers[i].name == HV_X64_REG_RIP && f->registers[i].low == 0x1000200;
+	ck_assert(found);
+	ck_assert_int_eq(worker_end(&w), 0);
+}
+END_TEST
+
+START_TEST(an_isolated_guests_registers_are_not_reported)
+{
+	static const struct guest_step script[] = { { .kind = GUEST_TRIPLE_FAULT } };
+
+	begin();
+	w.config.isolated = 1;
+	GUEST_SCRIPT(script);
+	boot();
+	ck_assert_int_eq(worker_receive(&w), CONTROL_TRIPLE_FAULT);
+	ck_assert_uint_eq(w.message.triple_fault.register_count, 0);
+	ck_assert_int_eq(worker_end(&w), 0);
+}
+END_TEST
+
+START_TEST(an_intercept_nobody_knows_stops_the_vm_with_its_number)
+{
+	static const struct guest_step script[] = { { .kind = GUEST_MESSAGE, .where = 0x8001ffff } };
+
+	begin();
+	GUEST_SCRIPT(script);
+	boot();
+	ck_assert_int_eq(worker_receive(&w), CONTROL_CRASH);
+	ck_assert_ptr_nonnull(strstr(w.message.crash.text, "0x8001ffff"));
+	ck_assert_int_eq(w.message.crash.error, VL_E_PROTOCOL);
+	ck_assert_int_eq(worker_end(&w), 0);
+}
+END_TEST
+
+START_TEST(a_guest_without_a_kernel_is_refused_with_a_reason)
+{
+	begin();
+	memset(fake_hv.ram + GUEST_IMAGE, 0, 0x1000);
+	worker_start(&w);
+	ck_assert_int_eq(control_signal(w.control, CONTROL_START), 0);
+	ck_assert_int_eq(worker_receive(&w), CONTROL_CRASH);
+	ck_assert_int_eq(w.message.crash.error, VL_E_MAGIC);
+	ck_assert_ptr_nonnull(strstr(w.message.crash.text, "no Linux bzImage"));
+	ck_assert_int_eq(worker_end(&w), 0);
+}
+END_TEST
+
+START_TEST(what_the_guest_writes_to_com1_comes_out_of_the_console)
+{
+	static const struct guest_step script[] = { OUT1(COM1, 'v'), OUT1(COM1, 't'), OUT1(COM1, 'l'), OUT1(COM1, '0') };
+	char out[4] = "";
+
+	begin();
+	GUEST_SCRIPT(script);
+	boot();
+	ck_assert_uint_eq(worker_console(&w, out, sizeof(out)), 4);
+	ck_assert_mem_eq(out, "vtl0", 4);
+	ck_assert_int_eq(worker_end(&w), 0);
+}
+END_TEST
+
+START_TEST(console_input_raises_com1s_interrupt_and_is_read)
+{
+	/* I/O APIC pin 4: vector 0x44 to APIC id 0; then receive interrupts; the script goes on once an interrupt came. */
+	static const struct guest_step script[] = {
+		{ .kind = GUEST_MEMORY, .where = IOAPIC_BASE, .code = "\xc7\x03\x18\0\0\0", .size = 6, .rbx = IOAPIC_BASE },
+		{ .kind = GUEST_MEMORY, .where = IOAPIC_BASE + 16, .code = "\xc7\x43\x10\x44\0\0\0", .size = 7,
+			.rbx = IOAPIC_BASE },
+		OUT1(COM1 + 4, 8), OUT1(COM1 + 1, 1),
+	};
+	static const struct guest_step read_it[] = { IN1(COM1 + 5), IN1(COM1), POWER_OFF };
+	struct hv_input_assert_interrupt in;
+	struct fake_call call;
+
+	begin();
+	GUEST_SCRIPT(script);
+	boot();
+	ck_assert_int_eq(write(w.console, "x", 1), 1);
+	for (unsigned i = 0; !fake_calls(HV_CALL_ASSERT_VIRTUAL_INTERRUPT, &call) && i < FAKE_WAIT_MS; i++)
+		usleep(1000);
+	memcpy(&in, call.in, sizeof(in));
+	ck_assert_uint_eq(le32_to_cpu(in.vector), 0x44);
+	ck_assert_uint_eq(le64_to_cpu(in.destination), 0);
+	pthread_mutex_lock(&fake_hv.lock);
+	fake_hv.vp[0].step = 0;
+	GUEST_SCRIPT(read_it);
+	pthread_cond_broadcast(&fake_hv.changed);
+	pthread_mutex_unlock(&fake_hv.lock);
+	ck_assert_int_eq(worker_receive(&w), CONTROL_POWER_OFF);
+	ck_assert_uint_eq(guest.rax[0] & 1, 1);
+	ck_assert_uint_eq(guest.rax[1] & 0xff, 'x');
+	ck_assert_int_eq(worker_end(&w), 0);
+}
+END_TEST
+
+START_TEST(a_port_access_moves_rip_and_only_the_accessed_part_of_rax)
+{
+	static const struct guest_step script[] = {
+		{ .kind = GUEST_IN, .where = 0x5555, .size = 1, .value = 0x1122334455667788 },
+		{ .kind = GUEST_IN, .where = 0x5555, .size = 2, .value = 0x1122334455667788 },
+		{ .kind = GUEST_IN, .where = 0x5555, .size = 4, .value = 0x1122334455667788 },
+		POWER_OFF,
+	};
+
+	begin();
+	GUEST_SCRIPT(script);
+	boot();
+	expect_end(CONTROL_POWER_OFF);
+	ck_assert_uint_eq(guest.rax[0], 0x11223344556677ff);
+	ck_assert_uint_eq(guest.rax[1], 0x112233445566ffff);
+	ck_assert_uint_eq(guest.rax[2], 0xffffffff);
+	ck_assert_uint_eq(guest.rip[2], GUEST_CODE + 1);
+}
+END_TEST
+
+START_TEST(a_rep_outsb_sends_its_string_and_leaves_the_registers_past_it)
+{
+	static const struct guest_step script[] = {
+		{ .kind = GUEST_OUT, .where = COM1, .code = "\xf3\x6e", .size = 2, .value = 5, .rbx = 0x20000 }, POWER_OFF,
+	};
+	char out[5] = "";
+
+	begin();
+	memcpy(fake_hv.ram + 0x20000, "hello", 5);
+	GUEST_SCRIPT(script);
+	boot();
+	ck_assert_uint_eq(worker_console(&w, out, 5), 5);
+	ck_assert_mem_eq(out, "hello", 5);
+	ck_assert_int_eq(worker_receive(&w), CONTROL_POWER_OFF);
+	ck_assert_uint_eq(guest_context(0)->gp[X86_RCX], 0);
+	ck_assert_uint_eq(guest.rip[0], GUEST_CODE + 2);
+	ck_assert_int_eq(worker_end(&w), 0);
+}
+END_TEST
+
+START_TEST(known_msrs_answer_and_unknown_ones_fault)
+{
+	static const struct guest_step script[] = {
+		{ .kind = GUEST_MSR_READ, .where = HV_X64_MSR_TSC_FREQUENCY },
+		{ .kind = GUEST_MSR_READ, .where = HV_X64_MSR_VP_INDEX, .value = 7 },
+		{ .kind = GUEST_MSR_WRITE, .where = HV_X64_MSR_GUEST_OS_ID, .value = 0x8100060000000000 },
+		{ .kind = GUEST_MSR_READ, .where = HV_X64_MSR_GUEST_OS_ID },
+		{ .kind = GUEST_MSR_READ, .where = 0x12345 },
+		POWER_OFF,
+	};
+	struct hv_reg_value hz = { .low = cpu_to_le64(2500000000u) }, event;
+	struct hvport_vp vp = { .index = 0 };
+
+	begin();
+	ck_assert_int_eq(hvport_set_register(&vp, HV_REG_PROCESSOR_CLOCK_FREQUENCY, &hz), 0);
+	ck_assert_int_eq(hvport_set_register(&vp, HV_REG_INTERRUPT_CLOCK_FREQUENCY, &hz), 0);
+	GUEST_SCRIPT(script);
+	boot();
+	expect_end(CONTROL_POWER_OFF);
+	ck_assert_uint_eq(guest.rax[0], 2500000000u);
+	ck_assert_uint_eq(guest.rax[1], 0);
+	ck_assert_uint_eq(guest.rax[3], 0);
+	ck_assert_uint_eq(guest.rip[3], GUEST_CODE + 2);
+	ck_assert_uint_eq(guest.rip[4], GUEST_CODE);
+	event = fake_register(0, HV_REG_PENDING_EVENT0);
+	ck_assert_uint_eq(le64_to_cpu(event.low), 1 | 1 << 8 | 13 << 16);
+}
+END_TEST
+
+START_TEST(the_hypercall_page_refuses_every_hypercall)
+{
+	static const struct guest_step script[] = {
+		{ .kind = GUEST_MSR_WRITE, .where = HV_X64_MSR_HYPERCALL, .value = 0x50001 }, POWER_OFF,
+	};
+
+	begin();
+	GUEST_SCRIPT(script);
+	boot();
+	expect_end(CONTROL_POWER_OFF);
+	ck_assert_mem_eq(fake_hv.ram + 0x50000, "\xb8\x02\0\0\0\x31\xd2\xc3", 8);
+}
+END_TEST
+
+START_TEST(a_hypercall_page_outside_ram_faults)
+{
+	static const struct guest_step script[] = {
+		{ .kind = GUEST_MSR_WRITE, .where = HV_X64_MSR_HYPERCALL, .value = 0xffff00000001 }, POWER_OFF,
+	};
+
+	begin();
+	GUEST_SCRIPT(script);
+	boot();
+	expect_end(CONTROL_POWER_OFF);
+	ck_assert_uint_eq(guest.rip[0], GUEST_CODE);
+}
+END_TEST
+
+START_TEST(device_memory_is_read_and_written_by_instructions)
+{
+	static const struct guest_step script[] = {
+		/* mov dword [rbx], 1; mov eax, [rbx+0x10]: the I/O APIC's version */
+		{ .kind = GUEST_MEMORY, .where = IOAPIC_BASE, .code = "\xc7\x03\x01\0\0\0", .size = 6, .rbx = IOAPIC_BASE },
+		{ .kind = GUEST_MEMORY, .where = IOAPIC_BASE + 16, .code = "\x8b\x43\x10", .size = 3, .rbx = IOAPIC_BASE },
+		/* nobody there */
+		{ .kind = GUEST_MEMORY, .where = 0xd0000000, .code = "\x8b\x03", .size = 2, .rbx = 0xd0000000 },
+		POWER_OFF,
+	};
+
+	begin();
+	GUEST_SCRIPT(script);
+	boot();
+	expect_end(CONTROL_POWER_OFF);
+	ck_assert_uint_eq(guest.rax[1], 0x170020);
+	ck_assert_uint_eq(guest.rip[1], GUEST_CODE + 3);
+	ck_assert_uint_eq(guest.rax[2], 0xffffffff);
+}
+END_TEST
+
+START_TEST(an_instruction_that_is_not_emulated_gives_the_guest_an_exception)
+{
+	static const struct guest_step script[] = {
+		{ .kind = GUEST_MEMORY, .where = 0xd0000000, .code = "\x0f\x0b", .size = 2, .rbx = 0xd0000000 }, POWER_OFF,
+	};
+
+	begin();
+	GUEST_SCRIPT(script);
+	boot();
+	expect_end(CONTROL_POWER_OFF);
+	ck_assert_uint_eq(le64_to_cpu(fake_register(0, HV_REG_PENDING_EVENT0).low), 1 | X86_UD << 16);
+	ck_assert_uint_eq(guest.rip[0], GUEST_CODE);
+}
+END_TEST
+
+START_TEST(every_port_can_be_poked_with_every_size)
+{
+	static struct guest_step script[GUEST_STEPS_MAX];
+	unsigned n = 0;
+
+	/* Without those that end the guest: 0x64 (reset pulse), 0x92, 0xcf9, PM1 control. */
+	for (unsigned port = 0; port < 0x700; port++) {
+		bool ends = (port >= 0x61 && port <= 0x64) || (port >= 0x8f && port <= 0x92) || (port >= 0xcf6 && port <= 0xcf9) ||
+			(port >= ACPI_PM_BASE && port <= ACPI_PM_BASE + 6);
+
+		for (unsigned size = 1; size <= 4 && !ends && n + 2 < GUEST_STEPS_MAX; size *= 2)
+			script[n++] = (struct guest_step){ .kind = (port + size) & 1 ? GUEST_OUT : GUEST_IN, .where = port,
+				.size = size, .value = 0x8d4c3b2a };
+	}
+	script[n++] = (struct guest_step)POWER_OFF;
+	begin();
+	guest_script(script, n);
+	boot();
+	expect_end(CONTROL_POWER_OFF);
+}
+END_TEST
+
+START_TEST(a_console_flood_is_bounded_and_the_worker_stays_responsive)
+{
+	static const struct guest_step script[] = { OUT1(COM1, 'f') };
+	static char out[VM_CONSOLE_OUT_BYTES * 4];
+
+	begin();
+	guest.repeat = true;
+	GUEST_SCRIPT(script);
+	boot();
+	ck_assert_uint_eq(worker_console(&w, out, sizeof(out)), sizeof(out));
+	ck_assert_int_eq(control_signal(w.control, CONTROL_STOP), 0);
+	ck_assert_int_eq(worker_receive(&w), CONTROL_DONE);
+	ck_assert_int_eq(w.message.done.error, 0);
+	ck_assert_int_eq(worker_end(&w), 0);
+}
+END_TEST
+
+START_TEST(the_guest_goes_on_when_its_console_is_closed)
+{
+	static const struct guest_step script[] = { OUT1(COM1, 'a'), OUT1(COM1, 'b'), POWER_OFF };
+
+	begin();
+	GUEST_SCRIPT(script);
+	shutdown(w.console, SHUT_RDWR);
+	boot();
+	expect_end(CONTROL_POWER_OFF);
+}
+END_TEST
+
+START_TEST(a_worker_works_without_the_register_page)
+{
+	static const struct guest_step script[] = { OUT1(COM1, 'p'), POWER_OFF };
+	char out;
+
+	begin();
+	fake_hv.no_register_page = true;
+	GUEST_SCRIPT(script);
+	boot();
+	ck_assert_uint_eq(worker_console(&w, &out, 1), 1);
+	ck_assert_int_eq(worker_receive(&w), CONTROL_POWER_OFF);
+	ck_assert_uint_eq(le64_to_cpu(fake_register(0, HV_X64_REG_RIP).low), GUEST_CODE + 1);
+	ck_assert_int_eq(worker_end(&w), 0);
+}
+END_TEST
+
+START_TEST(eight_vps_start_and_stop)
+{
+	static const struct guest_step script[] = { IN1(0x80) };
+
+	begin();
+	w.config.vp_count = 8;
+	guest.repeat = true;
+	GUEST_SCRIPT(script);
+	boot();
+	for (int i = 0; i < 20; i++) {
+		ck_assert_int_eq(control_signal(w.control, CONTROL_STOP), 0);
+		ck_assert_int_eq(worker_receive(&w), CONTROL_DONE);
+		ck_assert_int_eq(control_signal(w.control, CONTROL_START), 0);
+		ck_assert_int_eq(worker_receive(&w), CONTROL_STARTED);
+	}
+	ck_assert_int_eq(worker_end(&w), 0);
+}
+END_TEST
+
+static int save(void)
+{
+	ck_assert_int_eq(control_signal(w.control, CONTROL_STOP), 0);
+	ck_assert_int_eq(worker_receive(&w), CONTROL_DONE);
+	ck_assert_int_eq(control_signal(w.control, CONTROL_SAVE), 0);
+	ck_assert_int_eq(worker_receive(&w), CONTROL_DONE);
+	ck_assert_int_eq(w.message.done.error, 0);
+	ck_assert_int_ge(w.fd, 0);
+	return w.fd;
+}
+
+static int restore(int fd)
+{
+	ck_assert_int_eq(control_send(w.control, CONTROL_RESTORE, &(struct control_header){ 0 },
+		sizeof(struct control_header), &fd, 1), 0);
+	ck_assert_int_eq(worker_receive(&w), CONTROL_DONE);
+	return w.message.done.error;
+}
+
+START_TEST(a_saved_machine_goes_on_in_a_fresh_worker)
+{
+	static const struct guest_step first[] = {
+		OUT1(COM1 + 7, 0x77), OUT1(0x70, 0x40), OUT1(0x71, 0x99),
+		{ .kind = GUEST_MSR_WRITE, .where = HV_X64_MSR_GUEST_OS_ID, .value = 0x1234 },
+	};
+	static const struct guest_step second[] = {
+		IN1(COM1 + 7), IN1(0x71), { .kind = GUEST_MSR_READ, .where = HV_X64_MSR_GUEST_OS_ID }, POWER_OFF,
+	};
+	struct hv_reg_value star = { .low = cpu_to_le64(0xabcdef) };
+	struct hvport_vp vp = { .index = 0 };
+	int fd;
+
+	begin();
+	ck_assert_int_eq(hvport_set_register(&vp, HV_X64_REG_STAR, &star), 0);
+	GUEST_SCRIPT(first);
+	boot();
+	while (__atomic_load_n(&fake_hv.vp[0].step, __ATOMIC_SEQ_CST) < VL_ARRAY_COUNT(first))
+		usleep(1000);
+	guest_context(0)->gp[12] = 0x1212;
+	fd = save();
+	ck_assert_int_eq(worker_end(&w), 0);
+
+	/* A new process: nothing of the old one is left but memory and the stream. */
+	memset(fake_hv.vp, 0, sizeof(fake_hv.vp));
+	worker_init(&w);
+	GUEST_SCRIPT(second);
+	worker_start(&w);
+	ck_assert_int_eq(restore(fd), 0);
+	ck_assert_uint_eq(guest_context(0)->gp[12], 0x1212);
+	ck_assert_uint_eq(le64_to_cpu(fake_register(0, HV_X64_REG_STAR).low), 0xabcdef);
+	ck_assert_int_eq(control_signal(w.control, CONTROL_START), 0);
+	ck_assert_int_eq(worker_receive(&w), CONTROL_STARTED);
+	expect_end(CONTROL_POWER_OFF);
+	ck_assert_uint_eq(guest.rax[0] & 0xff, 0x77);
+	ck_assert_uint_eq(guest.rax[1] & 0xff, 0x99);
+	ck_assert_uint_eq(guest.rax[2], 0x1234);
+}
+END_TEST
+
+START_TEST(a_damaged_state_is_refused_and_the_worker_stays)
+{
+	static const struct guest_step script[] = { IN1(0x80) };
+	uint8_t byte;
+	int fd;
+
+	begin();
+	GUEST_SCRIPT(script);
+	boot();
+	fd = save();
+	ck_assert_int_eq(pread(fd, &byte, 1, 200), 1);
+	byte ^= 0x40;
+	ck_assert_int_eq(pwrite(fd, &byte, 1, 200), 1);
+	ck_assert_int_eq(worker_end(&w), 0);
+
+	worker_init(&w);
+	worker_start(&w);
+	ck_assert_int_eq(restore(fd), VL_E_CHECKSUM);
+	ck_assert_int_eq(worker_end(&w), 0);
+}
+END_TEST
+
+START_TEST(a_state_of_another_machine_is_refused)
+{
+	static const struct guest_step script[] = { IN1(0x80) };
+	int fd;
+
+	begin();
+	GUEST_SCRIPT(script);
+	boot();
+	fd = save();
+	ck_assert_int_eq(worker_end(&w), 0);
+
+	worker_init(&w);
+	w.config.vp_count = 2;
+	worker_start(&w);
+	ck_assert_int_eq(restore(fd), VL_E_RANGE);
+	ck_assert_int_eq(worker_end(&w), 0);
+}
+END_TEST
+
+START_TEST(messages_out_of_order_are_answered_or_end_the_worker)
+{
+	static const struct guest_step script[] = { IN1(0x80) };
+
+	begin();
+	GUEST_SCRIPT(script);
+	boot();
+	ck_assert_int_eq(control_signal(w.control, CONTROL_SAVE), 0);
+	ck_assert_int_eq(worker_receive(&w), CONTROL_DONE);
+	ck_assert_int_eq(w.message.done.error, VL_E_STATE);
+	ck_assert_int_eq(control_signal(w.control, CONTROL_START), 0);
+	ck_assert_int_eq(worker_receive(&w), 0);
+	ck_assert_int_eq(worker_end(&w), VL_E_PROTOCOL);
+}
+END_TEST
+
+Suite *suite_vm_worker(void)
+{
+	Suite *s = suite_create("vm_worker");
+	TCase *c = tcase_create("worker");
+
+	tcase_set_timeout(c, 60);
+	tcase_add_test(c, a_power_off_of_the_guest_reaches_the_paravisor);
+	tcase_add_test(c, a_reset_of_the_guest_reaches_the_paravisor);
+	tcase_add_test(c, a_triple_fault_is_reported_with_the_registers);
+	tcase_add_test(c, an_isolated_guests_registers_are_not_reported);
+	tcase_add_test(c, an_intercept_nobody_knows_stops_the_vm_with_its_number);
+	tcase_add_test(c, a_guest_without_a_kernel_is_refused_with_a_reason);
+	tcase_add_test(c, what_the_guest_writes_to_com1_comes_out_of_the_console);
+	tcase_add_test(c, console_input_raises_com1s_interrupt_and_is_read);
+	tcase_add_test(c, a_port_access_moves_rip_and_only_the_accessed_part_of_rax);
+	tcase_add_test(c, a_rep_outsb_sends_its_string_and_leaves_the_registers_past_it);
+	tcase_add_test(c, known_msrs_answer_and_unknown_ones_fault);
+	tcase_add_test(c, the_hypercall_page_refuses_every_hypercall);
+	tcase_add_test(c, a_hypercall_page_outside_ram_faults);
+	tcase_add_test(c, device_memory_is_read_and_written_by_instructions);
+	tcase_add_test(c, an_instruction_that_is_not_emulated_gives_the_guest_an_exception);
+	tcase_add_test(c, every_port_can_be_poked_with_every_size);
+	tcase_add_test(c, a_console_flood_is_bounded_and_the_worker_stays_responsive);
+	tcase_add_test(c, the_guest_goes_on_when_its_console_is_closed);
+	tcase_add_test(c, a_worker_works_without_the_register_page);
+	tcase_add_test(c, eight_vps_start_and_stop);
+	tcase_add_test(c, a_saved_machine_goes_on_in_a_fresh_worker);
+	tcase_add_test(c, a_damaged_state_is_refused_and_the_worker_stays);
+	tcase_add_test(c, a_state_of_another_machine_is_refused);
+	tcase_add_test(c, messages_out_of_order_are_answered_or_end_the_worker);
+	suite_add_tcase(s, c);
+	return s;
+}
