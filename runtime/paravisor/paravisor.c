@@ -249,10 +249,13 @@ static int send_config(struct paravisor *p)
 	err = p->ops->open(p->context, p, &p->config, fds, &what);
 	if (err)
 		paravisor_fail(p, err, "%s for the VM worker: %s", what, vl_err_text(err));
-	else
+	if (!err)
 		err = control_send(p->vm.control, CONTROL_CONFIG, &p->config, sizeof(p->config), fds, p->config.fd_count);
 	if (!err)
 		err = control_signal(p->vm.control, CONTROL_START);
+	/* A worker that is gone already said why, or its death will: see on_worker_death(). */
+	if (err == VL_E_CLOSED)
+		err = 0;
 	for (uint32_t i = 0; i < p->config.fd_count; i++)
 		close(fds[i]);
 	return err;
