@@ -34,7 +34,8 @@ struct dps_settings {
 	bool disable_frontpage, disable_sha384_pcr, media_present_enabled_by_default;
 	uint64_t memory_protection_mode;
 	bool default_boot_always_attempt, vpci_boot_enabled, num_lock_enabled;
-	char system_manufacturer[DPS_TEXT_MAX], system_product_name[DPS_TEXT_MAX], system_version[DPS_TEXT_MAX];
+	char system_manufacturer[DPS_TEXT_MAX], system_product_name[DPS_TEXT_MAX],
+		system_version[DPS_TEXT_MAX];
 	char system_sku_number[DPS_TEXT_MAX], system_family[DPS_TEXT_MAX], bios_lock_string[DPS_TEXT_MAX];
 	char memory_device_serial_number[DPS_TEXT_MAX];
 	bool vmbus_redirection_enabled, no_persistent_secrets, watchdog_enabled;
@@ -48,7 +49,8 @@ struct dps_settings {
 	uint64_t nvdimm_count;
 	bool enable_psp;
 	uint64_t generation_id_low, generation_id_high;
-	char processor_manufacturer[DPS_TEXT_MAX], processor_version[DPS_TEXT_MAX]; /* base64 of SMBIOS strings */
+	/* base64 of SMBIOS strings */
+	char processor_manufacturer[DPS_TEXT_MAX], processor_version[DPS_TEXT_MAX];
 	uint64_t processor_id, external_clock, max_speed, current_speed, processor_characteristics;
 	uint64_t processor_family2, processor_type, voltage, status, processor_upgrade;
 	bool is_servicing_scenario;

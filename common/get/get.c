@@ -52,8 +52,10 @@ static const struct rule rules[] = {
 	ROW(HOST_REQUEST, SAVE_GUEST_VTL2_STATE, sizeof(struct get_save_request), .tail = TAIL_DATA),
 	ROW(HOST_REQUEST, RESTORE_GUEST_VTL2_STATE, sizeof(struct get_restore_request)),
 
-	ROW(HOST_RESPONSE, VERSION, sizeof(struct get_version_response), .flag = AT(get_version_response, accepted)),
-	ROW(HOST_RESPONSE, TIME, sizeof(struct get_time_response), .flag = AT(get_time_response, daylight_savings)),
+	ROW(HOST_RESPONSE, VERSION, sizeof(struct get_version_response),
+		.flag = AT(get_version_response, accepted)),
+	ROW(HOST_RESPONSE, TIME, sizeof(struct get_time_response),
+		.flag = AT(get_time_response, daylight_savings)),
 	ROW(HOST_RESPONSE, DPS_V2, sizeof(struct get_dps_v2_response),
 		.tail = TAIL_BYTES, .at = AT(get_dps_v2_response, payload_bytes)),
 	ROW(HOST_RESPONSE, DPS_V2_REV1, sizeof(struct get_dps_v2_rev1_response),
@@ -183,7 +185,8 @@ int get_stream_feed(struct get_stream *s, const void *data, size_t size, size_t 
 	return s->fill == s->size;
 }
 
-void get_frame(struct vl_writer *w, const void *message, size_t size, const void *payload, size_t payload_bytes)
+void get_frame(struct vl_writer *w, const void *message, size_t size, const void *payload,
+	size_t payload_bytes)
 {
 	vl_write_le32(w, (uint32_t)(size + payload_bytes));
 	vl_write_bytes(w, message, size);

@@ -92,7 +92,13 @@ enum get_event_log_id {
 	GET_EVENT_TPM_INVALID_STATE = 17,
 };
 
-enum get_log_level { GET_LOG_CRITICAL = 1, GET_LOG_ERROR, GET_LOG_WARNING, GET_LOG_INFORMATION, GET_LOG_VERBOSE };
+enum get_log_level {
+	GET_LOG_CRITICAL = 1,
+	GET_LOG_ERROR,
+	GET_LOG_WARNING,
+	GET_LOG_INFORMATION,
+	GET_LOG_VERBOSE,
+};
 enum get_vmgs_status { GET_VMGS_SUCCESS, GET_VMGS_INVALID_COMMAND, GET_VMGS_DEVICE_ERROR, GET_VMGS_RETRY };
 enum get_save_status { GET_SAVE_SUCCESS, GET_SAVE_FAILURE, GET_SAVE_MORE_DATA, GET_SAVE_REQUEST_DATA };
 enum get_start_status { GET_START_SUCCESS, GET_START_FAILURE };
@@ -347,10 +353,14 @@ int get_stream_feed(struct get_stream *s, const void *data, size_t size, size_t 
  * Writes prefix, message and payload (may be empty) at the writer's place.
  * The writer's error tells when there is no room.
  */
-void get_frame(struct vl_writer *w, const void *message, size_t size, const void *payload, size_t payload_bytes);
+void get_frame(struct vl_writer *w, const void *message, size_t size, const void *payload,
+	size_t payload_bytes);
 #define GET_FRAME_MAX (GET_PREFIX_BYTES + GET_MESSAGE_MAX)
 
-/* UTF-8 of at most `size` bytes (cut at a character) to the text of a LOG_TRACE, and back (NUL-terminated). */
+/*
+ * UTF-8 of at most `size` bytes (cut at a character) to the text of a
+ * LOG_TRACE, and back (NUL-terminated, at most `room` bytes).
+ */
 void get_trace_encode(struct get_log_trace *t, enum get_log_level level, const char *utf8, size_t size);
 void get_trace_decode(const struct get_log_trace *t, char *utf8, size_t room);
 

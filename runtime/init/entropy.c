@@ -25,7 +25,9 @@ static bool is_isolated(const struct devtree *t)
 	char name[8];
 
 	/* What cannot be read is taken for the worse. */
-	return devtree_string(t, "openhcl/isolation-type", name, sizeof(name)) != 0 || strcmp(name, "none") != 0;
+	if (devtree_string(t, "openhcl/isolation-type", name, sizeof(name)) != 0)
+		return true;
+	return strcmp(name, "none") != 0;
 }
 
 static int add(struct pool_info *info, bool credit)

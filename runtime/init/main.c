@@ -37,7 +37,8 @@ static void make_environment(char *env[INIT_OPTION_MAX + 2], uint64_t began_ns)
 	line[n > 0 ? n : 0] = 0;
 	count = init_options(line, env);
 	if (count < 0) {
-		vl_warn("more than %d options on the kernel command line, the rest is ignored", INIT_OPTION_MAX);
+		vl_warn("more than %d options on the kernel command line, the rest is ignored",
+			INIT_OPTION_MAX);
 		count = INIT_OPTION_MAX;
 	}
 	vl_format(boot_time, sizeof(boot_time), "KERNEL_BOOT_TIME=%llu", (unsigned long long)began_ns);

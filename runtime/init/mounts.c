@@ -20,12 +20,13 @@ static const struct {
 int init_mounts(const char **what)
 {
 	for (size_t i = 0; i < VL_ARRAY_COUNT(mounts); i++) {
-		*what = mounts[i].where;
-		if (mkdir(mounts[i].where, 0755) != 0 && errno != EEXIST)
+		const char *type = mounts[i].type, *where = mounts[i].where;
+
+		*what = where;
+		if (mkdir(where, 0755) != 0 && errno != EEXIST)
 			return VL_E_OS;
 		/* EBUSY: the kernel mounted devtmpfs itself (CONFIG_DEVTMPFS_MOUNT). */
-		if (mount(mounts[i].type, mounts[i].where, mounts[i].type, mounts[i].flags, mounts[i].options) != 0 &&
-		    errno != EBUSY)
+		if (mount(type, where, type, mounts[i].flags, mounts[i].options) != 0 && errno != EBUSY)
 			return VL_E_OS;
 	}
 	return 0;

@@ -22,7 +22,8 @@ static void ignore(void *context, const void *message, size_t size)
 int init_report(const char *how, int status)
 {
 	static struct get_client c; /* too big for the stack */
-	const uint64_t parameters[GET_CRASH_PARAMETERS] = { (uint64_t)-VL_E_INTERNAL, (uint64_t)(unsigned)status };
+	const uint64_t parameters[GET_CRASH_PARAMETERS] = { (uint64_t)-VL_E_INTERNAL,
+		(uint64_t)(unsigned)status };
 	char text[128];
 	int fd = vsock_connect(VL_PORT_GET, CONNECT_LIMIT_MS), err;
 

@@ -187,7 +187,8 @@ int control_signal(int fd, enum control_type type)
 	return control_send(fd, type, &h, sizeof(h), NULL, 0);
 }
 
-int control_fd_of(const struct control_config *config, const int *fds, enum control_fd_role role, uint32_t index)
+int control_fd_of(const struct control_config *config, const int *fds, enum control_fd_role role,
+	uint32_t index)
 {
 	for (uint32_t i = 0; i < config->fd_count; i++)
 		if (config->fds[i].role == role && config->fds[i].index == index)

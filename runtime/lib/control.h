@@ -72,7 +72,8 @@ enum control_fd_role {
 	CONTROL_FD_MSHV = 1,    /* /dev/mshv */
 	CONTROL_FD_VTL_LOW = 2, /* /dev/mshv_vtl_low: VTL0's memory, file offset = GPA */
 	CONTROL_FD_HVCALL = 3,  /* /dev/mshv_hvcall */
-	CONTROL_FD_CONSOLE = 4, /* + index: connected stream of serial port `index`, raw bytes, non-blocking */
+	/* + index: connected stream of serial port `index`, raw bytes, non-blocking */
+	CONTROL_FD_CONSOLE = 4,
 	CONTROL_FD_DISK = 5,    /* + index: connected stream of the block service of disk `index` */
 };
 
@@ -177,6 +178,7 @@ int control_send(int fd, enum control_type type, void *message, size_t size, con
 int control_signal(int fd, enum control_type type);
 
 /* The descriptor of that role and index in a checked CONFIG with its descriptors, or -1. */
-int control_fd_of(const struct control_config *config, const int *fds, enum control_fd_role role, uint32_t index);
+int control_fd_of(const struct control_config *config, const int *fds, enum control_fd_role role,
+	uint32_t index);
 
 #endif

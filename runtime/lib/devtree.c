@@ -48,7 +48,8 @@ int devtree_read(const struct devtree *t, const char *path, void *out, size_t ro
 }
 
 /* Reads exactly `size` bytes into the reader's buffer. */
-static int read_cells(const struct devtree *t, const char *path, uint8_t *cells, size_t size, struct vl_reader *r)
+static int read_cells(const struct devtree *t, const char *path, uint8_t *cells, size_t size,
+	struct vl_reader *r)
 {
 	int n = devtree_read(t, path, cells, size);
 
@@ -131,7 +132,9 @@ int devtree_each(const struct devtree *t, const char *parent, const char *prefix
 		return err;
 	}
 	while (!err && (errno = 0, e = readdir(dir))) {
-		if (strncmp(e->d_name, prefix, strlen(prefix)) != 0 || e->d_name[0] == '.' || !is_node(dir, e))
+		if (strncmp(e->d_name, prefix, strlen(prefix)) != 0 || e->d_name[0] == '.')
+			continue;
+		if (!is_node(dir, e))
 			continue;
 		err = strlen(e->d_name) < DEVTREE_NAME_MAX ? visit(context, e->d_name) : VL_E_LIMIT;
 	}

@@ -82,7 +82,8 @@ static int write_all(struct get_client *c, const uint8_t *data, size_t size, uin
 	return 0;
 }
 
-int get_client_send(struct get_client *c, const void *message, size_t size, const void *payload, size_t payload_bytes)
+int get_client_send(struct get_client *c, const void *message, size_t size, const void *payload,
+	size_t payload_bytes)
 {
 	uint8_t frame[GET_FRAME_MAX];
 	struct vl_writer w;
@@ -159,7 +160,8 @@ static int next_response(struct get_client *c, unsigned request_id, uint64_t dea
 	}
 }
 
-int get_client_call(struct get_client *c, const void *request, size_t size, const void *payload, size_t payload_bytes)
+int get_client_call(struct get_client *c, const void *request, size_t size, const void *payload,
+	size_t payload_bytes)
 {
 	const struct get_header *header = request;
 	int err = get_client_send(c, request, size, payload, payload_bytes);

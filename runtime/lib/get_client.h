@@ -41,14 +41,16 @@ void get_client_close(struct get_client *c);
  * Sends a message with `payload` behind it (may be NULL). VL_E_TIMEOUT,
  * VL_E_CLOSED, VL_E_LIMIT (longer than a message may be), VL_E_OS.
  */
-int get_client_send(struct get_client *c, const void *message, size_t size, const void *payload, size_t payload_bytes);
+int get_client_send(struct get_client *c, const void *message, size_t size, const void *payload,
+	size_t payload_bytes);
 
 /*
  * Sends a request and waits for its response, which stands checked in
  * c->in.message (c->in.size bytes) until the next call. Errors of get_client_send
  * and of get_check, and VL_E_PROTOCOL (not what was asked for).
  */
-int get_client_call(struct get_client *c, const void *request, size_t size, const void *payload, size_t payload_bytes);
+int get_client_call(struct get_client *c, const void *request, size_t size, const void *payload,
+	size_t payload_bytes);
 
 /* For the event loop, when the descriptor is readable: handles what is there. Errors as get_client_call. */
 int get_client_ready(struct get_client *c);

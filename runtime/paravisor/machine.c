@@ -113,7 +113,8 @@ static int read_cpus(struct machine *m, const struct devtree *t)
 
 /* --- Memory ------------------------------------------------------------------- */
 
-static int add_range(struct machine *m, uint64_t base, uint64_t size, enum control_range_kind kind, uint32_t node)
+static int add_range(struct machine *m, uint64_t base, uint64_t size, enum control_range_kind kind,
+	uint32_t node)
 {
 	if (m->range_count == CONTROL_RANGE_MAX)
 		return VL_E_LIMIT;
@@ -208,7 +209,8 @@ static int optional(int err)
 	return err == VL_E_NOTFOUND ? 0 : err;
 }
 
-static int read_blob(const struct machine *m, const struct devtree *t, const char *path, struct control_blob *b)
+static int read_blob(const struct machine *m, const struct devtree *t, const char *path,
+	struct control_blob *b)
 {
 	int err = optional(devtree_pair(t, path, &b->base, &b->size));
 

@@ -57,7 +57,8 @@ static int open_devices(struct control_config *c, int *fds, const char **what)
 }
 
 /* Everything that the VM worker may use; it opens nothing itself. */
-static int open_all(void *context, const struct paravisor *p, struct control_config *c, int *fds, const char **what)
+static int open_all(void *context, const struct paravisor *p, struct control_config *c, int *fds,
+	const char **what)
 {
 	const bool com[] = { p->dps.com1.enable_port, p->dps.com2.enable_port };
 	int err = open_devices(c, fds, what);
@@ -65,7 +66,8 @@ static int open_all(void *context, const struct paravisor *p, struct control_con
 	for (uint32_t i = 0; !err && i < VL_ARRAY_COUNT(com); i++) {
 		*what = "console stream to the host";
 		if (com[i])
-			err = add_fd(c, fds, vsock_connect(VL_PORT_CONSOLE + i, STREAM_LIMIT_MS), CONTROL_FD_CONSOLE, i);
+			err = add_fd(c, fds, vsock_connect(VL_PORT_CONSOLE + i, STREAM_LIMIT_MS),
+				CONTROL_FD_CONSOLE, i);
 	}
 	for (uint32_t i = 0; !err && i < p->machine.disk_count; i++) {
 		*what = "disk stream to the host";

@@ -250,7 +250,8 @@ static int send_config(struct paravisor *p)
 	if (err)
 		paravisor_fail(p, err, "%s for the VM worker: %s", what, vl_err_text(err));
 	if (!err)
-		err = control_send(p->vm.control, CONTROL_CONFIG, &p->config, sizeof(p->config), fds, p->config.fd_count);
+		err = control_send(p->vm.control, CONTROL_CONFIG, &p->config, sizeof(p->config), fds,
+			p->config.fd_count);
 	if (!err)
 		err = control_signal(p->vm.control, CONTROL_START);
 	/* A worker that is gone already said why, or its death will: see on_worker_death(). */
@@ -274,6 +275,7 @@ static void start_vm(struct paravisor *p)
 static void on_started(struct paravisor *p, uint64_t boot_ns)
 {
 	char document[GET_PAYLOAD_MAX];
+	size_t size;
 	int err;
 
 	if (p->phase != PARAVISOR_BOOTING)
@@ -281,9 +283,10 @@ static void on_started(struct paravisor *p, uint64_t boot_ns)
 	worker_event(&p->vm, WORKER_READY, clock_boot_ns());
 	p->phase = PARAVISOR_RUNNING;
 	mark(p, "vtl0-start", reference_of(p, boot_ns));
+	size = marks_document(p, document, sizeof(document));
 	err = get_client_event(&p->host, GET_EVENT_BOOT_SUCCESS);
 	if (!err)
-		err = get_client_started(&p->host, GET_START_SUCCESS, document, marks_document(p, document, sizeof(document)));
+		err = get_client_started(&p->host, GET_START_SUCCESS, document, size);
 	if (err)
 		lost_host(p, err);
 	vl_info("VTL0 started with %u VPs", p->machine.vp_count);
@@ -358,7 +361,8 @@ static void on_deadline(struct paravisor *p)
 {
 	switch (worker_event(&p->vm, WORKER_TIMEOUT, clock_boot_ns())) {
 	case WORKER_KILL:
-		paravisor_fail(p, VL_E_TIMEOUT, "VM worker did not start the guest within %u s", p->start_limit_ms / 1000);
+		paravisor_fail(p, VL_E_TIMEOUT, "VM worker did not start the guest within %u s",
+			p->start_limit_ms / 1000);
 		process_kill(&p->vm);
 		break;
 	default:

@@ -63,7 +63,7 @@ struct paravisor {
 	unsigned mark_count;
 };
 
-/* Sets limits to their defaults and everything else to "not begun". `machine` may be filled before or after. */
+/* Sets limits to their defaults and everything else to "not begun". The caller fills `machine` afterwards. */
 void paravisor_init(struct paravisor *p, const struct paravisor_ops *ops, void *context);
 
 /*

@@ -21,7 +21,9 @@ static enum vl_log_level take_level(const char **line, size_t *size)
 	digit = (*line)[1];
 	*line += 3;
 	*size -= 3;
-	return digit <= '3' ? VL_LOG_ERROR : digit == '4' ? VL_LOG_WARN : digit <= '6' ? VL_LOG_INFO : VL_LOG_DEBUG;
+	if (digit <= '3')
+		return VL_LOG_ERROR;
+	return digit == '4' ? VL_LOG_WARN : digit <= '6' ? VL_LOG_INFO : VL_LOG_DEBUG;
 }
 
 int shim_log_lines(const struct shim_log *log)

@@ -83,8 +83,9 @@ enum worker_action worker_death(struct worker *w, uint64_t now_ns)
 
 const char *worker_state_name(enum worker_state state)
 {
-	static const char *const names[WORKER_STATE_COUNT] = { "down", "starting", "running", "stopping", "killing",
-		"waiting", "failed" };
+	static const char *const names[WORKER_STATE_COUNT] = {
+		"down", "starting", "running", "stopping", "killing", "waiting", "failed",
+	};
 
 	return state < WORKER_STATE_COUNT ? names[state] : "?";
 }

@@ -21,7 +21,8 @@ static void crashed(void *context, uint32_t vp, unsigned vtl, uint64_t code) { }
 static void triple(void *context, uint32_t vp, const char *registers) { }
 
 static const struct get_service_ops ops = {
-	take, clock_zero, clock_zero, log_line, event, phase, nothing, failed, nothing, nothing, crashed, triple,
+	take, clock_zero, clock_zero, log_line, event, phase, nothing, failed, nothing, nothing, crashed,
+		triple,
 };
 
 /* Messages as the host's client sees them: every checked field is read. */
@@ -59,7 +60,8 @@ static void settings(const uint8_t *data, size_t size)
 	n = dps_encode(&a, again, sizeof(again));
 	if (n < 0 || dps_decode(again, (size_t)n, &b, &offset) != 0)
 		__builtin_trap();
-	if (strcmp(a.system_manufacturer, b.system_manufacturer) != 0 || a.generation_id_low != b.generation_id_low)
+	if (strcmp(a.system_manufacturer, b.system_manufacturer) != 0 ||
+		a.generation_id_low != b.generation_id_low)
 		__builtin_trap();
 }
 

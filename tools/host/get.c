@@ -106,7 +106,8 @@ static void on_started(void *context)
 
 static void on_start_failed(void *context, const char *text)
 {
-	host_end(host_of(context), HOST_END_PARAVISOR_FAILED, "the paravisor could not start the guest: %s", text);
+	host_end(host_of(context), HOST_END_PARAVISOR_FAILED, "the paravisor could not start the guest: %s",
+		text);
 }
 
 static void on_power_off(void *context)
@@ -194,7 +195,8 @@ static void on_closed(void *connection)
 	free(c);
 }
 
-static const struct host_service_ops stream_ops = { .open = on_open, .receive = on_receive, .closed = on_closed };
+static const struct host_service_ops stream_ops = { .open = on_open, .receive = on_receive,
+	.closed = on_closed };
 
 /* --- Life -------------------------------------------------------------------------------- */
 
@@ -204,7 +206,8 @@ static void boot_too_long(struct host_source *s, uint32_t events)
 
 	disarm(c);
 	host_end(c->host, HOST_END_PARAVISOR_FAILED,
-		"VTL2 did not start the guest within %d s; --log shows how far it came", GET_BOOT_LIMIT_SECONDS);
+		"VTL2 did not start the guest within %d s; --log shows how far it came",
+		GET_BOOT_LIMIT_SECONDS);
 }
 
 static int arm(struct host_channel *c)
@@ -215,7 +218,9 @@ static int arm(struct host_channel *c)
 	c->boot_timer = (struct host_source){ .fd = fd, .ready = boot_too_long, .context = c };
 	if (fd < 0)
 		return VL_E_OS;
-	err = timerfd_settime(fd, 0, &limit, NULL) == 0 ? loop_add(c->host, &c->boot_timer, EPOLLIN) : VL_E_OS;
+	err = timerfd_settime(fd, 0, &limit, NULL) == 0 ? 0 : VL_E_OS;
+	if (!err)
+		err = loop_add(c->host, &c->boot_timer, EPOLLIN);
 	if (err) {
 		close(fd);
 		c->boot_timer.fd = -1;

@@ -15,7 +15,8 @@ void get_service_init(struct get_service *s, const struct get_service_ops *ops, 
 	get_stream_init(&s->in);
 }
 
-static int answer(struct get_service *s, const void *message, size_t size, const void *payload, size_t payload_bytes)
+static int answer(struct get_service *s, const void *message, size_t size, const void *payload,
+	size_t payload_bytes)
 {
 	uint8_t frame[GET_FRAME_MAX];
 	struct vl_writer w;

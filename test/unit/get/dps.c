@@ -137,7 +137,8 @@ START_TEST(a_text_that_is_too_long_is_refused)
 	memset(text, 'x', sizeof(text));
 	memcpy(text, "\"SystemVersion\":\"", 17);
 	strcpy(text + 17 + DPS_TEXT_MAX, "\"");
-	ck_assert_int_eq(dps_decode(document, replace("\"SystemVersion\":\"\"", text), &out, &offset), VL_E_LIMIT);
+	ck_assert_int_eq(dps_decode(document, replace("\"SystemVersion\":\"\"", text), &out, &offset),
+		VL_E_LIMIT);
 	encode();
 	strcpy(text + 17 + DPS_TEXT_MAX - 1, "\"");
 	ck_assert_int_eq(dps_decode(document, replace("\"SystemVersion\":\"\"", text), &out, &offset), 0);

@@ -89,7 +89,8 @@ START_TEST(registers_of_a_triple_fault_are_counted_and_bounded)
 	ck_assert_int_eq(get_check(message, sizeof(*f) + sizeof(struct get_register)), VL_E_TRUNCATED);
 	ck_assert_int_eq(get_check(message, sizeof(*f) + 2 * sizeof(struct get_register) + 1), VL_E_RANGE);
 	f->register_count = cpu_to_le32(GET_REGISTER_MAX + 1);
-	ck_assert_int_eq(get_check(message, sizeof(*f) + (GET_REGISTER_MAX + 1) * sizeof(struct get_register)), VL_E_LIMIT);
+	ck_assert_int_eq(get_check(message,
+		sizeof(*f) + (GET_REGISTER_MAX + 1) * sizeof(struct get_register)), VL_E_LIMIT);
 }
 END_TEST
 
@@ -108,7 +109,8 @@ START_TEST(data_behind_a_vmgs_write_has_a_limit)
 {
 	make(GET_HOST_REQUEST, GET_VMGS_WRITE);
 	ck_assert_int_eq(get_check(message, sizeof(struct get_vmgs_io_request) + GET_PAYLOAD_MAX), 0);
-	ck_assert_int_eq(get_check(message, sizeof(struct get_vmgs_io_request) + GET_PAYLOAD_MAX + 1), VL_E_LIMIT);
+	ck_assert_int_eq(get_check(message, sizeof(struct get_vmgs_io_request) + GET_PAYLOAD_MAX + 1),
+		VL_E_LIMIT);
 	ck_assert_int_eq(get_check(message, GET_MESSAGE_MAX + 1), VL_E_LIMIT);
 }
 END_TEST

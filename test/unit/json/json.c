@@ -37,8 +37,9 @@ END_TEST
 
 START_TEST(what_is_no_json_is_refused)
 {
-	static const char *const bad[] = { "", " ", "{", "[1", "[1,]", "{\"a\"}", "{\"a\":}", "{\"a\":1,}", "{a:1}", "01",
-		"-", "1.", "1e", "+1", "tru", "nul", "\"", "\"\\", "\"\x01\"", "1 2", "[1]]", "{\"a\" 1}", "'a'", "[1 2]" };
+	static const char *const bad[] = { "", " ", "{", "[1", "[1,]", "{\"a\"}", "{\"a\":}", "{\"a\":1,}",
+		"{a:1}", "01", "-", "1.", "1e", "+1", "tru", "nul", "\"", "\"\\", "\"\x01\"", "1 2", "[1]]",
+		"{\"a\" 1}", "'a'", "[1 2]" };
 
 	for (size_t i = 0; i < VL_ARRAY_COUNT(bad); i++)
 		ck_assert_msg(walk(bad[i]) == VL_E_FORMAT, "%s", bad[i]);
@@ -102,7 +103,8 @@ END_TEST
 
 START_TEST(bad_escapes_are_refused)
 {
-	static const char *const bad[] = { "\\x", "\\u12", "\\u12g4", "\\u0000", "\\ud800", "\\ud800\\u0041", "\\udc00" };
+	static const char *const bad[] = { "\\x", "\\u12", "\\u12g4", "\\u0000", "\\ud800",
+		"\\ud800\\u0041", "\\udc00" };
 	char out[32];
 
 	for (size_t i = 0; i < VL_ARRAY_COUNT(bad); i++)

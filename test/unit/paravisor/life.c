@@ -62,12 +62,16 @@ static int host_send(void *context, const void *data, size_t size)
 
 static uint64_t host_reference(void *context) { return 5000000000; }
 static uint64_t host_utc(void *context) { return 1700000000ull * 1000000000; }
-static void host_log(void *context, enum get_log_level level, const char *text) { tell("log %d %s;", level, text); }
 static void host_event(void *context, unsigned id, const char *name) { tell("event %s;", name); }
 static void host_started(void *context) { tell("started;"); }
 static void host_failed(void *context, const char *text) { tell("failed %s;", text); }
 static void host_off(void *context) { tell("off;"); }
 static void host_reset(void *context) { tell("reset;"); }
+
+static void host_log(void *context, enum get_log_level level, const char *text)
+{
+	tell("log %d %s;", level, text);
+}
 
 static void host_phase(void *context, const char *name, uint64_t reference)
 {
@@ -234,7 +238,8 @@ static void worker_dies(int control)
 
 static void worker_says_why_and_dies(int control)
 {
-	struct control_crash c = { .vp = CONTROL_NO_VP, .error = VL_E_FORMAT, .text = "guest kernel: no bzImage" };
+	struct control_crash c = { .vp = CONTROL_NO_VP, .error = VL_E_FORMAT,
+		.text = "guest kernel: no bzImage" };
 
 	expect(control, CONTROL_CONFIG);
 	control_send(control, CONTROL_CRASH, &c, sizeof(c), NULL, 0);
@@ -253,7 +258,8 @@ static void worker_hangs(int control)
 	wait_for_end(-1);
 }
 
-static int open_one(void *context, const struct paravisor *p, struct control_config *c, int *fds, const char **what)
+static int open_one(void *context, const struct paravisor *p, struct control_config *c, int *fds,
+	const char **what)
 {
 	*what = "/dev/null";
 	fds[0] = open("/dev/null", O_RDWR | O_CLOEXEC);
@@ -328,7 +334,8 @@ START_TEST(the_death_of_the_vm_worker_is_reported_with_its_reason)
 {
 	worker_script = worker_dies;
 	ck_assert_int_eq(run(), 1);
-	ck_assert_ptr_nonnull(strstr(told, "log 1 VM worker ended unexpectedly: exit status 5;crash vtl 2 VL_E_INTERNAL;"));
+	ck_assert_ptr_nonnull(strstr(told,
+		"log 1 VM worker ended unexpectedly: exit status 5;crash vtl 2 VL_E_INTERNAL;"));
 }
 END_TEST
 
@@ -398,7 +405,8 @@ static void lied_to(const void *lie, size_t size, bool closes, const char *expec
 
 START_TEST(a_host_that_answers_garbage_is_refused)
 {
-	lied_to("\x08\0\0\0garbage!", 12, false, "failed host channel: connecting to the host channel: the version is not");
+	lied_to("\x08\0\0\0garbage!", 12, false,
+		"failed host channel: connecting to the host channel: the version is not");
 }
 END_TEST
 
@@ -516,10 +524,11 @@ END_TEST
 START_TEST(settings_in_pieces_are_put_together)
 {
 	/* Longer than one message by its texts' escapes: a tab takes six bytes. */
-	char *const texts[] = { settings.serial_number, settings.base_board_serial_number, settings.chassis_asset_tag,
-		settings.chassis_serial_number, settings.system_manufacturer, settings.system_product_name,
-		settings.system_version, settings.system_sku_number, settings.system_family, settings.bios_lock_string,
-		settings.memory_device_serial_number, settings.processor_manufacturer, settings.processor_version,
+	char *const texts[] = { settings.serial_number, settings.base_board_serial_number,
+		settings.chassis_asset_tag, settings.chassis_serial_number, settings.system_manufacturer,
+		settings.system_product_name, settings.system_version, settings.system_sku_number,
+		settings.system_family, settings.bios_lock_string, settings.memory_device_serial_number,
+		settings.processor_manufacturer, settings.processor_version,
 		settings.bios_guid, settings.guest_state_lifetime, settings.guest_state_encryption_policy,
 		settings.secure_boot_template_id, settings.hardware_sealing_policy_id };
 
