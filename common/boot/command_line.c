@@ -12,7 +12,7 @@
  */
 #define KERNEL_ARGUMENTS \
 	"rdinit=/init rootfstype=tmpfs loglevel=8 log_buf_len=128K printk.time=1 console_msg_format=syslog " \
-	"printk.devkmsg=on cryptomgr.notests oops=panic panic=-1 panic_on_warn=0 panic_print=0"
+	"printk.devkmsg=on cryptomgr.notests oops=panic panic=-1 panic_on_warn=0"
 
 /* The value of `name` in a line of words, up to the next blank; NULL when absent. The last one counts. */
 static const char *find_option(const char *line, const char *name)
