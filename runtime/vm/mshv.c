@@ -3,10 +3,13 @@
  * Semantics were read from Linux drivers/hv/mshv_vtl_main.c: mmap offsets,
  * one register per ioctl, the run page, cancellation by the poll file.
  */
+#include "common/base/log.h"
 #include "runtime/vm/hvport.h"
 #include <errno.h>
 #include <linux/mshv.h>
+#include <pthread.h>
 #include <sched.h>
+#include <string.h>
 #include <sys/eventfd.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
@@ -28,6 +31,13 @@ _Static_assert(offsetof(struct run_page, context) == 272, "struct mshv_vtl_run")
 #define RUN_PAGE(cpu) ((uint64_t)(cpu))
 #define REGISTER_PAGE(cpu) (1ull << 16 | (cpu))
 
+/* The step that failed, for the log; errno is this thread's own. */
+static int os_error(const char *what)
+{
+	vl_error("%s: %s", what, strerror(errno));
+	return VL_E_OS;
+}
+
 /* The hypercalls that this process makes; the driver denies all others. */
 static const uint16_t allowed[] = { HV_CALL_ASSERT_VIRTUAL_INTERRUPT, HV_CALL_REGISTER_INTERCEPT_RESULT };
 
@@ -43,7 +53,7 @@ static int allow_hypercalls(int fd)
 	for (size_t i = 0; i < VL_ARRAY_COUNT(allowed); i++)
 		bitmap[allowed[i] / 8] |= 1u << (allowed[i] % 8);
 	if (ioctl(fd, MSHV_HVCALL_SETUP, &setup) < 0 && errno != EINVAL)
-		return VL_E_OS;
+		return os_error("allowing our hypercalls");
 	return 0;
 }
 
@@ -56,7 +66,7 @@ int hvport_open(struct hvport *p, int mshv_fd, int low_fd, int hvcall_fd)
 	p->has_register_page = ioctl(mshv_fd, MSHV_CHECK_EXTENSION, &capability) > 0;
 	p->vtl_fd = ioctl(mshv_fd, MSHV_CREATE_VTL, 0);
 	if (p->vtl_fd < 0)
-		return VL_E_OS;
+		return os_error("MSHV_CREATE_VTL");
 	return allow_hypercalls(hvcall_fd);
 }
 
@@ -68,12 +78,10 @@ int hvport_map_memory(struct hvport *p, gpa_t base, uint64_t size, void **out)
 	};
 
 	if (ioctl(p->vtl_fd, MSHV_ADD_VTL0_MEMORY, &ram) < 0)
-		return VL_E_OS;
+		return os_error("MSHV_ADD_VTL0_MEMORY");
 	/* An address that agrees with the GPA modulo 2 MiB lets the driver map large pages. */
 	*out = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, p->low_fd, (off_t)gpa_raw(base));
-	if (*out == MAP_FAILED)
-		return VL_E_OS;
-	return 0;
+	return *out == MAP_FAILED ? os_error("mapping /dev/mshv_vtl_low") : 0;
 }
 
 static void *map_page(int fd, uint64_t page)
@@ -92,20 +100,20 @@ int hvport_vp_open(struct hvport *p, unsigned index, struct hvport_vp *vp)
 	if (index >= CPU_SETSIZE)
 		return VL_E_LIMIT;
 	if (!run)
-		return VL_E_OS;
+		return os_error("mapping a VP's run page");
 	vp->cancel = &run->cancel;
 	vp->message = (struct hv_message *)run->exit_message;
 	vp->context = run->context;
 	if (p->has_register_page) {
 		vp->register_page = map_page(p->vtl_fd, REGISTER_PAGE(index));
 		if (!vp->register_page)
-			return VL_E_OS;
+			return os_error("mapping a VP's register page");
 	}
 	vp->kick_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	if (vp->kick_fd < 0)
-		return VL_E_OS;
+		return os_error("eventfd");
 	poll_file.fd = (uint32_t)vp->kick_fd;
-	return ioctl(p->vtl_fd, MSHV_SET_POLL_FILE, &poll_file) < 0 ? VL_E_OS : 0;
+	return ioctl(p->vtl_fd, MSHV_SET_POLL_FILE, &poll_file) < 0 ? os_error("MSHV_SET_POLL_FILE") : 0;
 }
 
 /*
@@ -131,7 +139,7 @@ int hvport_run(struct hvport_vp *vp)
 	if (ioctl(vp->port->vtl_fd, MSHV_RETURN_TO_LOWER_VTL) == 0)
 		return 0;
 	if (errno != EINTR)
-		return VL_E_OS;
+		return os_error("MSHV_RETURN_TO_LOWER_VTL");
 	/* Cleared before the caller looks for what it was kicked for, so no kick is lost. */
 	__atomic_store_n(vp->cancel, 0, __ATOMIC_SEQ_CST);
 	return VL_E_AGAIN;

@@ -6,17 +6,14 @@
 #include "common/base/fmt.h"
 #include "runtime/vm/loop.h"
 #include "runtime/vm/port.h"
-#include <errno.h>
 #include <stdarg.h>
 #include <stdlib.h>
 
 /* For a person, in CONTROL_TEXT_MAX bytes; gives `err` back. */
 static int fail(char *reason, int err, const char *what)
 {
-	if (err == VL_E_OS)
-		vl_format(reason, CONTROL_TEXT_MAX, "%s: %s (errno %d)", what, vl_err_text(err), errno);
-	else
-		vl_format(reason, CONTROL_TEXT_MAX, "%s: %s", what, vl_err_text(err));
+	vl_format(reason, CONTROL_TEXT_MAX, "%s: %s%s", what, vl_err_text(err),
+		err == VL_E_OS ? "; VTL2's log says why" : "");
 	return err;
 }
 
