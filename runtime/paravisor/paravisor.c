@@ -280,7 +280,7 @@ static void on_started(struct paravisor *p, uint64_t boot_ns)
 
 	if (p->phase != PARAVISOR_BOOTING)
 		return;
-	worker_event(&p->vm, WORKER_READY, clock_boot_ns());
+	supervise_event(&p->vm, WORKER_READY, clock_boot_ns());
 	p->phase = PARAVISOR_RUNNING;
 	mark(p, "vtl0-start", reference_of(p, boot_ns));
 	size = marks_document(p, document, sizeof(document));
@@ -351,7 +351,7 @@ static void on_worker_death(struct paravisor *p)
 		;
 	if (process_reap(&p->vm, how, sizeof(how)) != 0)
 		return;
-	if (worker_death(&p->vm, clock_boot_ns()) == WORKER_REPORT)
+	if (supervise_death(&p->vm, clock_boot_ns()) == WORKER_REPORT)
 		paravisor_fail(p, VL_E_INTERNAL, "VM worker ended unexpectedly: %s", how);
 }
 
@@ -359,7 +359,7 @@ static void on_worker_death(struct paravisor *p)
 
 static void on_deadline(struct paravisor *p)
 {
-	switch (worker_event(&p->vm, WORKER_TIMEOUT, clock_boot_ns())) {
+	switch (supervise_event(&p->vm, WORKER_TIMEOUT, clock_boot_ns())) {
 	case WORKER_KILL:
 		paravisor_fail(p, VL_E_TIMEOUT, "VM worker did not start the guest within %u s",
 			p->start_limit_ms / 1000);
@@ -429,10 +429,10 @@ static int boot(struct paravisor *p)
 
 int paravisor_run(struct paravisor *p)
 {
-	worker_init(&p->vm, "vallum-vm", WORKER_FATAL, p->start_limit_ms);
+	supervise_init(&p->vm, "vallum-vm", WORKER_FATAL, p->start_limit_ms);
 	if (p->phase == PARAVISOR_BOOTING && boot(p) == 0) {
 		mark_boot(p);
-		worker_event(&p->vm, WORKER_START, clock_boot_ns());
+		supervise_event(&p->vm, WORKER_START, clock_boot_ns());
 		start_vm(p);
 	}
 	/* After the end: until the host stops us, or it is clear that it will not. */

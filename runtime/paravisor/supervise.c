@@ -36,7 +36,7 @@ static const struct step {
 	{ WORKER_WAITING, WORKER_STOP, WORKER_DOWN, WORKER_NOTHING },
 };
 
-void worker_init(struct worker *w, const char *name, enum worker_policy policy, unsigned start_limit_ms)
+void supervise_init(struct worker *w, const char *name, enum worker_policy policy, unsigned start_limit_ms)
 {
 	*w = (struct worker){ .name = name, .policy = policy, .start_limit_ms = start_limit_ms,
 		.stop_limit_ms = DEFAULT_STOP_LIMIT_MS, .pidfd = -1, .control = -1 };
@@ -57,7 +57,7 @@ static unsigned limit_ms(const struct worker *w)
 	}
 }
 
-enum worker_action worker_event(struct worker *w, enum worker_event event, uint64_t now_ns)
+enum worker_action supervise_event(struct worker *w, enum worker_event event, uint64_t now_ns)
 {
 	for (size_t i = 0; i < VL_ARRAY_COUNT(steps); i++) {
 		if (steps[i].state != w->state || steps[i].event != event)
@@ -69,7 +69,7 @@ enum worker_action worker_event(struct worker *w, enum worker_event event, uint6
 	return WORKER_NOTHING;
 }
 
-enum worker_action worker_death(struct worker *w, uint64_t now_ns)
+enum worker_action supervise_death(struct worker *w, uint64_t now_ns)
 {
 	if (w->deaths == 0 || now_ns - w->window_ns > WORKER_RESTART_WINDOW_MS * CLOCK_MS_NS) {
 		w->window_ns = now_ns;
@@ -77,11 +77,11 @@ enum worker_action worker_death(struct worker *w, uint64_t now_ns)
 	}
 	w->deaths++;
 	if (w->policy == WORKER_FATAL || w->deaths > WORKER_RESTART_MAX)
-		return worker_event(w, WORKER_LOST, now_ns);
-	return worker_event(w, WORKER_DIED, now_ns);
+		return supervise_event(w, WORKER_LOST, now_ns);
+	return supervise_event(w, WORKER_DIED, now_ns);
 }
 
-const char *worker_state_name(enum worker_state state)
+const char *supervise_state_name(enum worker_state state)
 {
 	static const char *const names[WORKER_STATE_COUNT] = {
 		"down", "starting", "running", "stopping", "killing", "waiting", "failed",

@@ -58,14 +58,14 @@ struct worker {
 	int pidfd, control;   /* -1: none */
 };
 
-void worker_init(struct worker *w, const char *name, enum worker_policy policy, unsigned start_limit_ms);
+void supervise_init(struct worker *w, const char *name, enum worker_policy policy, unsigned start_limit_ms);
 
 /* Moves on and sets the new state's deadline. The caller carries out the action. */
-enum worker_action worker_event(struct worker *w, enum worker_event event, uint64_t now_ns);
+enum worker_action supervise_event(struct worker *w, enum worker_event event, uint64_t now_ns);
 
-/* The death of the process: WORKER_DIED or WORKER_LOST by policy and count, as worker_event(). */
-enum worker_action worker_death(struct worker *w, uint64_t now_ns);
+/* The death of the process: WORKER_DIED or WORKER_LOST by policy and count, as supervise_event(). */
+enum worker_action supervise_death(struct worker *w, uint64_t now_ns);
 
-const char *worker_state_name(enum worker_state state);
+const char *supervise_state_name(enum worker_state state);
 
 #endif
