@@ -63,14 +63,15 @@ static int add_platform(struct vm *vm)
 	struct machine_arch *a = &vm->arch;
 	struct vm_device *pm = vm_device_add(vm, "acpi-pm", &acpi_pm_model, &a->pm, PC_IRQ_SCI);
 	struct vm_device *ports = vm_device_add(vm, "pc-ports", &pc_ports_model, &a->ports, VM_NO_IRQ);
-	struct vm_device *pci = vm_device_add(vm, "pci-root", &pci_ports_model, &a->pci_ports, VM_NO_IRQ);
+	struct vm_device *root = vm_device_add(vm, "pci-root", &pci_root_model, &a->pci, VM_NO_IRQ);
+	struct vm_device *pci = vm_device_add(vm, "pci-ports", &pci_ports_model, &a->pci_ports, VM_NO_IRQ);
 	int err;
 
-	if (!pm || !ports || !pci)
+	if (!pm || !ports || !root || !pci)
 		return VL_E_LIMIT;
 	acpi_pm_init(&a->pm, &pm->env);
 	pc_ports_init(&a->ports, &ports->env);
-	pci_root_init(&a->pci, &pci->env);
+	pci_root_init(&a->pci, &root->env);
 	pci_ports_init(&a->pci_ports, &pci->env, &a->pci);
 	err = add(vm, pm, acpi_pm_regions, ACPI_PM_REGIONS);
 	if (!err)

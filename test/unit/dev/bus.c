@@ -70,9 +70,12 @@ static const struct dev_model probe_model = {
 	.name = "probe", .version = 2, .read = probe_read, .write = probe_write, .start = probe_mark,
 	.stop = probe_mark, .reset = probe_reset, .save = probe_save, .restore = probe_restore,
 };
-static const struct dev_instance devices[2] = { { "first", &probe_model, &first }, { "second", &probe_model, &second } };
+static const struct dev_instance devices[2] = {
+	{ "first", &probe_model, &first }, { "second", &probe_model, &second },
+};
 
-static int add(unsigned device, enum dev_space space, uint64_t base, uint64_t size, unsigned id, unsigned width)
+static int add(unsigned device, enum dev_space space, uint64_t base, uint64_t size, unsigned id,
+	       unsigned width)
 {
 	struct dev_region r = { space, base, size, id, width };
 

@@ -46,7 +46,7 @@ static inline uint64_t twin_random(uint64_t *seed)
 static inline void twin_open(struct twin *t, const struct twin_kind *k)
 {
 	memset(t, 0, sizeof(*t));
-	t->device = (struct dev_instance){ .name = "twin", .model = k->model, .dev = calloc(1, k->dev_bytes) };
+	t->device = (struct dev_instance){ "twin", k->model, calloc(1, k->dev_bytes) };
 	fake_env_init(&t->f, &t->device);
 	bus_init(&t->bus);
 	t->f.bus = &t->bus;

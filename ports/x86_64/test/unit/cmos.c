@@ -1,4 +1,4 @@
-/* Unit tests of the MC146818 clock: calendar, setting as Linux does, the three interrupts, wall clock jumps. */
+/* Unit tests of the MC146818 clock: calendar, setting as Linux does, interrupts, wall clock jumps. */
 #include "ports/x86_64/dev/cmos.h"
 #include "test/unit/dev/twin.h"
 
@@ -121,7 +121,9 @@ END_TEST
 
 START_TEST(twelve_hours_and_binary_formats)
 {
-	static const unsigned hours[][3] = { { 0, 0x12, 12 }, { 1, 0x01, 1 }, { 12, 0x92, 0x8c }, { 23, 0x91, 0x8b } };
+	static const unsigned hours[][3] = {
+		{ 0, 0x12, 12 }, { 1, 0x01, 1 }, { 12, 0x92, 0x8c }, { 23, 0x91, 0x8b },
+	};
 
 	for (size_t i = 0; i < VL_ARRAY_COUNT(hours); i++) {
 		out(11, 0x02);
