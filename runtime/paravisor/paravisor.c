@@ -154,7 +154,7 @@ static void end(struct paravisor *p, int err, const char *what)
 	else
 		vl_info("%s: the host was told", what);
 	p->phase = PARAVISOR_ENDING;
-	p->end_deadline_ns = clock_deadline(p->end_limit_ms);
+	p->end_deadline_ns = clock_deadline(err ? 0 : p->end_limit_ms);
 	sync();
 }
 
