@@ -1,0 +1,122 @@
+/*
+ * Touches the machine directly, as root in the test guest (VTL0): accesses for
+ * the benchmark, and unassigned memory for the tests of the VM worker's
+ * endurance. Called by test/guest/init: vallum.test=guest-probe,COMMAND,...
+ */
+#include "test/guest/guest-probe.h"
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <time.h>
+#include <unistd.h>
+
+#define PAGE_BYTES 4096u
+#define MMIO_STEP 0x00400000ull
+
+static uint64_t now_ns(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
+}
+
+void probe_timing_begin(struct probe_timing *t)
+{
+	t->best_ns = UINT64_MAX;
+	t->count = 0;
+	t->start_ns = now_ns();
+}
+
+void probe_timing_access(struct probe_timing *t, void (*access)(uint64_t where), uint64_t where)
+{
+	uint64_t before = now_ns(), took;
+
+	access(where);
+	took = now_ns() - before;
+	if (took < t->best_ns)
+		t->best_ns = took;
+	t->count++;
+}
+
+void probe_timing_print(const struct probe_timing *t, const char *what, uint64_t where)
+{
+	printf("vallum-guest: bench %s of %#llx: mean_ns %llu best_ns %llu count %u\n", what, (unsigned long long)where,
+	       (unsigned long long)((now_ns() - t->start_ns) / (t->count ? t->count : 1)),
+	       (unsigned long long)t->best_ns, t->count);
+}
+
+/* One page of the guest's physical address space, or NULL. */
+static volatile uint8_t *map_page(uint64_t gpa)
+{
+	int fd = open("/dev/mem", O_RDWR | O_SYNC);
+	void *page;
+
+	if (fd < 0) {
+		perror("/dev/mem");
+		return NULL;
+	}
+	page = mmap(NULL, PAGE_BYTES, PROT_READ | PROT_WRITE, MAP_SHARED, fd, (off_t)gpa);
+	close(fd);
+	return page == MAP_FAILED ? NULL : page;
+}
+
+static int poke_mmio(void)
+{
+	unsigned pages = 0, refused = 0;
+
+	for (uint64_t gpa = probe_port_mmio_base; gpa < probe_port_mmio_end; gpa += MMIO_STEP) {
+		volatile uint8_t *p = map_page(gpa);
+
+		if (!p) {
+			refused++;
+			continue;
+		}
+		((volatile uint32_t *)p)[1] = ((volatile uint32_t *)p)[0] + 1;
+		p[3] = 0xff;
+		((volatile uint64_t *)p)[4] = ((volatile uint16_t *)p)[8];
+		munmap((void *)p, PAGE_BYTES);
+		pages++;
+	}
+	printf("vallum-guest: poked %u unassigned pages, %u refused by the kernel\n", pages, refused);
+	return pages ? 0 : 1;
+}
+
+static volatile uint32_t *bench_word;
+
+static void read_word(uint64_t where)
+{
+	(void)*bench_word;
+}
+
+static int bench_mmio(unsigned count)
+{
+	struct probe_timing t;
+	volatile uint8_t *page = map_page(probe_port_mmio_base);
+
+	if (!page)
+		return 1;
+	bench_word = (volatile uint32_t *)page;
+	probe_timing_begin(&t);
+	while (t.count < count)
+		probe_timing_access(&t, read_word, probe_port_mmio_base);
+	probe_timing_print(&t, "MMIO read", probe_port_mmio_base);
+	return 0;
+}
+
+int main(int argc, char **argv)
+{
+	const char *what = argc > 1 ? argv[1] : "";
+	int status;
+
+	if (!strcmp(what, "poke"))
+		return probe_port_poke() | poke_mmio();
+	if (!strcmp(what, "bench-mmio") && argc == 3)
+		return bench_mmio((unsigned)strtoul(argv[2], NULL, 0));
+	status = probe_port(argc, argv);
+	if (status < 0)
+		fprintf(stderr, "usage: guest-probe poke | bench-mmio COUNT | reboot-once | a command of the port\n");
+	return status < 0 ? 1 : status;
+}

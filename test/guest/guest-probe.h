@@ -1,0 +1,32 @@
+/*
+ * What a port adds to guest-probe, the test guest's program that touches the
+ * machine directly, and the memory of that port's machine that it may touch.
+ */
+#ifndef VL_TEST_GUEST_PROBE_H
+#define VL_TEST_GUEST_PROBE_H
+
+#include <stdint.h>
+
+/* Guest physical addresses where nothing is, from low to high. */
+extern const uint64_t probe_port_mmio_base, probe_port_mmio_end;
+
+/* Touches all that the port's machine has besides memory; an exit status. */
+int probe_port_poke(void);
+
+/*
+ * Runs the port's command in argv[1..argc): `reboot-once` (0 the first time, 1
+ * after the machine was reset) on every port, and whatever else it documents.
+ * Returns the exit status, or -1 when the port has no such command.
+ */
+int probe_port(int argc, char **argv);
+
+/* The time between two calls, measured around `count` accesses, on one line for the test. */
+struct probe_timing {
+	uint64_t start_ns, best_ns;
+	unsigned count;
+};
+void probe_timing_begin(struct probe_timing *t);
+void probe_timing_access(struct probe_timing *t, void (*access)(uint64_t where), uint64_t where);
+void probe_timing_print(const struct probe_timing *t, const char *what, uint64_t where);
+
+#endif
