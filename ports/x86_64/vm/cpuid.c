@@ -13,6 +13,7 @@
 #define FEATURE_EDX_FREQUENCY_MSRS (1u << 8)
 #define HINT_RELAXED_TIMING (1u << 5)
 #define ECX_HYPERVISOR (1u << 31)
+#define EDX_INVARIANT_TSC (1u << 8)
 #define ALL 0xffffffffu
 
 struct leaf {
@@ -31,6 +32,8 @@ static const struct leaf leaves[] = {
 		0, 0, FEATURE_EDX_FREQUENCY_MSRS }, { ALL, ALL, ALL, ALL } },
 	{ 0x40000004, { HINT_RELAXED_TIMING, ALL /* spin: never tell */, 0, 0 }, { ALL, ALL, ALL, ALL } },
 	{ LEAF_LIMITS, { 0, 0, 0, 0 }, { ALL, ALL, ALL, ALL } },
+	/* The processor's own word for it: kernels look at both before they trust the TSC as their clock. */
+	{ 0x80000007, { 0, 0, 0, EDX_INVARIANT_TSC }, { 0, 0, 0, EDX_INVARIANT_TSC } },
 };
 
 /* The leaf with what depends on this VM. */
