@@ -54,8 +54,10 @@ static int card_restore(void *dev, struct state_reader *r)
 	return state_reader_finish(r);
 }
 
-static const struct dev_model card_model = { .name = "card", .version = 1, .read = card_read, .write = card_write,
-					     .reset = card_reset, .save = card_save, .restore = card_restore };
+static const struct dev_model card_model = {
+	.name = "card", .version = 1, .read = card_read, .write = card_write, .reset = card_reset,
+	.save = card_save, .restore = card_restore,
+};
 static const struct dev_instance device = { "card", &card_model, &card };
 static const struct dev_instance root_device = { "pci", &pci_root_model, &root };
 

@@ -64,7 +64,8 @@ static inline void twin_close(struct twin *t)
 	free(t->ram);
 }
 
-static inline uint64_t twin_value(const struct twin_kind *k, unsigned region, uint64_t offset, uint64_t random)
+static inline uint64_t twin_value(const struct twin_kind *k, unsigned region, uint64_t offset,
+				  uint64_t random)
 {
 	if (k->shape)
 		return k->shape(region, offset, random);
