@@ -1,0 +1,12 @@
+/* seccomp on aarch64: its name there, and what it has in place of older calls. */
+#ifndef VL_PORT_SANDBOX_ARCH_H
+#define VL_PORT_SANDBOX_ARCH_H
+
+#include <linux/audit.h>
+
+#define PORT_AUDIT_ARCH AUDIT_ARCH_AARCH64
+
+#define PORT_SANDBOX_WORKER_CALLS(CALL) CALL(ppoll)
+#define PORT_SANDBOX_PARAVISOR_CALLS(CALL)
+
+#endif

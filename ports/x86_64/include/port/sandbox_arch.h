@@ -1,0 +1,20 @@
+/* seccomp on x86_64: its name there, and the calls that newer architectures do not have. */
+#ifndef VL_PORT_SANDBOX_ARCH_H
+#define VL_PORT_SANDBOX_ARCH_H
+
+#include <linux/audit.h>
+
+#define PORT_AUDIT_ARCH AUDIT_ARCH_X86_64
+
+#define PORT_SANDBOX_WORKER_CALLS(CALL) \
+	CALL(epoll_wait) \
+	CALL(poll)
+
+/* arch_prctl: a program's start sets its thread pointer. */
+#define PORT_SANDBOX_PARAVISOR_CALLS(CALL) \
+	CALL(arch_prctl) \
+	CALL(open) \
+	CALL(fork) \
+	CALL(dup2)
+
+#endif

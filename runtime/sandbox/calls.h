@@ -1,0 +1,114 @@
+/*
+ * The system calls that the processes of VTL2 may make: what their own code
+ * calls and what musl makes of it. port/sandbox_arch.h adds what only its
+ * architecture has (the older calls of x86_64, for instance). Most frequent
+ * first, for the kernel compares in this order.
+ */
+#ifndef VL_SANDBOX_CALLS_H
+#define VL_SANDBOX_CALLS_H
+
+#include "port/sandbox_arch.h"
+
+#include <sys/syscall.h>
+
+/* What every worker needs once it runs. */
+#define SANDBOX_WORKER_CALLS(CALL, CALL_IF) \
+	CALL(futex) \
+	CALL(read) \
+	CALL(write) \
+	CALL(epoll_pwait) \
+	PORT_SANDBOX_WORKER_CALLS(CALL) \
+	CALL(epoll_ctl) \
+	CALL(timerfd_settime) \
+	CALL(clock_gettime) \
+	CALL(sendto) \
+	CALL(recvfrom) \
+	CALL(sendmsg) \
+	CALL(recvmsg) \
+	CALL(readv) \
+	CALL(writev) \
+	CALL(nanosleep) \
+	CALL(clock_nanosleep) \
+	CALL(restart_syscall) \
+	CALL(rt_sigreturn) \
+	/* memory */ \
+	CALL_IF(mmap, NO_EXEC) \
+	CALL_IF(mprotect, NO_EXEC) \
+	CALL(munmap) \
+	CALL(mremap) \
+	CALL(madvise) \
+	CALL(brk) \
+	/* threads */ \
+	CALL(set_tid_address) \
+	CALL(set_robust_list) \
+	CALL(gettid) \
+	CALL(getpid) \
+	CALL(tkill) \
+	CALL(sched_setaffinity) \
+	CALL(sched_setscheduler) \
+	CALL(sched_yield) \
+	CALL(rt_sigprocmask) \
+	CALL(rt_sigaction) \
+	CALL(membarrier) \
+	/* what it makes for itself: events, timers, saved state */ \
+	CALL(eventfd2) \
+	CALL(timerfd_create) \
+	CALL(epoll_create1) \
+	CALL(memfd_create) \
+	CALL(ftruncate) \
+	CALL(fstat) \
+	CALL(lseek) \
+	CALL(fcntl) \
+	CALL(close) \
+	CALL(getrandom) \
+	CALL(exit) \
+	CALL(exit_group)
+
+#define SANDBOX_VM_CALLS(CALL, CALL_IF) \
+	CALL_IF(ioctl, MSHV_IOCTL) \
+	CALL_IF(clone, THREAD) \
+	SANDBOX_WORKER_CALLS(CALL, CALL_IF)
+
+/* Also all of its workers' calls, for a list binds the children too; their own narrow it. */
+#define SANDBOX_PARAVISOR_CALLS(CALL, CALL_IF) \
+	CALL(ioctl) \
+	CALL(clone) \
+	SANDBOX_WORKER_CALLS(CALL, CALL_IF) \
+	PORT_SANDBOX_PARAVISOR_CALLS(CALL) \
+	/* device tree, drivers, the shim's log */ \
+	CALL(openat) \
+	CALL(getdents64) \
+	CALL(newfstatat) \
+	CALL(sync) \
+	/* streams to the host, channels to the workers */ \
+	CALL_IF(socket, UNIX) \
+	CALL_IF(socketpair, UNIX) \
+	CALL(connect) \
+	CALL(getsockopt) \
+	CALL(setsockopt) \
+	/* starting, watching and ending workers */ \
+	CALL(getppid) \
+	CALL(dup3) \
+	CALL(close_range) \
+	CALL(execve) \
+	CALL(pidfd_open) \
+	CALL(pidfd_send_signal) \
+	CALL(waitid) \
+	CALL(wait4) \
+	CALL(kill) \
+	/* a worker's way into its own cage */ \
+	CALL(prlimit64) \
+	CALL(unshare) \
+	CALL(chroot) \
+	CALL(chdir) \
+	CALL(prctl) \
+	CALL(setgroups) \
+	CALL(setresgid) \
+	CALL(setresuid) \
+	CALL(capset) \
+	CALL(landlock_create_ruleset) \
+	CALL(landlock_add_rule) \
+	CALL(landlock_restrict_self) \
+	CALL(seccomp)
+
+#endif

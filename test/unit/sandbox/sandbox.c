@@ -1,0 +1,211 @@
+/*
+ * The cages as the kernel enforces them: a child enters one and tries what is
+ * forbidden. The system calls that a sanitizer needs at a program's end are
+ * not on any list, so a child ends by its signal or by exit_group.
+ */
+#include "runtime/sandbox/sandbox.h"
+
+#include <check.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <sched.h>
+#include <signal.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+Suite *suite_sandbox(void);
+
+/* Runs `attempt` in a child under the list of `profile`; returns the child's wait status. */
+static int status_of(const struct sandbox_profile *profile, void (*attempt)(void))
+{
+	int status;
+	pid_t pid = fork();
+
+	ck_assert_int_ge(pid, 0);
+	if (pid == 0) {
+		if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0 || sandbox_seccomp(profile) != 0)
+			_exit(99);
+		attempt();
+		syscall(SYS_exit_group, 42);
+	}
+	ck_assert_int_eq(waitpid(pid, &status, 0), pid);
+	return status;
+}
+
+#define ASSERT_KILLED(profile, attempt) do { \
+	int s_ = status_of(profile, attempt); \
+	ck_assert_msg(WIFSIGNALED(s_) && WTERMSIG(s_) == SIGSYS, #attempt " under " #profile ": status %#x", s_); \
+} while (0)
+
+#define ASSERT_ALLOWED(profile, attempt) do { \
+	int s_ = status_of(profile, attempt); \
+	ck_assert_msg(WIFEXITED(s_) && WEXITSTATUS(s_) == 42, #attempt " under " #profile ": status %#x", s_); \
+} while (0)
+
+/* One of each class: files, programs, network, processes, privileges, code, kernel. */
+static void opens_a_file(void) { syscall(SYS_openat, AT_FDCWD, "/", O_RDONLY); }
+static void runs_a_program(void) { syscall(SYS_execve, "/bin/true", NULL, NULL); }
+static void makes_a_socket(void) { syscall(SYS_socket, AF_INET, SOCK_STREAM, 0); }
+static void makes_a_packet_socket(void) { syscall(SYS_socket, AF_PACKET, SOCK_RAW, 0); }
+static void makes_a_unix_socket(void) { close((int)syscall(SYS_socket, AF_UNIX, SOCK_STREAM, 0)); }
+static void makes_a_process(void) { syscall(SYS_clone, SIGCHLD, 0, 0, 0, 0); }
+static void makes_a_process_by_clone3(void) { syscall(SYS_clone3, NULL, 0); }
+static void traces(void) { syscall(SYS_ptrace, 0, 0, 0, 0); }
+static void kills_another(void) { syscall(SYS_kill, getppid(), 0); }
+static void becomes_root(void) { syscall(SYS_setresuid, 0, 0, 0); }
+static void mounts(void) { syscall(SYS_mount, NULL, NULL, NULL, 0, NULL); }
+static void loads_a_module(void) { syscall(SYS_finit_module, 0, NULL, 0); }
+static void reads_anothers_memory(void) { syscall(SYS_process_vm_readv, 1, NULL, 0, NULL, 0, 0); }
+static void loads_bpf(void) { syscall(SYS_bpf, 0, NULL, 0); }
+static void adds_a_key(void) { syscall(SYS_add_key, NULL, NULL, NULL, 0, 0); }
+static void sets_up_io_uring(void) { syscall(SYS_io_uring_setup, 1, NULL); }
+static void reboots(void) { syscall(SYS_reboot, 0, 0, 0, NULL); }
+
+static void maps_code(void)
+{
+	syscall(SYS_mmap, NULL, 4096, PROT_READ | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+}
+
+static void makes_memory_code(void)
+{
+	static char page[8192];
+
+	syscall(SYS_mprotect, ((uintptr_t)page + 4095) & ~4095ul, 4096, PROT_READ | PROT_WRITE | PROT_EXEC);
+}
+
+static void maps_data(void)
+{
+	syscall(SYS_mmap, NULL, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+}
+
+static void asks_a_terminal(void) { syscall(SYS_ioctl, 0, TIOCGWINSZ, NULL); }
+static void types_into_a_terminal(void) { syscall(SYS_ioctl, 0, TIOCSTI, NULL); }
+static void asks_the_driver(void) { syscall(SYS_ioctl, -1, 0xb800, NULL); }
+static void makes_a_user_namespace(void) { syscall(SYS_clone, CLONE_VM | CLONE_THREAD | CLONE_NEWUSER, 0, 0, 0, 0); }
+
+START_TEST(the_vm_worker_can_do_nothing_of_each_forbidden_class)
+{
+	ASSERT_KILLED(&sandbox_vm, opens_a_file);
+	ASSERT_KILLED(&sandbox_vm, runs_a_program);
+	ASSERT_KILLED(&sandbox_vm, makes_a_socket);
+	ASSERT_KILLED(&sandbox_vm, makes_a_unix_socket);
+	ASSERT_KILLED(&sandbox_vm, makes_a_process);
+	ASSERT_KILLED(&sandbox_vm, makes_a_process_by_clone3);
+	ASSERT_KILLED(&sandbox_vm, makes_a_user_namespace);
+	ASSERT_KILLED(&sandbox_vm, traces);
+	ASSERT_KILLED(&sandbox_vm, kills_another);
+	ASSERT_KILLED(&sandbox_vm, becomes_root);
+	ASSERT_KILLED(&sandbox_vm, mounts);
+	ASSERT_KILLED(&sandbox_vm, loads_a_module);
+	ASSERT_KILLED(&sandbox_vm, reads_anothers_memory);
+	ASSERT_KILLED(&sandbox_vm, loads_bpf);
+	ASSERT_KILLED(&sandbox_vm, adds_a_key);
+	ASSERT_KILLED(&sandbox_vm, sets_up_io_uring);
+	ASSERT_KILLED(&sandbox_vm, reboots);
+	ASSERT_KILLED(&sandbox_vm, maps_code);
+	ASSERT_KILLED(&sandbox_vm, makes_memory_code);
+	ASSERT_KILLED(&sandbox_vm, asks_a_terminal);
+	ASSERT_KILLED(&sandbox_vm, types_into_a_terminal);
+}
+END_TEST
+
+START_TEST(the_paravisor_can_do_nothing_of_each_forbidden_class)
+{
+	ASSERT_KILLED(&sandbox_paravisor, makes_a_socket);
+	ASSERT_KILLED(&sandbox_paravisor, makes_a_packet_socket);
+	ASSERT_KILLED(&sandbox_paravisor, makes_a_process_by_clone3);
+	ASSERT_KILLED(&sandbox_paravisor, traces);
+	ASSERT_KILLED(&sandbox_paravisor, mounts);
+	ASSERT_KILLED(&sandbox_paravisor, loads_a_module);
+	ASSERT_KILLED(&sandbox_paravisor, reads_anothers_memory);
+	ASSERT_KILLED(&sandbox_paravisor, loads_bpf);
+	ASSERT_KILLED(&sandbox_paravisor, adds_a_key);
+	ASSERT_KILLED(&sandbox_paravisor, sets_up_io_uring);
+	ASSERT_KILLED(&sandbox_paravisor, reboots);
+	ASSERT_KILLED(&sandbox_paravisor, maps_code);
+	ASSERT_KILLED(&sandbox_paravisor, makes_memory_code);
+}
+END_TEST
+
+START_TEST(what_is_on_a_list_is_allowed)
+{
+	ASSERT_ALLOWED(&sandbox_vm, maps_data);
+	ASSERT_ALLOWED(&sandbox_vm, asks_the_driver);
+	ASSERT_ALLOWED(&sandbox_paravisor, maps_data);
+	ASSERT_ALLOWED(&sandbox_paravisor, opens_a_file);
+	ASSERT_ALLOWED(&sandbox_paravisor, makes_a_unix_socket);
+}
+END_TEST
+
+START_TEST(a_workers_calls_are_all_on_its_parents_list)
+{
+	for (size_t i = 0; i < sandbox_vm.rule_count; i++) {
+		size_t k = 0;
+
+		while (k < sandbox_paravisor.rule_count &&
+		       sandbox_paravisor.rules[k].number != sandbox_vm.rules[i].number)
+			k++;
+		ck_assert_msg(k < sandbox_paravisor.rule_count, "system call %u", sandbox_vm.rules[i].number);
+		/* The parent's check is none or the same. */
+		ck_assert(sandbox_paravisor.rules[k].check == SANDBOX_ANY ||
+			sandbox_paravisor.rules[k].check == sandbox_vm.rules[i].check);
+	}
+}
+END_TEST
+
+START_TEST(more_rules_than_fit_are_refused)
+{
+	struct sandbox_profile p = sandbox_vm;
+
+	p.rule_count = SANDBOX_RULE_MAX + 1;
+	ck_assert_int_eq(sandbox_seccomp(&p), VL_E_LIMIT);
+}
+END_TEST
+
+/* In a child: 0 when Landlock leaves exactly `readable` of the two. */
+static int landlocked(const char *readable, const char *refused)
+{
+	struct sandbox_path path = { readable, LANDLOCK_ACCESS_FS_READ_FILE };
+	struct sandbox_profile p = { .paths = &path, .path_count = readable != NULL };
+	int status;
+	pid_t pid = fork();
+
+	if (pid == 0) {
+		if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0 || sandbox_landlock(&p) != 0)
+			_exit(1);
+		if (readable && open(readable, O_RDONLY) < 0)
+			_exit(2);
+		if (readable && (open(readable, O_RDWR) >= 0 || errno != EACCES))
+			_exit(3);
+		_exit(open(refused, O_RDONLY) < 0 && errno == EACCES ? 0 : 4);
+	}
+	waitpid(pid, &status, 0);
+	return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+}
+
+START_TEST(landlock_leaves_the_listed_paths_and_no_other)
+{
+	ck_assert_int_eq(landlocked("/dev/null", "/dev/zero"), 0);
+	ck_assert_int_eq(landlocked(NULL, "/dev/null"), 0);
+}
+END_TEST
+
+Suite *suite_sandbox(void)
+{
+	Suite *s = suite_create("sandbox");
+	TCase *c = tcase_create("cages");
+
+	tcase_add_test(c, the_vm_worker_can_do_nothing_of_each_forbidden_class);
+	tcase_add_test(c, the_paravisor_can_do_nothing_of_each_forbidden_class);
+	tcase_add_test(c, what_is_on_a_list_is_allowed);
+	tcase_add_test(c, a_workers_calls_are_all_on_its_parents_list);
+	tcase_add_test(c, more_rules_than_fit_are_refused);
+	tcase_add_test(c, landlock_leaves_the_listed_paths_and_no_other);
+	suite_add_tcase(s, c);
+	return s;
+}
