@@ -40,8 +40,8 @@ struct shim_params {
 	le64 sidecar_offset;
 	le64 sidecar_size;
 	le64 sidecar_entry_offset;
-	le64 used_start; /* [used_start, used_end): what the image occupies */
-	le64 used_end;
+	le64 used_start; /* [used_start, used_end): what the image occupies; the page tables in */
+	le64 used_end;   /* force at the entry lie outside, in the last pages of memory_size */
 	le64 bounce_buffer_start;
 	le64 bounce_buffer_size;
 	le64 log_buffer_start; /* SHIM_LOG_PAGES; not in the file, contents undefined at entry */

@@ -132,7 +132,8 @@ static void check_area(struct checker *c, const struct igvm_area *p)
 {
 	rule(c, !find_area(c, p->index), VL_E_DUPLICATE, 8, "PARAMETER_AREA: this index was declared before");
 	rule(c, c->area_count < IGVM_AREAS_MAX, VL_E_LIMIT, 8, "PARAMETER_AREA: too many areas");
-	rule(c, p->bytes <= IGVM_AREA_BYTES_MAX, VL_E_LIMIT, 0, "PARAMETER_AREA: number_of_bytes is above 16 MiB");
+	rule(c, p->bytes <= IGVM_AREA_BYTES_MAX, VL_E_LIMIT, 0,
+		"PARAMETER_AREA: number_of_bytes is above 16 MiB");
 	if (!c->rules.first.code)
 		c->area[c->area_count++] =
 			(struct area){ .index = p->index, .state = AREA_DECLARED, .bytes = p->bytes };
@@ -144,7 +145,8 @@ static struct area *open_area(struct checker *c, uint32_t index, size_t field)
 	struct area *a = find_area(c, index);
 
 	rule(c, a != NULL, VL_E_MISSING, field, "the parameter area was not declared before");
-	rule(c, !a || a->state == AREA_DECLARED, VL_E_STATE, field, "the parameter area was already inserted");
+	rule(c, !a || a->state == AREA_DECLARED, VL_E_STATE, field,
+		"the parameter area was already inserted");
 	return c->rules.first.code ? NULL : a;
 }
 

@@ -105,7 +105,8 @@ int igvm_open(struct igvm_file *file, const void *data, size_t size, struct igvm
 	if (!rules.first.code)
 		igvm_rule(&rules, headers_checksum(file, fixed_bytes) == file->checksum, VL_E_CHECKSUM,
 			CHECKSUM_FIELD, "fixed header: the checksum does not match the headers");
-	return rules.first.code ? igvm_fail(error, rules.first.code, rules.first.offset, rules.first.what) : VL_OK;
+	return rules.first.code ?
+		igvm_fail(error, rules.first.code, rules.first.offset, rules.first.what) : VL_OK;
 }
 
 /* --- One decoder per header type; field offsets are those of the format ------- */
@@ -204,7 +205,8 @@ static void decode_relocatable(struct decoding *d, struct igvm_header *h)
 	rule(d, p->flags <= 7, VL_E_RESERVED, 7, "RELOCATABLE_REGION: an undefined flag is set");
 	rule(d, p->alignment >= VL_PAGE_BYTES && !(p->alignment & low), VL_E_ALIGN, 8,
 		"RELOCATABLE_REGION: relocation_alignment is not a power of two of at least 4096");
-	rule(d, !(p->gpa & low), VL_E_ALIGN, 16, "RELOCATABLE_REGION: gpa is not aligned to relocation_alignment");
+	rule(d, !(p->gpa & low), VL_E_ALIGN, 16,
+		"RELOCATABLE_REGION: gpa is not aligned to relocation_alignment");
 	rule_region(d, p->gpa, p->bytes, 16);
 	rule(d, !(p->minimum & low), VL_E_ALIGN, 32,
 		"RELOCATABLE_REGION: minimum_relocation_gpa is not aligned to relocation_alignment");
@@ -282,7 +284,8 @@ static void decode_page(struct decoding *d, struct igvm_header *h)
 	p->flags = vl_read_le32(&d->r);
 	p->type = vl_read_le16(&d->r);
 	bytes = p->flags & IGVM_PAGE_2MB ? VL_LARGE_PAGE_BYTES : VL_PAGE_BYTES;
-	rule(d, vl_is_aligned(p->gpa, bytes), VL_E_ALIGN, 0, "PAGE_DATA: gpa is not aligned to the page's size");
+	rule(d, vl_is_aligned(p->gpa, bytes), VL_E_ALIGN, 0,
+		"PAGE_DATA: gpa is not aligned to the page's size");
 	rule_mask(d, p->mask, 8);
 	rule(d, p->flags <= 7, VL_E_RESERVED, 16, "PAGE_DATA: an undefined flag is set");
 	rule(d, p->type <= IGVM_PAGE_CPUID_XF, VL_E_TYPE, 20, "PAGE_DATA: data_type is unknown");
@@ -583,7 +586,8 @@ void igvm_vsm_register(const struct igvm_file *file, const struct igvm_vp_contex
 {
 	struct vl_reader r;
 
-	vl_reader_init(&r, file->data + context->file_offset + 4 + (size_t)i * REGISTER_BYTES, REGISTER_BYTES);
+	vl_reader_init(&r, file->data + context->file_offset + 4 + (size_t)i * REGISTER_BYTES,
+		REGISTER_BYTES);
 	reg->vtl = vl_read_u8(&r);
 	reg->name = vl_read_le32(&r);
 	vl_read_skip(&r, 11);

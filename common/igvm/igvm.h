@@ -71,7 +71,12 @@ enum igvm_platform_type {
 #define IGVM_PAGE_2MB 1u
 #define IGVM_PAGE_UNMEASURED 2u
 #define IGVM_PAGE_SHARED 4u
-enum igvm_page_type { IGVM_PAGE_NORMAL = 0, IGVM_PAGE_SECRETS = 1, IGVM_PAGE_CPUID = 2, IGVM_PAGE_CPUID_XF = 3 };
+enum igvm_page_type {
+	IGVM_PAGE_NORMAL = 0,
+	IGVM_PAGE_SECRETS = 1,
+	IGVM_PAGE_CPUID = 2,
+	IGVM_PAGE_CPUID_XF = 3,
+};
 
 #define IGVM_REQUIRED_VTL2_PROTECTABLE 1u
 

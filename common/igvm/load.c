@@ -53,7 +53,8 @@ int igvm_vtl2_region(const struct igvm_file *file, uint32_t mask, struct igvm_re
 		} else if (h.type == IGVM_PAGE_TABLE_RELOCATION) {
 			base = h.page_tables.gpa;
 			bytes = h.page_tables.bytes;
-		} else if (h.type == IGVM_REQUIRED_MEMORY && h.required.flags & IGVM_REQUIRED_VTL2_PROTECTABLE) {
+		} else if (h.type == IGVM_REQUIRED_MEMORY &&
+			   h.required.flags & IGVM_REQUIRED_VTL2_PROTECTABLE) {
 			base = h.required.gpa;
 			bytes = h.required.bytes;
 		} else {
@@ -107,7 +108,8 @@ static int load_page(struct loader *l, const struct igvm_header *h)
 	return placed(l, h, at, bytes, h->page.flags);
 }
 
-static int fill_parameter(struct loader *l, const struct igvm_header *h, const struct igvm_area *area, uint8_t *to)
+static int fill_parameter(struct loader *l, const struct igvm_header *h, const struct igvm_area *area,
+	uint8_t *to)
 {
 	uint32_t at = h->parameter.byte_offset;
 
@@ -202,7 +204,8 @@ static int check_platform(struct loader *l)
 
 	if (l->file->arch != igvm_arch.number)
 		return fail(l, VL_E_ARCH, 24, "the image is for another architecture than this host");
-	if (igvm_find_platform(l->file, IGVM_PLATFORM_VSM_ISOLATION, &platform) || platform.mask != l->load->mask)
+	if (igvm_find_platform(l->file, IGVM_PLATFORM_VSM_ISOLATION, &platform) ||
+	    platform.mask != l->load->mask)
 		return fail(l, VL_E_UNSUPPORTED, l->file->headers_offset,
 			"the loader serves only the platform VSM_ISOLATION");
 	return VL_OK;
@@ -211,7 +214,8 @@ static int check_platform(struct loader *l)
 int igvm_load(const struct igvm_file *file, const struct igvm_load *load, struct igvm_error *error)
 {
 	struct igvm_error unwanted;
-	struct loader l = { .file = file, .load = load, .ops = load->ops, .error = error ? error : &unwanted };
+	struct loader l = { .file = file, .load = load, .ops = load->ops,
+		.error = error ? error : &unwanted };
 	struct igvm_cursor cursor;
 	struct igvm_header h;
 	int more, err;

@@ -51,7 +51,8 @@ static int add_pages(struct measurement *m, const struct igvm_header *h, enum pa
 	uint64_t count)
 {
 	if (count > m->pages_left)
-		return igvm_fail(m->error, VL_E_LIMIT, h->offset, "the file has more pages than can be measured");
+		return igvm_fail(m->error, VL_E_LIMIT, h->offset,
+			"the file has more pages than can be measured");
 	m->pages_left -= (unsigned)count;
 	for (uint64_t i = 0; i < count; i++)
 		m->add_page(m, kind, at + i * VL_PAGE_BYTES, NULL);
@@ -61,7 +62,8 @@ static int add_pages(struct measurement *m, const struct igvm_header *h, enum pa
 static int add_page_data(struct measurement *m, const struct igvm_header *h)
 {
 	static const enum page_kind kinds[] = { [IGVM_PAGE_NORMAL] = PAGE_MEASURED,
-		[IGVM_PAGE_SECRETS] = PAGE_SECRETS, [IGVM_PAGE_CPUID] = PAGE_CPUID, [IGVM_PAGE_CPUID_XF] = PAGE_CPUID };
+		[IGVM_PAGE_SECRETS] = PAGE_SECRETS, [IGVM_PAGE_CPUID] = PAGE_CPUID,
+		[IGVM_PAGE_CPUID_XF] = PAGE_CPUID };
 	const struct igvm_page *p = &h->page;
 	enum page_kind kind = kinds[p->type];
 	const uint8_t *contents;
@@ -70,7 +72,8 @@ static int add_page_data(struct measurement *m, const struct igvm_header *h)
 	if (p->flags & IGVM_PAGE_SHARED)
 		return VL_OK;
 	if (p->flags & IGVM_PAGE_2MB)
-		return igvm_fail(m->error, VL_E_UNSUPPORTED, h->offset, "PAGE_DATA: 2 MiB pages are not measured");
+		return igvm_fail(m->error, VL_E_UNSUPPORTED, h->offset,
+			"PAGE_DATA: 2 MiB pages are not measured");
 	if (kind == PAGE_MEASURED && p->flags & IGVM_PAGE_UNMEASURED)
 		kind = PAGE_UNMEASURED;
 	if (kind != PAGE_MEASURED)
@@ -101,7 +104,8 @@ static int add_header(struct measurement *m, const struct igvm_header *h)
 		return add_pages(m, h, PAGE_UNMEASURED, h->insert.gpa,
 			area_bytes(m->file, h->insert.area) / VL_PAGE_BYTES);
 	case IGVM_ERROR_RANGE:
-		return add_pages(m, h, PAGE_ERROR_RANGE, h->error_range.gpa, h->error_range.bytes / VL_PAGE_BYTES);
+		return add_pages(m, h, PAGE_ERROR_RANGE, h->error_range.gpa,
+			h->error_range.bytes / VL_PAGE_BYTES);
 	case IGVM_VP_CONTEXT:
 		if (m->add_context(m, &h->vp_context))
 			return igvm_fail(m->error, VL_E_UNSUPPORTED, h->offset,

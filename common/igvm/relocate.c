@@ -25,12 +25,14 @@ static bool contains(uint64_t base, uint64_t bytes, uint64_t at)
 
 /* --- Planning --------------------------------------------------------------------- */
 
-static int check_delta(const struct igvm_relocatable *r, uint64_t delta, size_t offset, struct igvm_error *error)
+static int check_delta(const struct igvm_relocatable *r, uint64_t delta, size_t offset,
+	struct igvm_error *error)
 {
 	uint64_t base = r->gpa + delta;
 
 	if (delta & (r->alignment - 1))
-		return igvm_fail(error, VL_E_ALIGN, offset, "RELOCATABLE_REGION: the new base is not aligned to it");
+		return igvm_fail(error, VL_E_ALIGN, offset,
+			"RELOCATABLE_REGION: the new base is not aligned to it");
 	if (delta && (base < r->minimum || !vl_range_ok(base, r->bytes) || base + r->bytes - 1 >= r->maximum))
 		return igvm_fail(error, VL_E_RANGE, offset,
 			"RELOCATABLE_REGION: the new place is outside the allowed range");
@@ -222,7 +224,8 @@ static uint8_t *entry_for(struct tables *t, uint64_t root, uint64_t va, unsigned
 		uint64_t entry;
 
 		if (!table) {
-			fail(t, VL_E_FORMAT, "PAGE_TABLE_RELOCATION: a moved page is mapped by a table outside the region");
+			fail(t, VL_E_FORMAT,
+				"PAGE_TABLE_RELOCATION: a table outside the region maps a moved page");
 			return NULL;
 		}
 		slot = table + 8 * (va / entry_bytes(l) % ENTRIES);
@@ -237,7 +240,8 @@ static uint8_t *entry_for(struct tables *t, uint64_t root, uint64_t va, unsigned
 			uint8_t *fresh = table_at(t, t->next_free);
 
 			if (!fresh) {
-				fail(t, VL_E_NOSPACE, "PAGE_TABLE_RELOCATION: size leaves no room for the moved tables");
+				fail(t, VL_E_NOSPACE,
+					"PAGE_TABLE_RELOCATION: size leaves no room for the moved tables");
 				return NULL;
 			}
 			memset(fresh, 0, VL_PAGE_BYTES);
@@ -272,7 +276,8 @@ static int move_leaf(struct tables *t, uint64_t root, uint8_t *slot, uint64_t va
 	if ((entry & address_mask) != va)
 		return fail(t, VL_E_FORMAT, "PAGE_TABLE_RELOCATION: a moved page is not identity-mapped");
 	if (delta & (bytes - 1))
-		return fail(t, VL_E_ALIGN, "RELOCATABLE_REGION: the move is not a multiple of a mapped page's size");
+		return fail(t, VL_E_ALIGN,
+			"RELOCATABLE_REGION: the move is not a multiple of a mapped page's size");
 	if ((va + delta) >> 47)
 		return fail(t, VL_E_RANGE, "PAGE_TABLE_RELOCATION: the new place cannot be identity-mapped");
 	put_u64(slot, 0);
@@ -318,7 +323,8 @@ int igvm_relocate_page_tables(struct igvm_relocation *move, const struct igvm_lo
 	if (move->tables.bytes / VL_PAGE_BYTES > TABLE_PAGES_MAX)
 		return fail(&t, VL_E_LIMIT, "PAGE_TABLE_RELOCATION: the region has more than 1024 pages");
 	if (!contains(move->tables.gpa, move->tables.used_bytes, move->root))
-		return fail(&t, VL_E_RANGE, "PAGE_TABLE_RELOCATION: the top table lies outside the used part");
+		return fail(&t, VL_E_RANGE,
+			"PAGE_TABLE_RELOCATION: the top table lies outside the used part");
 	err = fix_pointers(&t, move->root, TOP_LEVEL);
 	return err ? err : move_leaves(&t, move->root + move->delta, move->root + move->delta, 0, TOP_LEVEL);
 }

@@ -37,7 +37,7 @@ void igvm_write_policy(struct igvm_writer *w, uint64_t policy, uint32_t mask);
 void igvm_write_relocatable(struct igvm_writer *w, const struct igvm_relocatable *region);
 void igvm_write_page_table_region(struct igvm_writer *w, const struct igvm_page_table_region *region);
 
-/* An area of `bytes` (a page multiple) that begins with `initial` (`bytes` long), or with zeroes when NULL. */
+/* An area of `bytes` (a page multiple) that begins as `initial` (as long), or as zeroes when NULL. */
 void igvm_write_area(struct igvm_writer *w, uint32_t index, uint64_t bytes, const void *initial);
 void igvm_write_parameter(struct igvm_writer *w, uint32_t type, uint32_t area, uint32_t byte_offset);
 void igvm_write_insert(struct igvm_writer *w, uint64_t gpa, uint32_t mask, uint32_t area);

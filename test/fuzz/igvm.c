@@ -98,7 +98,8 @@ static void measure(const struct igvm_file *file)
 
 static void load(const struct igvm_file *file, uint8_t choice)
 {
-	static const uint64_t deltas[] = { 0, 0x200000, 0x40000000, 0 - 0x400000ull, 0x3ff00000000, 0x10000, 0, 0 };
+	static const uint64_t deltas[] = { 0, 0x200000, 0x40000000, 0 - 0x400000ull, 0x3ff00000000, 0x10000,
+		0, 0 };
 	static const struct igvm_load_ops ops = { .memory = guest_memory, .parameter = guest_parameter,
 		.vp_register = guest_register };
 	static struct guest g;
@@ -108,7 +109,8 @@ static void load(const struct igvm_file *file, uint8_t choice)
 	g.base = GUEST_BASE + deltas[choice & 7];
 	memset(g.ram, 0, sizeof(g.ram));
 	igvm_vtl2_region(file, 1, &region);
-	igvm_load(file, &(struct igvm_load){ .mask = 1, .delta = deltas[choice & 7], .ops = &ops, .context = &g }, &error);
+	igvm_load(file, &(struct igvm_load){ .mask = 1, .delta = deltas[choice & 7], .ops = &ops,
+		.context = &g }, &error);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

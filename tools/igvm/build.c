@@ -39,7 +39,8 @@ static int set_number(const struct manifest *m, uint64_t *out, const char *value
 	if (*out)
 		return bad_line(m, "this key was given before");
 	*out = strtoull(value, &end, 0);
-	return *value >= '0' && *value <= '9' && !*end && *out ? TOOL_OK : bad_line(m, "the value is no number above 0");
+	return *value >= '0' && *value <= '9' && !*end && *out ? TOOL_OK :
+		bad_line(m, "the value is no number above 0");
 }
 
 static int add_text(struct manifest *m, const char *value)
@@ -121,7 +122,8 @@ static int read_manifest(struct manifest *m, char *text)
 	if (status)
 		return status;
 	if (!m->shim || !m->kernel || !m->initrd || !m->options.memory_mib)
-		return tool_fail(TOOL_INVALID, "%s: one of shim, kernel, initrd and memory_mib is missing", m->path);
+		return tool_fail(TOOL_INVALID, "%s: one of shim, kernel, initrd and memory_mib is missing",
+			m->path);
 	m->options.command_line = m->text;
 	m->options.manifest = m->path;
 	return TOOL_OK;

@@ -66,8 +66,9 @@ static void add_entry(struct archive *a, const struct entry *e)
 	char head[6 + 13 * 8 + 1];
 
 	a->entries++;
-	snprintf(head, sizeof(head), "070701%08x%08x%08x%08x%08x%08x%08x%08x%08x%08x%08x%08x%08x", a->entries, e->mode,
-		e->uid, e->gid, 1u, 0u, (unsigned)e->bytes, 0u, 0u, e->major, e->minor, (unsigned)name_bytes, 0u);
+	snprintf(head, sizeof(head), "070701%08x%08x%08x%08x%08x%08x%08x%08x%08x%08x%08x%08x%08x", a->entries,
+		e->mode, e->uid, e->gid, 1u, 0u, (unsigned)e->bytes, 0u, 0u, e->major, e->minor,
+		(unsigned)name_bytes, 0u);
 	append(a, head, sizeof(head) - 1);
 	append(a, e->name, name_bytes);
 	pad(a, 4);

@@ -40,7 +40,8 @@ static void dump_registers(const struct printer *p, const struct igvm_vp_context
 		struct igvm_register reg;
 
 		igvm_vsm_register(p->file, c, (unsigned)i, &reg);
-		printf(p->json ? "%s{\"vtl\": %u, \"name\": %u, \"value\": \"" : "%s    vtl=%u name=0x%08x value=",
+		printf(p->json ? "%s{\"vtl\": %u, \"name\": %u, \"value\": \"" :
+			"%s    vtl=%u name=0x%08x value=",
 			p->json ? (i ? ", " : "") : "\n", reg.vtl, reg.name);
 		for (unsigned b = 16; b-- > 0;)
 			printf("%02x", reg.value[b]);
@@ -142,8 +143,8 @@ static void dump_header(const struct printer *p, const struct igvm_header *h, bo
 	uint32_t mask = igvm_header_mask(h);
 
 	if (p->json)
-		printf("%s\n  {\"offset\": %zu, \"type\": \"%s\", \"type_number\": %u", first ? "" : ",", h->offset,
-			igvm_type_name(h->type), h->type);
+		printf("%s\n  {\"offset\": %zu, \"type\": \"%s\", \"type_number\": %u", first ? "" : ",",
+			h->offset, igvm_type_name(h->type), h->type);
 	else
 		printf("0x%06zx %s", h->offset, igvm_type_name(h->type));
 	if (!h->known)
@@ -165,9 +166,11 @@ int tool_dump(const char *path, const struct igvm_file *file, bool json)
 	struct igvm_header h;
 	bool first = true;
 
-	printf(json ? "{\"version\": %u, \"architecture\": \"%s\", \"size\": %zu, \"checksum\": %u, \"headers\": [" :
-		"IGVM version %u for %s, %zu bytes, checksum 0x%08x\n", file->version, archs[file->arch], file->size,
-		file->checksum);
+	printf(json ? "{\"version\": %u, \"architecture\": \"%s\", \"size\": %zu, \"checksum\": %u, " :
+		"IGVM version %u for %s, %zu bytes, checksum 0x%08x\n", file->version, archs[file->arch],
+		file->size, file->checksum);
+	if (json)
+		printf("\"headers\": [");
 	igvm_first(&cursor, file);
 	while (igvm_next(&cursor, &h, NULL) > 0) {
 		dump_header(&p, &h, first);

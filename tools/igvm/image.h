@@ -80,7 +80,8 @@ unsigned image_port_page_tables(uint8_t *pages, uint64_t at, uint64_t base, uint
 void image_port_entry_page(uint8_t page[VL_PAGE_BYTES]);
 
 /* The registers of VTL2's first VP at the shim's entry; returns their count. */
-unsigned image_port_registers(const struct image_entry *entry, struct igvm_register regs[IMAGE_REGISTERS_MAX]);
+unsigned image_port_registers(const struct image_entry *entry,
+	struct igvm_register regs[IMAGE_REGISTERS_MAX]);
 
 /* Fills `reg` with a 64-bit value for VTL2; for image_port_registers. */
 void image_register(struct igvm_register *reg, uint32_t name, uint64_t value);

@@ -46,8 +46,8 @@ struct layout {
 	unsigned part_count;
 	struct image_program kernel, shim;
 	const struct image_input *initrd;
-	uint64_t kernel_at, shim_at, initrd_at, params_at, command_line_at, reserved_at, parameters_at, log_at,
-		heap_at, entry_page_at, tables_at;
+	uint64_t kernel_at, shim_at, initrd_at, params_at, command_line_at, reserved_at, parameters_at,
+		log_at, heap_at, entry_page_at, tables_at;
 	uint8_t *tables;
 	unsigned table_pages, tables_used;
 	uint8_t entry_page[VL_PAGE_BYTES];
@@ -72,7 +72,8 @@ static void add_part(struct layout *l, const char *name, uint64_t at, uint64_t p
 }
 
 /* Adds a part at the cursor and moves it on; returns the part's address. */
-static uint64_t place(struct layout *l, const char *name, uint64_t pages, const void *data, uint64_t data_bytes)
+static uint64_t place(struct layout *l, const char *name, uint64_t pages, const void *data,
+	uint64_t data_bytes)
 {
 	uint64_t at = l->cursor;
 
@@ -115,10 +116,12 @@ static int place_parts(struct layout *l)
 	l->heap_at = place(l, "shim heap", SHIM_HEAP_PAGES, NULL, 0);
 	l->used_end = l->cursor;
 	l->tables_at = end - l->table_pages * (uint64_t)VL_PAGE_BYTES;
-	add_part(l, "page tables", l->tables_at, l->table_pages, l->tables, l->table_pages * (uint64_t)VL_PAGE_BYTES);
+	add_part(l, "page tables", l->tables_at, l->table_pages, l->tables,
+		l->table_pages * (uint64_t)VL_PAGE_BYTES);
 	if (l->used_end <= l->tables_at)
 		return TOOL_OK;
-	return tool_fail(TOOL_INVALID, "%s: the image takes %llu KiB of its %llu KiB of memory; raise memory_mib",
+	return tool_fail(TOOL_INVALID,
+		"%s: the image takes %llu KiB of its %llu KiB of memory; raise memory_mib",
 		l->options->manifest, (unsigned long long)(l->used_end - l->base + end - l->tables_at) >> 10,
 		(unsigned long long)l->bytes >> 10);
 }
@@ -218,8 +221,8 @@ static void write_part(struct igvm_writer *w, const struct part *p)
 		uint64_t from = page * VL_PAGE_BYTES;
 		uint64_t bytes = from < p->data_bytes ? p->data_bytes - from : 0;
 
-		igvm_write_page(w, p->at + from, PLATFORM_MASK, 0, IGVM_PAGE_NORMAL, p->data + (bytes ? from : 0),
-			bytes < VL_PAGE_BYTES ? bytes : VL_PAGE_BYTES);
+		igvm_write_page(w, p->at + from, PLATFORM_MASK, 0, IGVM_PAGE_NORMAL,
+			p->data + (bytes ? from : 0), bytes < VL_PAGE_BYTES ? bytes : VL_PAGE_BYTES);
 	}
 }
 
@@ -271,10 +274,11 @@ static int write_image(const struct layout *l, struct tool_file *out)
 		status = tool_fail(TOOL_USAGE, "%s: not enough memory for the image", l->options->manifest);
 	} else {
 		igvm_write_start(&w, buffers + slots * sizeof(uint32_t), headers,
-			buffers + slots * sizeof(uint32_t) + headers, data, (uint32_t *)(void *)buffers, slots);
+			buffers + slots * sizeof(uint32_t) + headers, data, (uint32_t *)(void *)buffers,
+			slots);
 		write_all(l, &w);
-		if (igvm_write_finish(&w, image_port.igvm_version, image_port.igvm_arch, out->data, total, &out->size,
-			    &error))
+		if (igvm_write_finish(&w, image_port.igvm_version, image_port.igvm_arch, out->data, total,
+			    &out->size, &error))
 			status = tool_malformed(l->options->manifest, &error);
 	}
 	free(buffers);
@@ -286,10 +290,11 @@ static int write_image(const struct layout *l, struct tool_file *out)
 static int check_options(const struct layout_options *o)
 {
 	if (o->memory_mib % 2 || o->memory_mib < MEMORY_MIB_MIN || o->memory_mib > MEMORY_MIB_MAX)
-		return tool_fail(TOOL_INVALID, "%s: memory_mib must be even and from %u to %u", o->manifest, MEMORY_MIB_MIN,
-			MEMORY_MIB_MAX);
+		return tool_fail(TOOL_INVALID, "%s: memory_mib must be even and from %u to %u", o->manifest,
+			MEMORY_MIB_MIN, MEMORY_MIB_MAX);
 	if (o->fixed_base % VL_LARGE_PAGE_BYTES || o->fixed_base >= IMAGE_HIGHEST - (o->memory_mib << 20))
-		return tool_fail(TOOL_INVALID, "%s: base must be a multiple of 2 MiB below 2^47", o->manifest);
+		return tool_fail(TOOL_INVALID, "%s: base must be a multiple of 2 MiB below 2^47",
+			o->manifest);
 	return TOOL_OK;
 }
 
@@ -310,7 +315,8 @@ int layout_build(const struct layout_options *options, const struct image_input 
 	const struct image_input *shim, const struct image_input *initrd, struct tool_file *out)
 {
 	struct layout *l = calloc(1, sizeof(*l));
-	int status = l ? check_options(options) : tool_fail(TOOL_USAGE, "%s: not enough memory", options->manifest);
+	int status = l ? check_options(options) :
+		tool_fail(TOOL_USAGE, "%s: not enough memory", options->manifest);
 
 	if (!status) {
 		l->options = options;

@@ -66,7 +66,8 @@ int main(int argc, char **argv)
 	if (!strcmp(command, "cpio"))
 		return tool_cpio(argc - 2, argv + 2);
 	if (strcmp(command, "dump") && strcmp(command, "check") && strcmp(command, "measure"))
-		return tool_fail(TOOL_USAGE, "unknown command '%s'; `igvm --help` lists the commands", command);
+		return tool_fail(TOOL_USAGE, "unknown command '%s'; `igvm --help` lists the commands",
+			command);
 	if (argc != 3 && !json)
 		return tool_fail(TOOL_USAGE, "%s takes one file%s; see `igvm --help`", command,
 			strcmp(command, "dump") ? "" : " and perhaps --json");

@@ -9,7 +9,8 @@ static const struct {
 	uint8_t platform;
 	const char *name; /* of the measurement */
 	unsigned bytes;
-	int (*measure)(const struct igvm_file *file, uint32_t mask, uint8_t *digest, struct igvm_error *error);
+	int (*measure)(const struct igvm_file *file, uint32_t mask, uint8_t *digest,
+		struct igvm_error *error);
 } kinds[] = {
 	{ IGVM_PLATFORM_VSM_ISOLATION, "vbs-boot-digest", IGVM_VBS_DIGEST_BYTES, igvm_measure_vbs },
 	{ IGVM_PLATFORM_SEV_SNP, "snp-launch-digest", IGVM_SNP_DIGEST_BYTES, igvm_measure_snp },
@@ -36,6 +37,7 @@ int tool_measure(const char *path, const struct igvm_file *file)
 		count++;
 	}
 	if (!count)
-		return tool_fail(TOOL_INVALID, "%s: has no platform with a launch measurement (VBS, SNP or TDX)", path);
+		return tool_fail(TOOL_INVALID,
+			"%s: has no platform with a launch measurement (VBS, SNP or TDX)", path);
 	return TOOL_OK;
 }

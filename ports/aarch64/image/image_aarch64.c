@@ -43,11 +43,13 @@ int image_port_kernel(const struct image_input *input, struct image_program *out
 	flags = vl_read_le64(&r);
 	vl_read_skip(&r, IMAGE_MAGIC_OFFSET - 32);
 	if (vl_read_le32(&r) != IMAGE_MAGIC || input->size < IMAGE_HEADER_BYTES)
-		return tool_fail(TOOL_INVALID, "%s: is no arm64 Image (no magic number at offset 56)", input->path);
+		return tool_fail(TOOL_INVALID, "%s: is no arm64 Image (no magic number at offset 56)",
+			input->path);
 	if (flags & IMAGE_FLAG_BIG_ENDIAN)
 		return tool_fail(TOOL_INVALID, "%s: is a big-endian kernel", input->path);
 	if (image_size < input->size || image_size > IMAGE_BYTES_MAX || text_offset >= VL_LARGE_PAGE_BYTES)
-		return tool_fail(TOOL_INVALID, "%s: has an image_size or text_offset that cannot be", input->path);
+		return tool_fail(TOOL_INVALID, "%s: has an image_size or text_offset that cannot be",
+			input->path);
 	out->bytes = vl_align_up(text_offset + image_size, VL_PAGE_BYTES);
 	out->entry = text_offset;
 	out->memory = calloc(1, out->bytes);

@@ -62,7 +62,8 @@ static unsigned next_table(struct table_builder *b, unsigned table, uint64_t va,
 	le64 *entry = entry_of(b, table, va, shift);
 
 	if (!le64_to_cpu(*entry)) {
-		*entry = cpu_to_le64((b->at + (uint64_t)b->used * VL_PAGE_BYTES) | PTE_PRESENT | PTE_WRITE | PTE_ACCESSED);
+		*entry = cpu_to_le64((b->at + (uint64_t)b->used * VL_PAGE_BYTES) | PTE_PRESENT | PTE_WRITE |
+			PTE_ACCESSED);
 		b->used++;
 	}
 	return (unsigned)(((le64_to_cpu(*entry) & ~(uint64_t)(VL_PAGE_BYTES - 1)) - b->at) / VL_PAGE_BYTES);
@@ -86,7 +87,7 @@ unsigned image_port_page_tables(uint8_t *pages, uint64_t at, uint64_t base, uint
 #define GDT_ENTRIES 4u /* null, null, code, data */
 #define SELECTOR_CODE 0x10u
 #define SELECTOR_DATA 0x18u
-/* Segment attributes (SDM 3A, 3.4.5): present, DPL 0, accessed; code is 64-bit, data 32-bit 4 KiB granular. */
+/* Segment attributes (SDM 3A, 3.4.5): present, DPL 0, accessed, in units of 4 KiB; code is 64-bit. */
 #define ATTRIBUTES_CODE 0xa09bu
 #define ATTRIBUTES_DATA 0xc093u
 #define ATTRIBUTES_BUSY_TSS 0x008bu
@@ -105,7 +106,8 @@ unsigned image_port_page_tables(uint8_t *pages, uint64_t at, uint64_t base, uint
 /* A flat descriptor: base 0, limit 0xfffff pages. */
 static uint64_t descriptor(uint32_t attributes)
 {
-	return 0xffffull | (uint64_t)(attributes & 0xff) << 40 | 0xfull << 48 | (uint64_t)(attributes >> 12) << 52;
+	return 0xffffull | (uint64_t)(attributes & 0xff) << 40 | 0xfull << 48 |
+		(uint64_t)(attributes >> 12) << 52;
 }
 
 void image_port_entry_page(uint8_t page[VL_PAGE_BYTES])
@@ -116,7 +118,8 @@ void image_port_entry_page(uint8_t page[VL_PAGE_BYTES])
 	memcpy(page, gdt, sizeof(gdt));
 }
 
-static void segment(struct igvm_register *reg, uint32_t name, uint16_t selector, uint32_t limit, uint16_t attributes)
+static void segment(struct igvm_register *reg, uint32_t name, uint16_t selector, uint32_t limit,
+	uint16_t attributes)
 {
 	struct hv_x64_segment s = { .limit = cpu_to_le32(limit), .selector = cpu_to_le16(selector),
 		.attributes = cpu_to_le16(attributes) };

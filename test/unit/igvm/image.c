@@ -31,10 +31,12 @@ struct program {
 };
 
 /* An ELF program of one segment at physical address `at`, filled with `fill`. */
-static void make_elf(struct program *p, uint64_t at, uint64_t entry, uint32_t file_bytes, uint32_t memory_bytes, int fill)
+static void make_elf(struct program *p, uint64_t at, uint64_t entry, uint32_t file_bytes,
+	uint32_t memory_bytes, int fill)
 {
-	Elf64_Ehdr head = { .e_ident = { 0x7f, 'E', 'L', 'F', ELFCLASS64, ELFDATA2LSB, EV_CURRENT }, .e_type = ET_DYN,
-		.e_machine = image_port.elf_machine, .e_version = EV_CURRENT, .e_entry = entry, .e_phoff = sizeof(head),
+	Elf64_Ehdr head = { .e_ident = { 0x7f, 'E', 'L', 'F', ELFCLASS64, ELFDATA2LSB, EV_CURRENT },
+		.e_type = ET_DYN, .e_machine = image_port.elf_machine, .e_version = EV_CURRENT,
+		.e_entry = entry, .e_phoff = sizeof(head),
 		.e_ehsize = sizeof(head), .e_phentsize = sizeof(Elf64_Phdr), .e_phnum = 2 };
 	Elf64_Phdr segments[2] = { { .p_type = PT_NOTE, .p_offset = 1ull << 60, .p_filesz = 1 },
 		{ .p_type = PT_LOAD, .p_offset = 0x1000, .p_paddr = at, .p_vaddr = at, .p_filesz = file_bytes,
@@ -200,7 +202,8 @@ START_TEST(the_shim_finds_every_part_from_its_parameters)
 	ck_assert_uint_eq(kernel[KERNEL_MEMORY_BYTES - 1], 0);
 	ck_assert(*at(&m, SHIM_TEXT_BYTES - 1, 1) == 's' && *at(&m, SHIM_TEXT_BYTES, 1) == 0);
 	ck_assert_uint_eq(le64_to_cpu(p->initrd_size), sizeof(in.initrd));
-	ck_assert_mem_eq(at(&m, shim_offset(p->initrd_offset), sizeof(in.initrd)), in.initrd, sizeof(in.initrd));
+	ck_assert_mem_eq(at(&m, shim_offset(p->initrd_offset), sizeof(in.initrd)), in.initrd,
+		sizeof(in.initrd));
 	ck_assert_uint_eq(le32_to_cpu(p->initrd_crc), vl_crc32(0, in.initrd, sizeof(in.initrd)));
 	line = (const void *)at(&m, shim_offset(p->cmdline_offset), VL_PAGE_BYTES);
 	ck_assert_uint_eq(le16_to_cpu(line->policy), COMMAND_LINE_APPEND_CHOSEN);
@@ -288,11 +291,13 @@ START_TEST(the_shims_own_memory_is_reserved_and_not_imported)
 		{ p->persisted_state_region_offset, p->persisted_state_region_size, VL_LARGE_PAGE_BYTES },
 	};
 	for (size_t i = 0; i < VL_ARRAY_COUNT(parts); i++) {
-		uint64_t page = (uint64_t)(at(&m, shim_offset(parts[i].start), parts[i].expected) - m.ram) / VL_PAGE_BYTES;
+		uint8_t *start = at(&m, shim_offset(parts[i].start), parts[i].expected);
+		uint64_t page = (uint64_t)(start - m.ram) / VL_PAGE_BYTES;
 
 		ck_assert_uint_eq(le64_to_cpu(parts[i].bytes), parts[i].expected);
 		ck_assert_int_ge(shim_offset(parts[i].start), shim_offset(p->used_start));
-		ck_assert_int_le(shim_offset(parts[i].start) + (int64_t)parts[i].expected, shim_offset(p->used_end));
+		ck_assert_int_le(shim_offset(parts[i].start) + (int64_t)parts[i].expected,
+			shim_offset(p->used_end));
 		for (uint64_t n = 0; n < parts[i].expected / VL_PAGE_BYTES; n++)
 			ck_assert_uint_eq(m.filled[page + n], 0);
 	}
@@ -336,7 +341,8 @@ START_TEST(memory_or_base_that_cannot_be_is_refused)
 {
 	static const struct {
 		uint64_t mib, base;
-	} cases[] = { { 0, 0 }, { 33, 0 }, { 4096, 0 }, { 64, 0x1000 }, { 64, 1ull << 47 }, { ~0ull - 1, 0 } };
+	} cases[] = { { 0, 0 }, { 33, 0 }, { 4096, 0 }, { 64, 0x1000 }, { 64, 1ull << 47 },
+		{ ~0ull - 1, 0 } };
 	struct layout_options options = relocatable;
 	struct tool_file image;
 	struct inputs in;
@@ -375,7 +381,8 @@ START_TEST(a_program_that_is_broken_is_refused)
 		unsigned offset, width;
 		uint64_t value;
 	} cases[] = {
-		{ 0, 1, 'x' }, { 4, 1, ELFCLASS32 }, { 5, 1, ELFDATA2MSB }, { offsetof(Elf64_Ehdr, e_machine), 2, EM_S390 },
+		{ 0, 1, 'x' }, { 4, 1, ELFCLASS32 }, { 5, 1, ELFDATA2MSB },
+		{ offsetof(Elf64_Ehdr, e_machine), 2, EM_S390 },
 		{ offsetof(Elf64_Ehdr, e_entry), 8, 0x9000 }, { offsetof(Elf64_Ehdr, e_entry), 8, ~0ull },
 		{ offsetof(Elf64_Ehdr, e_phoff), 8, ~0ull }, { offsetof(Elf64_Ehdr, e_phoff), 8, 0x8000 },
 		{ offsetof(Elf64_Ehdr, e_phentsize), 2, 32 }, { offsetof(Elf64_Ehdr, e_phnum), 2, 0xffff },

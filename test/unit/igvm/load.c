@@ -107,8 +107,8 @@ static int load(const struct sample *s, struct guest *g, uint64_t delta, struct 
 	struct igvm_file file;
 	int err = igvm_open(&file, s->bytes, s->size, error);
 
-	return err ? err : igvm_load(&file, &(struct igvm_load){ .mask = SAMPLE_VSM, .delta = delta, .ops = &ops,
-		.context = g }, error);
+	return err ? err : igvm_load(&file, &(struct igvm_load){ .mask = SAMPLE_VSM, .delta = delta,
+		.ops = &ops, .context = g }, error);
 }
 
 /* --- A small image of this port ----------------------------------------------------- */
@@ -132,8 +132,8 @@ static void add_registers(struct sample *s)
 
 static void add_init(struct sample *s, bool relocatable, unsigned table_pages, unsigned used)
 {
-	igvm_write_platform(&s->w, &(struct igvm_platform){ .mask = SAMPLE_VSM, .type = IGVM_PLATFORM_VSM_ISOLATION,
-		.highest_vtl = 2, .version = 1 });
+	igvm_write_platform(&s->w, &(struct igvm_platform){ .mask = SAMPLE_VSM,
+		.type = IGVM_PLATFORM_VSM_ISOLATION, .highest_vtl = 2, .version = 1 });
 	if (!relocatable)
 		return;
 	igvm_write_relocatable(&s->w, &(struct igvm_relocatable){ .mask = SAMPLE_VSM, .vtl = 2,
@@ -145,7 +145,8 @@ static void add_init(struct sample *s, bool relocatable, unsigned table_pages, u
 }
 
 /* `tables`: TABLE_PAGES pages, or NULL for a correct identity mapping of the image. */
-static void small_image(struct sample *s, bool relocatable, uint8_t *tables, unsigned used, unsigned table_pages)
+static void small_image(struct sample *s, bool relocatable, uint8_t *tables, unsigned used,
+	unsigned table_pages)
 {
 	uint8_t *made = calloc(TABLE_PAGES, VL_PAGE_BYTES), initial[VL_PAGE_BYTES];
 
@@ -238,7 +239,8 @@ static uint64_t walk(const struct guest *g, uint64_t table, unsigned level, uint
 
 	ck_assert(table >= g->base && table - g->base < g->bytes);
 	for (unsigned i = 0; i < 512; i++, va += size) {
-		uint64_t entry = u64_at(g->ram + (table - g->base) + 8 * i), at = entry & igvm_arch.address_mask;
+		uint64_t entry = u64_at(g->ram + (table - g->base) + 8 * i),
+			at = entry & igvm_arch.address_mask;
 
 		if (!(entry & igvm_arch.valid_bit))
 			continue;
@@ -257,8 +259,8 @@ static uint64_t walk(const struct guest *g, uint64_t table, unsigned level, uint
 START_TEST(moved_page_tables_map_exactly_the_new_place)
 {
 	static const uint64_t bases[] = { SAMPLE_BASE + 2 * MIB, SAMPLE_BASE + 6 * MIB, SAMPLE_BASE - 2 * MIB,
-		SAMPLE_BASE - 126 * MIB, GIB - 4 * MIB, GIB, 3 * GIB, 512 * GIB - 4 * MIB, 512 * GIB + 8 * MIB,
-		(1ull << 46) + 2 * MIB };
+		SAMPLE_BASE - 126 * MIB, GIB - 4 * MIB, GIB, 3 * GIB, 512 * GIB - 4 * MIB,
+		512 * GIB + 8 * MIB, (1ull << 46) + 2 * MIB };
 	uint64_t low = ~0ull;
 	struct sample s;
 	struct guest g;
@@ -402,14 +404,16 @@ END_TEST
 
 static uint64_t leaf_at(uint64_t at)
 {
-	return at | (igvm_arch.table_bits & ~igvm_arch.leaf_mask) | igvm_arch.leaf_value | igvm_arch.valid_bit;
+	return at | (igvm_arch.table_bits & ~igvm_arch.leaf_mask) | igvm_arch.leaf_value |
+		igvm_arch.valid_bit;
 }
 
 #define TABLE_ENTRY(page) ((TABLES_AT + (page) * VL_PAGE_BYTES) | igvm_arch.table_bits)
 #define MOVED_BY (16 * MIB)
 
 /* Makes tables that are correct but for entry `index` of table `table`. */
-static int load_with_entry(unsigned table, unsigned index, uint64_t entry, unsigned table_pages, unsigned *calls)
+static int load_with_entry(unsigned table, unsigned index, uint64_t entry, unsigned table_pages,
+	unsigned *calls)
 {
 	uint8_t *tables = calloc(TABLE_PAGES, VL_PAGE_BYTES);
 	unsigned used = image_port_page_tables(tables, TABLES_AT, SAMPLE_BASE, IMAGE_BYTES);
@@ -441,8 +445,8 @@ START_TEST(page_tables_that_are_no_tree_are_refused_soon)
 	};
 	unsigned calls;
 
-	ck_assert_int_eq(load_with_entry(cases[_i].table, cases[_i].index, TABLE_ENTRY((uint64_t)cases[_i].points_to),
-		TABLE_PAGES, &calls), VL_E_FORMAT);
+	ck_assert_int_eq(load_with_entry(cases[_i].table, cases[_i].index,
+		TABLE_ENTRY((uint64_t)cases[_i].points_to), TABLE_PAGES, &calls), VL_E_FORMAT);
 	ck_assert_uint_lt(calls, 100);
 }
 END_TEST
@@ -459,8 +463,8 @@ START_TEST(a_moved_page_that_is_not_identity_mapped_is_refused)
 {
 	unsigned calls;
 
-	ck_assert_int_eq(load_with_entry(2, SAMPLE_BASE / (2 * MIB) % 512, leaf_at(SAMPLE_BASE + 2 * MIB), TABLE_PAGES,
-		&calls), VL_E_FORMAT);
+	ck_assert_int_eq(load_with_entry(2, SAMPLE_BASE / (2 * MIB) % 512, leaf_at(SAMPLE_BASE + 2 * MIB),
+		TABLE_PAGES, &calls), VL_E_FORMAT);
 }
 END_TEST
 
@@ -469,7 +473,8 @@ START_TEST(a_page_that_stays_where_a_moved_one_lands_is_refused)
 	uint64_t at = SAMPLE_BASE + MOVED_BY;
 	unsigned calls;
 
-	ck_assert_int_eq(load_with_entry(2, at / (2 * MIB) % 512, leaf_at(at), TABLE_PAGES, &calls), VL_E_OVERLAP);
+	ck_assert_int_eq(load_with_entry(2, at / (2 * MIB) % 512, leaf_at(at), TABLE_PAGES, &calls),
+		VL_E_OVERLAP);
 }
 END_TEST
 

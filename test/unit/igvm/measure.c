@@ -22,8 +22,8 @@ static void add_measured_file(struct sample *s, uint32_t secrets_mask)
 	uint8_t page[VL_PAGE_BYTES] = { 0 };
 
 	sample_start(s);
-	igvm_write_platform(&s->w, &(struct igvm_platform){ .mask = SAMPLE_VSM, .type = IGVM_PLATFORM_VSM_ISOLATION,
-		.highest_vtl = 2, .version = 1 });
+	igvm_write_platform(&s->w, &(struct igvm_platform){ .mask = SAMPLE_VSM,
+		.type = IGVM_PLATFORM_VSM_ISOLATION, .highest_vtl = 2, .version = 1 });
 	igvm_write_platform(&s->w, &(struct igvm_platform){ .mask = SAMPLE_SNP, .type = IGVM_PLATFORM_SEV_SNP,
 		.highest_vtl = 2, .version = 1 });
 	igvm_write_platform(&s->w, &(struct igvm_platform){ .mask = SAMPLE_TDX, .type = IGVM_PLATFORM_TDX,
@@ -54,7 +54,8 @@ START_TEST(the_vbs_digest_is_the_chain_of_pages_then_registers)
 	add_measured_file(&s, SAMPLE_SNP);
 	ck_assert_int_eq(igvm_open(&file, s.bytes, s.size, NULL), VL_OK);
 	ck_assert_int_eq(igvm_measure_vbs(&file, SAMPLE_VSM, digest, NULL), VL_OK);
-	sample_assert_hex(digest, sizeof(digest), "f8900957ed3f003f60dc88c57bc9875ccbfe8ca39d11685400589ead31c034e1");
+	sample_assert_hex(digest, sizeof(digest),
+		"f8900957ed3f003f60dc88c57bc9875ccbfe8ca39d11685400589ead31c034e1");
 	sample_free(&s);
 }
 END_TEST
@@ -68,7 +69,8 @@ START_TEST(the_snp_digest_is_the_chain_of_page_info)
 	add_measured_file(&s, SAMPLE_SNP);
 	ck_assert_int_eq(igvm_open(&file, s.bytes, s.size, NULL), VL_OK);
 	ck_assert_int_eq(igvm_measure_snp(&file, SAMPLE_SNP, digest, NULL), VL_OK);
-	sample_assert_hex(digest, sizeof(digest), "65b75fe55987412d05da9c92994c4df3e91fd15ec5733593565f76a62a6e4704"
+	sample_assert_hex(digest, sizeof(digest),
+		"65b75fe55987412d05da9c92994c4df3e91fd15ec5733593565f76a62a6e4704"
 		"75f304b847dae06e1dd0172e716095b1");
 	sample_free(&s);
 }
@@ -83,7 +85,8 @@ START_TEST(the_tdx_mrtd_is_one_hash_over_adds_and_extends)
 	add_measured_file(&s, SAMPLE_SNP);
 	ck_assert_int_eq(igvm_open(&file, s.bytes, s.size, NULL), VL_OK);
 	ck_assert_int_eq(igvm_measure_tdx(&file, SAMPLE_TDX, digest, NULL), VL_OK);
-	sample_assert_hex(digest, sizeof(digest), "c4708aae81c10e470ace574a8ca3b9a292ce89ae5ba3a2b336b8065e9f090eb1"
+	sample_assert_hex(digest, sizeof(digest),
+		"c4708aae81c10e470ace574a8ca3b9a292ce89ae5ba3a2b336b8065e9f090eb1"
 		"ecc870ae0b338e8b5fa73aa62b114290");
 	sample_free(&s);
 }
@@ -99,7 +102,8 @@ START_TEST(a_page_that_changes_by_a_bit_changes_every_digest)
 	add_measured_file(&s, SAMPLE_SNP);
 	memcpy(&data, s.bytes + sample_find(&s, IGVM_PAGE_DATA, 0) + 8 + 12, 4);
 	for (unsigned platform = 0; platform < 3; platform++) {
-		static int (*const measure[])(const struct igvm_file *, uint32_t, uint8_t *, struct igvm_error *) = {
+		static int (*const measure[])(const struct igvm_file *, uint32_t, uint8_t *,
+			struct igvm_error *) = {
 			igvm_measure_vbs, igvm_measure_snp, igvm_measure_tdx };
 
 		ck_assert_int_eq(igvm_open(&file, s.bytes, s.size, NULL), VL_OK);
@@ -120,7 +124,8 @@ START_TEST(pages_beyond_the_limit_are_refused_with_their_place)
 	struct sample s;
 
 	sample_start(&s);
-	igvm_write_platform(&s.w, &(struct igvm_platform){ .mask = 4, .type = IGVM_PLATFORM_TDX, .version = 1 });
+	igvm_write_platform(&s.w, &(struct igvm_platform){ .mask = 4, .type = IGVM_PLATFORM_TDX,
+		.version = 1 });
 	for (unsigned i = 0; i < 5; i++)
 		igvm_write_error_range(&s.w, 0, 4, 0xfffff000);
 	sample_finish(&s, 1, IGVM_ARCH_X64);

@@ -167,7 +167,8 @@ static void try_breach(struct sample *s, const struct breach *b)
 	if (b->type != FIXED || b->field != 20)
 		sample_seal(s);
 	err = sample_check(s, &error);
-	ck_assert_msg(err == b->code, "%s instead of %s (%s)", vl_err_name(err), vl_err_name(b->code), error.what);
+	ck_assert_msg(err == b->code, "%s instead of %s (%s)", vl_err_name(err), vl_err_name(b->code),
+		error.what);
 	if (b->code == VL_OK)
 		return;
 	ck_assert_int_eq(error.code, err);
@@ -356,6 +357,19 @@ START_TEST(a_file_without_platform_is_refused)
 }
 END_TEST
 
+START_TEST(a_file_without_file_data_is_accepted)
+{
+	struct sample s;
+
+	sample_start(&s);
+	igvm_write_platform(&s.w, &(struct igvm_platform){ .mask = 1, .version = 1 });
+	igvm_write_required(&s.w, 0, 1, 0x1000, 0);
+	sample_finish(&s, 1, IGVM_ARCH_X64);
+	ck_assert_int_eq(sample_check(&s, NULL), VL_OK);
+	sample_free(&s);
+}
+END_TEST
+
 START_TEST(more_areas_or_regions_than_the_limits_are_refused)
 {
 	struct igvm_error error;
@@ -398,6 +412,7 @@ Suite *suite_igvm_rules(void)
 	tcase_add_test(c, a_register_count_beyond_limit_or_file_is_refused);
 	tcase_add_test(c, a_context_page_that_reaches_beyond_the_file_is_refused);
 	tcase_add_test(c, a_file_without_platform_is_refused);
+	tcase_add_test(c, a_file_without_file_data_is_accepted);
 	tcase_add_test(c, more_areas_or_regions_than_the_limits_are_refused);
 	suite_add_tcase(s, c);
 	return s;

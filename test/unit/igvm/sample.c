@@ -28,8 +28,8 @@ void sample_finish(struct sample *s, uint32_t version, uint32_t arch)
 	uint8_t *out = malloc(3 * ROOM);
 
 	ck_assert(out != NULL);
-	ck_assert_msg(!igvm_write_finish(&s->w, version, arch, out, 3 * ROOM, &s->size, &error), "%s at 0x%zx",
-		error.what, error.offset);
+	ck_assert_msg(!igvm_write_finish(&s->w, version, arch, out, 3 * ROOM, &s->size, &error),
+		"%s at 0x%zx", error.what, error.offset);
 	/* of its exact size, so that the address sanitizer sees a read behind it */
 	s->bytes = malloc(s->size);
 	ck_assert(s->bytes != NULL);
@@ -70,8 +70,8 @@ static void add_directives(struct sample *s, const uint32_t *parameters, unsigne
 	igvm_write_required(&s->w, SAMPLE_BASE, SAMPLE_VSM, 0x2000000, IGVM_REQUIRED_VTL2_PROTECTABLE);
 	for (unsigned i = 0; i < 4; i++) {
 		memset(page, (int)i, sizeof(page)); /* page 0 is one of zeroes */
-		igvm_write_page(&s->w, SAMPLE_BASE + i * VL_PAGE_BYTES, SAMPLE_VSM | SAMPLE_SNP, 0, IGVM_PAGE_NORMAL,
-			page, sizeof(page));
+		igvm_write_page(&s->w, SAMPLE_BASE + i * VL_PAGE_BYTES, SAMPLE_VSM | SAMPLE_SNP, 0,
+			IGVM_PAGE_NORMAL, page, sizeof(page));
 	}
 	igvm_write_area(&s->w, 7, 0x2000, NULL);
 	for (unsigned i = 0; i < count; i++)
@@ -86,12 +86,13 @@ static void add_directives(struct sample *s, const uint32_t *parameters, unsigne
 
 static void add_platform(struct sample *s, uint32_t mask, uint8_t type, uint8_t vtl)
 {
-	igvm_write_platform(&s->w, &(struct igvm_platform){ .mask = mask, .type = type, .highest_vtl = vtl, .version = 1 });
+	igvm_write_platform(&s->w, &(struct igvm_platform){ .mask = mask, .type = type, .highest_vtl = vtl,
+		.version = 1 });
 }
 
 static void add_corim(struct sample *s, uint32_t type)
 {
-	/* {mask, file_offset (interim: offset in the data + 1), size, zero} of the page at the data's start */
+	/* {mask, file_offset, size, zero}; the interim offset of the data's start is 1 */
 	le32 corim[4] = { cpu_to_le32(SAMPLE_SNP), cpu_to_le32(1), cpu_to_le32(100), cpu_to_le32(0) };
 
 	igvm_write_raw(&s->w, type, corim, sizeof(corim));
@@ -99,8 +100,8 @@ static void add_corim(struct sample *s, uint32_t type)
 
 void sample_x64(struct sample *s)
 {
-	static const uint32_t parameters[] = { IGVM_VP_COUNT, IGVM_SRAT, IGVM_MADT, IGVM_MMIO_RANGES, IGVM_MEMORY_MAP,
-		IGVM_COMMAND_LINE, IGVM_SLIT, IGVM_PPTT, IGVM_DEVICE_TREE, IGVM_ENVIRONMENT_INFO };
+	static const uint32_t parameters[] = { IGVM_VP_COUNT, IGVM_SRAT, IGVM_MADT, IGVM_MMIO_RANGES,
+		IGVM_MEMORY_MAP, IGVM_COMMAND_LINE, IGVM_SLIT, IGVM_PPTT, IGVM_DEVICE_TREE, IGVM_ENVIRONMENT_INFO };
 	uint8_t blob[864] = { SAMPLE_SNP }, page[VL_PAGE_BYTES] = { 1 };
 
 	sample_start(s);
@@ -123,7 +124,8 @@ void sample_x64(struct sample *s)
 void sample_aarch64(struct sample *s)
 {
 	static const uint32_t parameters[] = { IGVM_DEVICE_TREE };
-	uint8_t policy[32] = { SAMPLE_SNP, [8] = 1, [16] = 2, [24] = 2, [25] = 1 }, page[VL_PAGE_BYTES] = { 1 };
+	uint8_t policy[32] = { SAMPLE_SNP, [8] = 1, [16] = 2, [24] = 2, [25] = 1 },
+		page[VL_PAGE_BYTES] = { 1 };
 
 	sample_start(s);
 	add_platform(s, SAMPLE_VSM, IGVM_PLATFORM_VSM_ISOLATION, 2);

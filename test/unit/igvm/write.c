@@ -29,7 +29,8 @@ static void add_reference_file(struct sample *s)
 	igvm_write_policy(&s->w, 0x30000, 2);
 	for (size_t i = 0; i < VL_ARRAY_COUNT(pages); i++) {
 		memset(page, pages[i].fill, sizeof(page));
-		igvm_write_page(&s->w, pages[i].page * VL_PAGE_BYTES, 1, 0, IGVM_PAGE_NORMAL, page, sizeof(page));
+		igvm_write_page(&s->w, pages[i].page * VL_PAGE_BYTES, 1, 0, IGVM_PAGE_NORMAL, page,
+			sizeof(page));
 	}
 	igvm_write_area(&s->w, 0, VL_PAGE_BYTES, NULL);
 	igvm_write_parameter(&s->w, IGVM_VP_COUNT, 0, 0);
@@ -56,8 +57,8 @@ END_TEST
 
 START_TEST(what_was_written_is_read_back)
 {
-	static const uint32_t types[] = { IGVM_SUPPORTED_PLATFORM, IGVM_SUPPORTED_PLATFORM, IGVM_SUPPORTED_PLATFORM,
-		IGVM_GUEST_POLICY, IGVM_RELOCATABLE_REGION, IGVM_PAGE_TABLE_RELOCATION, IGVM_CORIM_DOCUMENT,
+	static const uint32_t types[] = { IGVM_SUPPORTED_PLATFORM, IGVM_SUPPORTED_PLATFORM,
+		IGVM_SUPPORTED_PLATFORM, IGVM_GUEST_POLICY, IGVM_RELOCATABLE_REGION, IGVM_PAGE_TABLE_RELOCATION, IGVM_CORIM_DOCUMENT,
 		IGVM_CORIM_SIGNATURE, IGVM_OPTIONAL | 0x1ff, IGVM_REQUIRED_MEMORY };
 	struct igvm_cursor cursor;
 	struct igvm_file file;
@@ -179,7 +180,8 @@ START_TEST(buffers_that_are_too_small_are_refused)
 	igvm_write_platform(&w, &(struct igvm_platform){ .mask = 1, .version = 1 });
 	igvm_write_page(&w, 0x1000, 1, 0, IGVM_PAGE_NORMAL, data, VL_PAGE_BYTES);
 	igvm_write_page(&w, 0x2000, 1, 0, IGVM_PAGE_NORMAL, data + VL_PAGE_BYTES, VL_PAGE_BYTES);
-	ck_assert_int_eq(igvm_write_finish(&w, 1, IGVM_ARCH_X64, o, cases[_i].out, &written, &error), cases[_i].code);
+	ck_assert_int_eq(igvm_write_finish(&w, 1, IGVM_ARCH_X64, o, cases[_i].out, &written, &error),
+		cases[_i].code);
 	free(h);
 	free(d);
 	free(o);
@@ -196,9 +198,11 @@ START_TEST(a_malformed_file_cannot_be_written)
 
 	sample_start(&s);
 	igvm_write_required(&s.w, 0x1000, 1, 0x1000, 0);
-	ck_assert_int_eq(igvm_write_finish(&s.w, 1, IGVM_ARCH_X64, out, sizeof(out), &written, &error), VL_E_MISSING);
+	ck_assert_int_eq(igvm_write_finish(&s.w, 1, IGVM_ARCH_X64, out, sizeof(out), &written, &error),
+		VL_E_MISSING);
 	ck_assert_int_eq(error.code, VL_E_MISSING);
-	ck_assert_int_eq(igvm_write_finish(&s.w, 1, IGVM_ARCH_AARCH64, out, sizeof(out), &written, &error), VL_E_ARCH);
+	ck_assert_int_eq(igvm_write_finish(&s.w, 1, IGVM_ARCH_AARCH64, out, sizeof(out), &written, &error),
+		VL_E_ARCH);
 	sample_free(&s);
 }
 END_TEST
