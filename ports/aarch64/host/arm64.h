@@ -17,7 +17,7 @@
 #ifndef VL_HOST_ARM64_H
 #define VL_HOST_ARM64_H
 
-#include "ports/aarch64/host/layout.h"
+#include "port/layout.h"
 #include "port/hv_arch.h"
 #include "tools/host/port.h"
 

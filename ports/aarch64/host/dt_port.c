@@ -4,7 +4,7 @@
  * UART of VTL2's console.
  */
 #include "tools/host/devicetree.h"
-#include "ports/aarch64/host/layout.h"
+#include "port/layout.h"
 
 #include <libfdt.h>
 

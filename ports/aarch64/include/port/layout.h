@@ -3,8 +3,8 @@
  * have alike: above the low MMIO window, below 4 GiB. VTL2 and the guest learn
  * it from their device trees.
  */
-#ifndef VL_HOST_ARM64_LAYOUT_H
-#define VL_HOST_ARM64_LAYOUT_H
+#ifndef VL_PORT_LAYOUT_H
+#define VL_PORT_LAYOUT_H
 
 #define ARM64_GICD_BASE 0xffff0000ull
 #define ARM64_GICD_BYTES 0x10000ull

@@ -1,0 +1,30 @@
+/* The aarch64 machine that the VM worker builds: its devices and memory map. See runtime/vm/port.h. */
+#ifndef VL_PORT_MACHINE_H
+#define VL_PORT_MACHINE_H
+
+#include "port/layout.h"
+#include "runtime/dev/pci.h"
+#include "runtime/dev/pl011.h"
+#include "runtime/dev/pl031.h"
+
+#define MACHINE_UARTS 2
+/* Within the low MMIO window that the host leaves to VTL0; the guest learns it from its device tree. */
+#define MACHINE_PCI_BASE 0xd0000000u
+#define MACHINE_PCI_BYTES 0x18000000u
+#define MACHINE_UART_BASE 0xe8000000u /* + n pages */
+#define MACHINE_RTC_BASE 0xe8010000u
+#define MACHINE_ECAM_BASE 0xe8100000u /* bus 0 only: PCI_ECAM_BYTES */
+/* Shared peripheral interrupts, counted from INTID 32 as device trees do. */
+#define MACHINE_SPI_UART 1u /* + n */
+#define MACHINE_SPI_RTC 3u
+#define MACHINE_SPI_PCI 4u /* + pin of slot % 4 */
+#define MACHINE_SPI_BASE 32u
+
+struct machine_arch {
+	struct pl011 uart[MACHINE_UARTS];
+	struct pl031 rtc;
+	struct pci_root pci;
+	uint64_t entry, fdt; /* of the loaded kernel: guest physical */
+};
+
+#endif

@@ -1,0 +1,77 @@
+/*
+ * The aarch64 machine: which devices stand where, and the way of an interrupt
+ * from a device's line to the guest's GIC, which the hypervisor has. Called by
+ * the VM worker (runtime/vm/port.h). Power-off and reset are PSCI's.
+ */
+#include "ports/aarch64/vm/arm64.h"
+
+static int add_uart(struct vm *vm, unsigned n)
+{
+	static const char *const name[MACHINE_UARTS] = { "uart0", "uart1" };
+	const struct dev_region region = { DEV_MMIO, MACHINE_UART_BASE + n * PL011_REGION_BYTES, PL011_REGION_BYTES, 0, 4 };
+	struct vm_device *d = vm_device_add(vm, name[n], &pl011_model, &vm->arch.uart[n], MACHINE_SPI_UART + n);
+
+	if (!d)
+		return VL_E_LIMIT;
+	d->console = &vm->console[n];
+	vm->console[n].device = d;
+	pl011_init(&vm->arch.uart[n], &d->env);
+	return bus_add(&vm->bus, d->instance, &region);
+}
+
+static int add_rtc(struct vm *vm)
+{
+	const struct dev_region region = { DEV_MMIO, MACHINE_RTC_BASE, PL031_REGION_BYTES, 0, 4 };
+	struct vm_device *d = vm_device_add(vm, "rtc", &pl031_model, &vm->arch.rtc, MACHINE_SPI_RTC);
+
+	if (!d)
+		return VL_E_LIMIT;
+	pl031_init(&vm->arch.rtc, &d->env);
+	return bus_add(&vm->bus, d->instance, &region);
+}
+
+static int add_pci(struct vm *vm)
+{
+	const struct dev_region region = { DEV_MMIO, MACHINE_ECAM_BASE, PCI_ECAM_BYTES, 0, 4 };
+	struct vm_device *d = vm_device_add(vm, "pci-root", &pci_root_model, &vm->arch.pci, VM_NO_IRQ);
+
+	if (!d)
+		return VL_E_LIMIT;
+	pci_root_init(&vm->arch.pci, &d->env);
+	return bus_add(&vm->bus, d->instance, &region);
+}
+
+int machine_arch_create(struct vm *vm)
+{
+	int err = 0;
+
+	for (unsigned n = 0; !err && n < MACHINE_UARTS; n++)
+		err = add_uart(vm, n);
+	if (!err)
+		err = add_rtc(vm);
+	return err ? err : add_pci(vm);
+}
+
+int machine_arch_load(struct vm *vm, char *reason)
+{
+	return linux_load(vm, reason);
+}
+
+void machine_arch_irq(struct vm *vm, unsigned irq, bool level)
+{
+	struct hv_input_assert_interrupt in = {
+		.partition_id = cpu_to_le64(HV_PARTITION_ID_SELF),
+		.interrupt_control = cpu_to_le64(HV_INTERRUPT_LEVEL | (level ? HV_ARM64_INTERRUPT_ASSERTED : 0)),
+		.vector = cpu_to_le32(MACHINE_SPI_BASE + irq),
+	};
+	uint16_t status = 0;
+
+	if (hvport_call(&vm->hv, HV_CALL_ASSERT_VIRTUAL_INTERRUPT, &in, sizeof(in), NULL, 0, &status))
+		vl_debug("SPI %u: hypercall status 0x%x", irq, status);
+}
+
+/* No MSI controller is described to the guest, so it has no address to send to. */
+void machine_arch_msi(struct vm *vm, uint64_t address, uint32_t data)
+{
+	vl_debug("message-signalled interrupt 0x%x to 0x%llx dropped", data, (unsigned long long)address);
+}
