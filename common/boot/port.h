@@ -20,6 +20,7 @@
 #include "common/boot/filter.h"
 #include "common/boot/host_dt.h"
 #include "common/boot/plan.h"
+#include "common/fdt/write.h"
 
 /* --- The machine ------------------------------------------------------------- */
 
@@ -44,6 +45,12 @@ int port_hypercall_start(struct boot_error *error);
 /* One hypercall in memory form: TLFS input value, two pages or NULL; returns the result value. */
 uint64_t port_hypercall(uint64_t control, const void *input, void *output);
 
+/*
+ * Makes the other processors ready for the kernel to start, where the hypervisor
+ * asks VTL2 for that; `input` is a page for parameters. VL_E_HYPERCALL.
+ */
+int port_prepare_cpus(void *input, unsigned cpu_count, struct boot_error *error);
+
 /* Undoes port_hypercall_start, for the kernel begins anew. */
 void port_hypercall_stop(void);
 
@@ -61,13 +68,13 @@ int port_parse_platform(struct port_platform *platform, struct host_dt_reader *r
 /* The tty of the kernel's console, "ttynull" when the platform has none for VTL2. */
 const char *port_console(const struct port_platform *platform);
 
-/* --- The VTL2 device tree (libfdt's sequential writer; return a libfdt error) ------- */
+/* --- The VTL2 device tree ------------------------------------------------------------ */
 
-/* Adds the port's properties to the node of CPU `index`: status, enable-method ... */
-int port_write_cpu(void *fdt, const struct host_dt *host, unsigned index);
+/* Adds the port's properties to a CPU's node: status, enable-method ... */
+void port_write_cpu(struct fdt_writer *w, const struct host_dt *host);
 
 /* Adds the port's properties to the VMBus node: interrupts. */
-int port_write_vmbus(void *fdt);
+void port_write_vmbus(struct fdt_writer *w);
 
 struct boot_handoff {
 	uint64_t kernel_entry;
@@ -78,8 +85,8 @@ struct boot_handoff {
 	const struct memory_map *map;
 };
 
-/* Adds nodes to the root: interrupt controller, timer; `handoff` has all but the fdt. */
-int port_write_platform(void *fdt, const struct boot_handoff *handoff);
+/* Adds nodes to the root: interrupt controller, timer, /chosen ... The tree in `handoff` is not finished yet. */
+void port_write_platform(struct fdt_writer *w, const struct boot_handoff *handoff);
 
 /* --- The end ------------------------------------------------------------------------ */
 

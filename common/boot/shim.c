@@ -86,9 +86,12 @@ static int find_alias_map(struct shim *s, struct boot_error *error)
 
 static int check_cpus(struct shim *s, struct boot_error *error)
 {
+	int err;
+
 	if (s->isolation > BOOT_ISOLATION_VBS || !s->in_vtl2)
 		return 0;
-	return hypercall_check_cpus(&s->pages, &s->host, error);
+	err = hypercall_check_cpus(&s->pages, &s->host, error);
+	return err ? err : port_prepare_cpus(s->pages.input, s->host.cpu_count, error);
 }
 
 static int plan_memory(struct shim *s, struct boot_error *error)

@@ -103,6 +103,12 @@ uint64_t port_hypercall(uint64_t control, const void *input, void *output)
 	return result;
 }
 
+/* The kernel starts the others by hypercalls of its own. */
+int port_prepare_cpus(void *input, unsigned cpu_count, struct boot_error *error)
+{
+	return 0;
+}
+
 void port_hypercall_stop(void)
 {
 	wrmsr(HV_X64_MSR_HYPERCALL, 0);

@@ -44,17 +44,17 @@ const char *port_console(const struct port_platform *platform)
 	return platform->serial ? "ttyS2,115200" : "ttynull";
 }
 
-int port_write_cpu(void *fdt, const struct host_dt *host, unsigned index)
+void port_write_cpu(struct fdt_writer *w, const struct host_dt *host)
 {
-	return fdt_property_string(fdt, "status", "okay");
+	fdtw_text(w, "status", "okay");
 }
 
-int port_write_vmbus(void *fdt)
+/* VMBus's interrupt is a vector of the synthetic interrupt controller. */
+void port_write_vmbus(struct fdt_writer *w)
 {
-	return 0;
 }
 
-int port_write_platform(void *fdt, const struct boot_handoff *handoff)
+/* What else the kernel needs comes by boot_params and CPUID. */
+void port_write_platform(struct fdt_writer *w, const struct boot_handoff *handoff)
 {
-	return 0;
 }

@@ -159,6 +159,12 @@ uint64_t port_hypercall(uint64_t control, const void *input, void *output)
 	return HV_RESULT(HV_STATUS_INVALID_HYPERCALL_CODE, 0);
 }
 
+int port_prepare_cpus(void *input, unsigned cpu_count, struct boot_error *error)
+{
+	machine.cpus_prepared = cpu_count;
+	return 0;
+}
+
 void port_hypercall_stop(void)
 {
 	machine.hypercalls_stopped = true;

@@ -35,7 +35,7 @@ struct machine {
 	bool crash_reported;
 	uint64_t crash[5], crash_control;
 	bool hypercalls_stopped;
-	unsigned cpus_checked;
+	unsigned cpus_checked, cpus_prepared;
 	struct shim shim;
 	uint8_t *memory; /* MACHINE_BYTES from MACHINE_BASE */
 };

@@ -66,6 +66,7 @@ START_TEST(a_sound_machine_enters_the_kernel)
 	ck_assert(machine.hypercalls_stopped);
 	ck_assert(!machine.crash_reported);
 	ck_assert_uint_eq(machine.cpus_checked, 2);
+	ck_assert_uint_eq(machine.cpus_prepared, 2);
 }
 END_TEST
 

@@ -58,6 +58,20 @@ enum hv_arm64_reg {
 /* Bits of hv_input_assert_interrupt.interrupt_control that only arm64 has. */
 #define HV_ARM64_INTERRUPT_ASSERTED (1ull << 34) /* with HV_INTERRUPT_LEVEL: the line's level */
 
+/* HV_INITIAL_VP_CONTEXT (TLFS HvCallEnableVpVtl). */
+struct hv_arm64_initial_vp_context {
+	le64 pc, sp_elh, sctlr_el1, mair_el1, tcr_el1, vbar_el1, ttbr0_el1, ttbr1_el1, x18;
+} VL_PACKED;
+
+struct hv_arm64_input_enable_vp_vtl {
+	le64 partition_id;
+	le32 vp_index;
+	uint8_t target_vtl;
+	uint8_t reserved[3];
+	struct hv_arm64_initial_vp_context context;
+} VL_PACKED;
+_Static_assert(sizeof(struct hv_arm64_input_enable_vp_vtl) == 88, "HvCallEnableVpVtl");
+
 /* --- Intercept messages ------------------------------------------------- */
 
 enum hv_arm64_message_type { HV_MESSAGE_ARM64_RESET = 0x8001000c };

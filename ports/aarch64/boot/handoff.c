@@ -1,0 +1,24 @@
+/* The last steps before the VTL2 kernel on aarch64; called by shim_main. */
+#include "common/boot/port.h"
+#include "ports/aarch64/boot/machine.h"
+
+#include <libfdt.h>
+
+/* The kernel reads the tree through caches of its own making: it must be in memory. */
+int port_prepare_handoff(const struct boot_handoff *handoff, struct boot_error *error)
+{
+	cache_clean(handoff->fdt, fdt_totalsize(handoff->fdt));
+	return 0;
+}
+
+int port_check_stack(struct boot_error *error)
+{
+	if (boot_stack[0] != STACK_COOKIE)
+		return boot_fail(error, VL_E_INTERNAL, "the boot shim's stack was overrun");
+	return 0;
+}
+
+void port_handoff(const struct boot_handoff *handoff)
+{
+	boot_enter(handoff->kernel_entry, (uintptr_t)handoff->fdt);
+}
