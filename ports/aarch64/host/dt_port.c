@@ -32,11 +32,14 @@ static int gic_node(void *fdt, const struct host_dt *in)
 
 static int serial_node(void *fdt)
 {
+	/* A shared interrupt, counted from INTID 32, level high. */
+	const fdt32_t irq[3] = { cpu_to_fdt32(0), cpu_to_fdt32(ARM64_SERIAL_INTID - 32), cpu_to_fdt32(4) };
 	const fdt64_t reg[2] = { cpu_to_fdt64(ARM64_SERIAL_BASE), cpu_to_fdt64(0x1000) };
 	int err = fdt_begin_node(fdt, "serial@fec80000");
 
 	err = err ? err : fdt_property_string(fdt, "compatible", "arm,sbsa-uart");
 	err = err ? err : fdt_property(fdt, "reg", reg, sizeof(reg));
+	err = err ? err : fdt_property(fdt, "interrupts", irq, sizeof(irq));
 	err = err ? err : fdt_property_u32(fdt, "current-speed", 115200);
 	return err ? err : fdt_end_node(fdt);
 }

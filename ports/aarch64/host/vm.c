@@ -151,6 +151,16 @@ static int create_vm(struct port_vm *vm, int *out, bool is_vtl0)
 	return is_vtl0 ? 0 : forward_hypercalls(*out);
 }
 
+/* VTL2's virtual timer has Hyper-V's fixed PPI, which its device tree names; KVM's default is another. */
+static int set_timer_interrupt(const struct arm64_vcpu *c)
+{
+	uint32_t intid = ARM64_TIMER_INTID;
+	struct kvm_device_attr attr = { .group = KVM_ARM_VCPU_TIMER_CTRL, .attr = KVM_ARM_VCPU_TIMER_IRQ_VTIMER,
+		.addr = (uintptr_t)&intid };
+
+	return ioctl(c->fd, KVM_SET_DEVICE_ATTR, &attr) ? arm64_complain("KVM_ARM_VCPU_TIMER_IRQ_VTIMER") : 0;
+}
+
 static int create_vp(struct host *h, struct host_vp *vp)
 {
 	struct port_vp *p = calloc(1, sizeof(*p));
@@ -166,6 +176,8 @@ static int create_vp(struct host *h, struct host_vp *vp)
 	pthread_mutex_init(&p->watch_lock, NULL);
 	pthread_cond_init(&p->watch_cond, NULL);
 	err = arm64_create_vcpu(h->port, h->port->vtl2, vp->index, features, &p->vtl2);
+	if (!err)
+		err = set_timer_interrupt(&p->vtl2);
 	if (!err)
 		err = arm64_create_vcpu(h->port, h->port->vtl0, vp->index, features, &p->vtl0);
 	/* KVM's PSCI starts VTL2 on this VP: its thread is to sit in KVM_RUN from the beginning. */

@@ -15,6 +15,8 @@
 #define ARM64_PULSE_EXIT 0xfed10000ull /* reading here leaves the pulse vCPU */
 #define ARM64_SERIAL_BASE 0xfec80000ull /* VTL2's debug console, a PL011's data register */
 #define ARM64_SPI_COUNT 224u            /* INTIDs 32..255 */
+#define ARM64_SERIAL_INTID 255u         /* its interrupt, never raised; Linux wants one */
+#define ARM64_TIMER_INTID 20u           /* PPI of VTL2's virtual timer */
 #define ARM64_SINT_INTID 18u            /* PPI of VTL2's VMBus */
 
 #endif
