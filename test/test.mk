@@ -42,6 +42,18 @@ $(OUT)/fuzz/%: $(OBJ_fuzz)/ports/$(ARCH)/test/fuzz/%.c.o $(OBJ_fuzz)/libtested.a
 	@echo "  LD $@"
 	@clang $(SANITIZE) -fsanitize=fuzzer -o $@ $^ -lfdt -lbearssl
 
+.PHONY: port-contract cover
+port-contract: ## what a port must give, with its count, and what ARCH lacks
+	@tools/port-contract $(ARCH)
+cover: $(OUT)/cover/unit-tests ## line coverage of the unit tests, per folder
+	@test/cover $(OUT) $(OBJ_cover)
+$(OBJ_cover)/libtested.a: $(call objects,cover,$(TESTED))
+	@rm -f $@ && ar rcs $@ $^
+$(OUT)/cover/unit-tests: $(call objects,cover,$(UNIT_SOURCES) test/unit/main.c) $(OUT)/unit/suites.c $(OBJ_cover)/libtested.a
+	@mkdir -p $(@D)
+	@echo "  LD $@"
+	@gcc --coverage -o $@ $^ -lcheck -lsubunit -lfdt -lbearssl -lrt -lm -lpthread
+
 .PHONY: unit fuzz sparse check
 unit: $(OUT)/unit/unit-tests ## unit tests under the sanitizers; CASE=name runs one suite
 	@VL_TEST_DIR=$(CURDIR)/test $< $(CASE)
