@@ -188,24 +188,18 @@ static void check_insert(struct checker *c, const struct igvm_insert *p)
 	}
 }
 
-/* VSM: a list of registers, VP 0 only, of one VTL. Error offsets are in the file data. */
-static void check_vsm_context(struct checker *c, const struct igvm_platform *platform,
-	const struct igvm_vp_context *p)
+/* The registers of a VSM context: all of one VTL that the platform has. Offsets are in the file data. */
+static void check_registers(struct checker *c, const struct igvm_platform *platform,
+	const struct igvm_vp_context *p, int count, uint8_t *vtl)
 {
-	int count = igvm_vsm_register_count(c->file, p);
-	struct igvm_register first = { 0 }, reg;
 	size_t header_base = c->rules.base;
+	struct igvm_register reg;
 
-	rule(c, p->gpa == 0, VL_E_RANGE, 0, "VP_CONTEXT: gpa must be 0 on this platform");
-	rule(c, p->vp_index == 0, VL_E_RANGE, 16, "VP_CONTEXT: vp_index must be 0 on this platform");
-	rule(c, count != VL_E_LIMIT, VL_E_LIMIT, 12, "VP_CONTEXT: too many registers");
-	rule(c, count >= 0, VL_E_RANGE, 12, "VP_CONTEXT: the registers reach beyond the file");
 	c->rules.base = p->file_offset + 4;
 	for (int i = 0; i < count && !c->rules.first.code; i++, c->rules.base += 32) {
 		igvm_vsm_register(c->file, p, (unsigned)i, &reg);
-		if (i == 0)
-			first = reg;
-		rule(c, reg.vtl == first.vtl, VL_E_RANGE, 0, "VP_CONTEXT: registers of more than one VTL");
+		*vtl = i == 0 ? reg.vtl : *vtl;
+		rule(c, reg.vtl == *vtl, VL_E_RANGE, 0, "VP_CONTEXT: registers of more than one VTL");
 		rule(c, reg.vtl <= platform->highest_vtl, VL_E_RANGE, 0,
 			"VP_CONTEXT: a register's VTL is above the platform's highest");
 		for (unsigned byte = 5; byte < 16; byte++)
@@ -213,8 +207,22 @@ static void check_vsm_context(struct checker *c, const struct igvm_platform *pla
 				"VP_CONTEXT: a register's reserved bytes are not zero");
 	}
 	c->rules.base = header_base;
+}
+
+/* VSM: a list of registers, VP 0 only. */
+static void check_vsm_context(struct checker *c, const struct igvm_platform *platform,
+	const struct igvm_vp_context *p)
+{
+	int count = igvm_vsm_register_count(c->file, p);
+	uint8_t vtl = 0;
+
+	rule(c, p->gpa == 0, VL_E_RANGE, 0, "VP_CONTEXT: gpa must be 0 on this platform");
+	rule(c, p->vp_index == 0, VL_E_RANGE, 16, "VP_CONTEXT: vp_index must be 0 on this platform");
+	rule(c, count != VL_E_LIMIT, VL_E_LIMIT, 12, "VP_CONTEXT: too many registers");
+	rule(c, count >= 0, VL_E_RANGE, 12, "VP_CONTEXT: the registers reach beyond the file");
+	check_registers(c, platform, p, count, &vtl);
 	for (unsigned i = 0; i < c->region_count; i++)
-		if (c->region[i].vp_index == 0 && count > 0 && c->region[i].vtl == first.vtl)
+		if (c->region[i].vp_index == 0 && count > 0 && c->region[i].vtl == vtl)
 			c->region[i].masks_served |= platform->mask;
 }
 

@@ -52,10 +52,20 @@ static void dump_registers(const struct printer *p, const struct igvm_vp_context
 		putchar(']');
 }
 
+static void dump_relocatable(const struct printer *p, const struct igvm_relocatable *r)
+{
+	field(p, "vp_index", r->vp_index);
+	field(p, "vtl", r->vtl);
+	field(p, "flags", r->flags);
+	field(p, "relocation_alignment", r->alignment);
+	field(p, "gpa", r->gpa);
+	field(p, "size", r->bytes);
+	field(p, "minimum_relocation_gpa", r->minimum);
+	field(p, "maximum_relocation_gpa", r->maximum);
+}
+
 static void dump_init(const struct printer *p, const struct igvm_header *h)
 {
-	const struct igvm_relocatable *r = &h->relocatable;
-
 	switch (h->type) {
 	case IGVM_SUPPORTED_PLATFORM:
 		text(p, "platform_type", igvm_platform_name(h->platform.type));
@@ -67,14 +77,7 @@ static void dump_init(const struct printer *p, const struct igvm_header *h)
 		field(p, "policy", h->policy.policy);
 		break;
 	case IGVM_RELOCATABLE_REGION:
-		field(p, "vp_index", r->vp_index);
-		field(p, "vtl", r->vtl);
-		field(p, "flags", r->flags);
-		field(p, "relocation_alignment", r->alignment);
-		field(p, "gpa", r->gpa);
-		field(p, "size", r->bytes);
-		field(p, "minimum_relocation_gpa", r->minimum);
-		field(p, "maximum_relocation_gpa", r->maximum);
+		dump_relocatable(p, &h->relocatable);
 		break;
 	case IGVM_PAGE_TABLE_RELOCATION:
 		field(p, "vp_index", h->page_tables.vp_index);

@@ -38,6 +38,8 @@ static const struct breach x64[] = {
 	{ FIXED, 0, 8, 4, 28, VL_E_ALIGN, SAME },
 	{ FIXED, 0, 8, 4, 0xfffffff8, VL_E_RANGE, 12 },
 	{ FIXED, 0, 12, 4, 0xfffffff0, VL_E_RANGE, SAME },
+	{ FIXED, 0, 12, 4, 4, VL_E_TRUNCATED, 24 },
+	{ FIXED, 0, 12, 4, 8, VL_E_TRUNCATED, 28 },
 	{ FIXED, 0, 16, 4, 24, VL_E_RANGE, SAME },
 	{ IGVM_SUPPORTED_PLATFORM, 0, HEADER, 4, 0x33, VL_E_TYPE, SAME },
 	{ IGVM_SUPPORTED_PLATFORM, 1, LENGTH, 4, 0xfffffff0, VL_E_TRUNCATED, SAME },
