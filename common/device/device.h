@@ -56,7 +56,10 @@ struct dev_model {
 	void (*timer)(void *dev, unsigned timer);                 /* a timer of env->timer_set is due. May be NULL */
 	/* Bytes arrived on the device's stream; returns how many it took (flow control). May be NULL */
 	size_t (*input)(void *dev, const uint8_t *data, size_t size);
-	/* What was started through env finished; `id` as at the start, 0: output() takes bytes. May be NULL */
+	/*
+	 * What was started through env finished; `id` as at the start. Id 0: output() takes bytes again, or with a
+	 * negative result (VL_E_CLOSED) the stream is gone for good. May be NULL
+	 */
 	void (*complete)(void *dev, uint64_t id, int result);
 };
 
@@ -87,7 +90,7 @@ struct dev_env_ops {
 	void (*timer_cancel)(struct dev_env *env, unsigned timer);
 	/* Wall clock in ns since 1970-01-01 UTC, from the host's time (untrusted when isolated). */
 	uint64_t (*wall_ns)(struct dev_env *env);
-	/* Sends bytes on the device's stream; returns how many were taken. Fewer than `size`: complete(id 0) wakes. */
+	/* Sends bytes on the stream; returns how many were taken. Fewer than `size`: complete(id 0) wakes. */
 	size_t (*output)(struct dev_env *env, const uint8_t *data, size_t size);
 	/* The stream can take input again after input() took less than offered. */
 	void (*input_ready)(struct dev_env *env);
