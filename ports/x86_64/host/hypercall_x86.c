@@ -296,7 +296,7 @@ enum { TRANSLATED = 0, NOT_PRESENT = 1, GPA_UNMAPPED = 4 };
 static uint16_t translate(struct host_vp *vp)
 {
 	struct host_call *c = &vp->call;
-	const struct kvm_sregs *s = x86_sregs(&vp->port->vtl0);
+	struct x86_mmu mmu = x86_vtl0_mmu(vp->port);
 	struct vl_reader r;
 	struct vl_writer w;
 	uint64_t control, page;
@@ -313,10 +313,10 @@ static uint16_t translate(struct host_vp *vp)
 	page = vl_read_le64(&r);
 	if (r.err)
 		return HV_STATUS_INVALID_HYPERCALL_INPUT;
-	if (!(control & TRANSLATE_PRIVILEGE_EXEMPT) && (s->ss.dpl & 3) == 3)
+	if (!(control & TRANSLATE_PRIVILEGE_EXEMPT) && (x86_sregs(&vp->port->vtl0)->ss.dpl & 3) == 3)
 		access = X86_ACCESS_USER;
 	access |= (control & TRANSLATE_WRITE ? X86_ACCESS_WRITE : 0) | (control & TRANSLATE_EXECUTE ? X86_ACCESS_EXECUTE : 0);
-	err = x86_translate(vp->host, s, page << VL_PAGE_SHIFT, access, &where);
+	err = x86_translate(&mmu, page << VL_PAGE_SHIFT, access, &where);
 	vl_writer_init(&w, c->out, sizeof(c->out));
 	vl_write_le64(&w, !err ? TRANSLATED : err == VL_E_RANGE ? GPA_UNMAPPED : NOT_PRESENT);
 	vl_write_le64(&w, gpa_raw(where) >> VL_PAGE_SHIFT);

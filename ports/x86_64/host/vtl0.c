@@ -15,6 +15,26 @@
 #define EFER_LMA (1u << 10)
 #define RFLAGS_DF (1u << 10)
 
+static int read_vtl0(const void *context, gpa_t at, void *out, size_t size)
+{
+	return host_memory_is_vtl0(context, at, size) ? host_memory_read(context, at, out, size) : VL_E_RANGE;
+}
+
+static unsigned code_mode(const struct kvm_sregs *s)
+{
+	if ((s->efer & EFER_LMA) && s->cs.l)
+		return 64;
+	return s->cs.db ? 32 : 16;
+}
+
+struct x86_mmu x86_vtl0_mmu(struct port_vp *p)
+{
+	const struct kvm_sregs *s = x86_sregs(&p->vtl0);
+
+	return (struct x86_mmu){ .cr0 = s->cr0, .cr3 = s->cr3, .cr4 = s->cr4, .efer = s->efer, .cs_base = s->cs.base,
+		.mode = code_mode(s), .read = read_vtl0, .context = p->vp->host };
+}
+
 static struct hv_x64_intercept_header header(struct port_vp *p, unsigned length, enum hv_intercept_access access)
 {
 	const struct kvm_sregs *s = x86_sregs(&p->vtl0);
@@ -59,12 +79,12 @@ static uint64_t step_back(uint64_t reg, unsigned bytes, bool down, unsigned addr
 static bool rewind_outs(struct port_vp *p, struct x86_insn *insn, uint8_t *bytes, size_t *count)
 {
 	struct kvm_regs *r = x86_change_regs(&p->vtl0);
-	const struct kvm_sregs *s = x86_sregs(&p->vtl0);
-	unsigned mode = x86_code_mode(s), back;
+	struct x86_mmu mmu = x86_vtl0_mmu(p);
+	unsigned back;
 
 	for (back = 0; back <= X86_INSN_BYTES_MAX; back++) {
-		*count = x86_fetch(p->vp->host, s, r->rip - back, bytes, X86_INSN_BYTES_MAX);
-		if (!x86_decode(bytes, *count, mode, insn) && insn->op == X86_OP_OUTS && (insn->length == back ||
+		*count = x86_fetch(&mmu, r->rip - back, bytes, X86_INSN_BYTES_MAX);
+		if (!x86_decode(bytes, *count, mmu.mode, insn) && insn->op == X86_OP_OUTS && (insn->length == back ||
 				(back == 0 && insn->rep)))
 			break;
 	}
@@ -102,9 +122,10 @@ static void io_exit(struct port_vp *p)
 	struct x86_insn insn = { .length = 0 };
 	uint8_t bytes[X86_INSN_BYTES_MAX];
 	bool in = run->io.direction == KVM_EXIT_IO_IN, known;
-	size_t count = x86_fetch(p->vp->host, s, r->rip, bytes, sizeof(bytes));
+	struct x86_mmu mmu = x86_vtl0_mmu(p);
+	size_t count = x86_fetch(&mmu, r->rip, bytes, sizeof(bytes));
 
-	known = !x86_decode(bytes, count, x86_code_mode(s), &insn);
+	known = !x86_decode(bytes, count, mmu.mode, &insn);
 	if (known && (insn.op == X86_OP_IN || insn.op == X86_OP_OUT)) {
 		/* Nothing is done yet, and moving RIP cancels KVM's own completion. */
 		p->vtl0_resume_rip = true;
@@ -184,12 +205,12 @@ static bool reachable(struct port_vp *p, gpa_t where, bool write)
 /* The instruction itself lies where VTL0 has no memory. */
 static bool fetch_fault(struct port_vp *p, const uint8_t *bytes, size_t count)
 {
-	const struct kvm_sregs *s = x86_sregs(&p->vtl0);
+	struct x86_mmu mmu = x86_vtl0_mmu(p);
 	uint64_t rip = x86_regs(&p->vtl0)->rip + count;
-	uint64_t linear = x86_code_mode(s) == 64 ? rip : (s->cs.base + rip) & 0xffffffffu;
+	uint64_t linear = mmu.mode == 64 ? rip : (mmu.cs_base + rip) & 0xffffffffu;
 	gpa_t where;
 
-	if (x86_translate(p->vp->host, s, linear, X86_ACCESS_EXECUTE, &where) || reachable(p, where, false))
+	if (x86_translate(&mmu, linear, X86_ACCESS_EXECUTE, &where) || reachable(p, where, false))
 		return false;
 	memory_intercept(p, linear, where, HV_INTERCEPT_EXECUTE, bytes, count, 0);
 	return true;
@@ -205,13 +226,14 @@ static void memory_exit(struct port_vp *p)
 	const struct kvm_sregs *s = x86_sregs(&p->vtl0);
 	const struct kvm_regs *r = x86_regs(&p->vtl0);
 	uint8_t bytes[X86_INSN_BYTES_MAX];
-	size_t count = x86_fetch(p->vp->host, s, r->rip, bytes, sizeof(bytes));
+	struct x86_mmu mmu = x86_vtl0_mmu(p);
+	size_t count = x86_fetch(&mmu, r->rip, bytes, sizeof(bytes));
 	struct x86_access access[2];
 	struct x86_insn insn;
 	struct x86_cpu cpu;
 	unsigned i, n;
 
-	if (x86_decode(bytes, count, x86_code_mode(s), &insn)) {
+	if (x86_decode(bytes, count, mmu.mode, &insn)) {
 		if (count == sizeof(bytes) || !fetch_fault(p, bytes, count))
 			unrecoverable(p);
 		return;
@@ -221,7 +243,7 @@ static void memory_exit(struct port_vp *p)
 	for (i = 0; i < n; i++) {
 		gpa_t where;
 
-		if (x86_translate(p->vp->host, s, access[i].address, access[i].write ? X86_ACCESS_WRITE : 0, &where) ||
+		if (x86_translate(&mmu, access[i].address, access[i].write ? X86_ACCESS_WRITE : 0, &where) ||
 		    reachable(p, where, access[i].write))
 			continue;
 		memory_intercept(p, access[i].address, where, access[i].write ? HV_INTERCEPT_WRITE : HV_INTERCEPT_READ, bytes,

@@ -9,6 +9,7 @@
 #define VL_HOST_X86_H
 
 #include "ports/x86_64/host/apic.h"
+#include "ports/x86_64/host/translate.h"
 #include "port/hv_arch.h"
 #include "tools/host/port.h"
 
@@ -146,15 +147,8 @@ void x86_stimer_destroy(struct port_vp *p);
 void x86_raise(struct port_vp *p, unsigned vector, bool auto_eoi);
 void x86_icr(struct port_vp *p, uint64_t icr);
 
-/* translate.c: VTL0's page tables. 0, VL_E_NOTFOUND (not mapped or not allowed), VL_E_RANGE (a table is not RAM). */
-#define X86_ACCESS_WRITE 1u
-#define X86_ACCESS_EXECUTE 2u
-#define X86_ACCESS_USER 4u
-int x86_translate(const struct host *h, const struct kvm_sregs *s, uint64_t linear, unsigned access, gpa_t *out);
-/* Bits of the code segment: 16, 32 or 64. */
-unsigned x86_code_mode(const struct kvm_sregs *s);
-/* Up to `room` bytes of the instruction at rip (an offset in CS); returns how many are mapped RAM. */
-size_t x86_fetch(const struct host *h, const struct kvm_sregs *s, uint64_t rip, uint8_t *out, size_t room);
+/* vtl0.c: VTL0's address translation as its registers have it now. */
+struct x86_mmu x86_vtl0_mmu(struct port_vp *p);
 
 /* com3.c: VTL2's serial port, for its kernel's messages. */
 uint8_t x86_com3_read(struct port_vp *p, unsigned port);
