@@ -54,12 +54,15 @@ $(OUT)/cover/unit-tests: $(call objects,cover,$(UNIT_SOURCES) test/unit/main.c) 
 	@echo "  LD $@"
 	@gcc --coverage -o $@ $^ -lcheck -lsubunit -lfdt -lbearssl -lrt -lm -lpthread
 
-.PHONY: unit fuzz sparse check
+.PHONY: unit fuzz fuzzers sparse check
 unit: $(OUT)/unit/unit-tests ## unit tests under the sanitizers; CASE=name runs one suite
 	@VL_TEST_DIR=$(CURDIR)/test $< $(CASE)
+fuzzers: $(FUZZERS)
 fuzz: $(FUZZERS) ## each fuzzer for FUZZ_SECONDS over its kept corpus
 	@test/fuzz/run $(OUT)/fuzz $(FUZZ_SECONDS) $(notdir $(FUZZERS))
 sparse: | setup-vtl2 ## the sparse checker over every C file; clean means no output
 	@test/sparse $(ARCH) $(SYSROOT)
-check: setup-native setup-vtl2 ## every test; the last line says how many passed and failed
-	@test/check $(ARCH)
+# Without ARCH on the command line: every port.
+CHECKED := $(if $(filter command line environment,$(origin ARCH)),$(ARCH),$(notdir $(patsubst %/,%,$(wildcard ports/*/))))
+check: setup-native setup-vtl2 ## every test of every port, or of ARCH; the last line says how many passed and failed
+	@test/check $(CHECKED)
