@@ -76,6 +76,8 @@ static void check_layout(const struct igvm_file *file, uint32_t total, size_t fi
 		"fixed header: variable_header_offset lies inside the fixed header");
 	igvm_rule(rules, vl_is_aligned(file->headers_offset, 8), VL_E_ALIGN, 8,
 		"fixed header: variable_header_offset is not a multiple of 8");
+	igvm_rule(rules, file->headers_size <= IGVM_HEADERS_BYTES_MAX, VL_E_LIMIT, 12,
+		"fixed header: there are more than 16 MiB of variable headers");
 	igvm_rule(rules, vl_within(file->headers_offset, file->headers_size, file->size), VL_E_RANGE, 12,
 		"fixed header: the variable headers reach beyond the file");
 }

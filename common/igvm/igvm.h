@@ -17,6 +17,8 @@
 #define IGVM_MAGIC 0x4d564749u /* "IGVM" */
 #define IGVM_FIXED_V1_BYTES 24u
 #define IGVM_FIXED_V2_BYTES 32u
+/* Half a million pages; bounds the time that a hostile file takes. */
+#define IGVM_HEADERS_BYTES_MAX (16u << 20)
 
 enum igvm_architecture { IGVM_ARCH_X64 = 0, IGVM_ARCH_AARCH64 = 1 };
 
@@ -207,7 +209,7 @@ struct igvm_header {
 /*
  * Checks the fixed header and the checksum of data[0, size). 0, or VL_E_TRUNCATED,
  * MAGIC, VERSION, ARCH (a number that the format does not define), ALIGN, RANGE,
- * CHECKSUM, UNSUPPORTED (page size other than 4 KiB). `error` may be NULL here and
+ * LIMIT, CHECKSUM, UNSUPPORTED (page size other than 4 KiB). `error` may be NULL here and
  * below.
  */
 int igvm_open(struct igvm_file *file, const void *data, size_t size, struct igvm_error *error);

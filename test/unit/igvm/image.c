@@ -14,6 +14,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 Suite *suite_igvm_image(void);
 
@@ -49,6 +50,12 @@ static void make_elf(struct program *p, uint64_t at, uint64_t entry, uint32_t fi
 	p->size = 0x1000 + file_bytes;
 }
 
+/* The tool's complaints belong to these tests (each runs in a process of its own). */
+static void quiet(void)
+{
+	ck_assert_ptr_nonnull(freopen("/dev/null", "w", stderr));
+}
+
 /* The kernel: an ELF program, or a kernel Image where the port refuses that. */
 static void make_kernel(struct program *p)
 {
@@ -56,10 +63,17 @@ static void make_kernel(struct program *p)
 	static const le64 head[8] = { [2] = (VL_FORCE le64)(uint64_t)KERNEL_MEMORY_BYTES,
 		[7] = (VL_FORCE le64)(uint64_t)0x644d5241 };
 	struct image_input input = { p->bytes, 0, "kernel" };
+	int silenced, err;
 
 	make_elf(p, 0x1000000, 0x1000000, KERNEL_TEXT_BYTES, KERNEL_MEMORY_BYTES, 'k');
 	input.size = p->size;
-	if (image_port_kernel(&input, &loaded)) {
+	silenced = dup(STDERR_FILENO);
+	quiet();
+	err = image_port_kernel(&input, &loaded);
+	fflush(stderr);
+	dup2(silenced, STDERR_FILENO);
+	close(silenced);
+	if (err) {
 		memset(p->bytes, 'k', KERNEL_TEXT_BYTES);
 		memcpy(p->bytes, head, sizeof(head));
 		p->size = KERNEL_TEXT_BYTES;
@@ -83,12 +97,6 @@ static int build(const struct layout_options *options, struct inputs *in, struct
 	shim = (struct image_input){ in->shim.bytes, in->shim.size, "shim" };
 	*out = (struct tool_file){ NULL, 0 };
 	return layout_build(options, &kernel, &shim, &initrd, out);
-}
-
-/* The tool's complaints belong to these tests (each runs in a process of its own). */
-static void quiet(void)
-{
-	ck_assert_ptr_nonnull(freopen("/dev/null", "w", stderr));
 }
 
 /* --- The loaded image ----------------------------------------------------------------- */
