@@ -66,8 +66,8 @@ static void mark_boot(struct paravisor *p)
 	mark(p, "shim-start", m->shim_start);
 	mark(p, "sidecar-start", m->sidecar_start);
 	mark(p, "sidecar-end", m->sidecar_end);
-	mark(p, "shim-end", m->shim_end);
-	mark(p, "kernel-start", reference_of(p, 0));
+	/* Not CLOCK_BOOTTIME's zero: the kernel loses time until it has a clock source. */
+	mark(p, "kernel-start", m->shim_end);
 	if (p->init_boot_ns)
 		mark(p, "init-start", reference_of(p, p->init_boot_ns));
 	mark(p, "paravisor-ready", reference_of(p, clock_boot_ns()));
