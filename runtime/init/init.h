@@ -12,7 +12,7 @@
 #define INIT_OPTION_MAX 32     /* environment entries */
 #define INIT_OPTIONS_BYTES 4096 /* of the kernel command line */
 
-/* mounts.c: /proc, /sys, /dev, /run. VL_E_OS with *what naming the mount point. */
+/* mounts.c: /proc, /sys, /dev, /run and the sandboxes' empty root in it. VL_E_OS with *what naming the mount point. */
 int init_mounts(const char **what);
 /* Standard streams: 0 /dev/null, 1 and 2 /dev/kmsg. VL_E_OS. */
 int init_streams(void);

@@ -1,5 +1,6 @@
 /* The file systems and standard streams of VTL2 (init.h). */
 #include "runtime/init/init.h"
+#include "runtime/sandbox/sandbox.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -29,7 +30,8 @@ int init_mounts(const char **what)
 		if (mount(type, where, type, mounts[i].flags, mounts[i].options) != 0 && errno != EBUSY)
 			return VL_E_OS;
 	}
-	return 0;
+	*what = SANDBOX_EMPTY;
+	return mkdir(SANDBOX_EMPTY, 0555) != 0 ? VL_E_OS : 0;
 }
 
 int init_streams(void)

@@ -11,6 +11,7 @@
 #include "runtime/paravisor/paravisor.h"
 #include "runtime/paravisor/process.h"
 #include "runtime/paravisor/shim_log.h"
+#include "runtime/sandbox/sandbox.h"
 
 #include <fcntl.h>
 #include <signal.h>
@@ -121,10 +122,16 @@ static int describe_machine(struct paravisor *p)
 int main(void)
 {
 	static struct paravisor p; /* too big for the stack */
+	const char *step = "";
+	int err;
 
 	signal(SIGPIPE, SIG_IGN);
 	kmsg_init("vallum", log_level());
 	paravisor_init(&p, &ops, NULL);
-	describe_machine(&p);
+	err = sandbox_enter(&sandbox_paravisor, &step);
+	if (err)
+		paravisor_fail(&p, err, "sandbox: %s: %s", step, vl_err_text(err));
+	else
+		describe_machine(&p);
 	return paravisor_run(&p);
 }

@@ -5,6 +5,8 @@
 #include <linux/capability.h>
 
 #define USER_VM 1001
+/* A kick per VP, consoles, disks, timers; a child cannot have more than its parent. */
+#define DESCRIPTOR_MAX 4096
 #define READ (LANDLOCK_ACCESS_FS_READ_FILE | LANDLOCK_ACCESS_FS_READ_DIR)
 #define DEVICE (LANDLOCK_ACCESS_FS_READ_FILE | LANDLOCK_ACCESS_FS_WRITE_FILE | \
 	LANDLOCK_ACCESS_FS_IOCTL_DEV)
@@ -35,7 +37,7 @@ const struct sandbox_profile sandbox_paravisor = {
 	.capabilities = CAPABILITY(CAP_SYS_ADMIN) | CAPABILITY(CAP_SYS_RAWIO) | CAPABILITY(CAP_SYS_CHROOT) |
 		CAPABILITY(CAP_SETUID) | CAPABILITY(CAP_SETGID) | CAPABILITY(CAP_SETPCAP) |
 		CAPABILITY(CAP_KILL),
-	.descriptor_max = 256,
+	.descriptor_max = DESCRIPTOR_MAX,
 	.paths = paravisor_paths,
 	.path_count = VL_ARRAY_COUNT(paravisor_paths),
 	.rules = paravisor_rules,
@@ -50,8 +52,7 @@ const struct sandbox_profile sandbox_vm = {
 	.name = "vallum-vm",
 	.user = USER_VM,
 	.empty_root = true,
-	/* Per VP: run page and kick; consoles, disks, timers. */
-	.descriptor_max = 8192,
+	.descriptor_max = DESCRIPTOR_MAX,
 	.rules = vm_rules,
 	.rule_count = VL_ARRAY_COUNT(vm_rules),
 };

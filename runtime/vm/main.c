@@ -6,6 +6,7 @@
 #include "common/base/fmt.h"
 #include "runtime/lib/channel.h"
 #include "runtime/lib/kmsg.h"
+#include "runtime/sandbox/sandbox.h"
 #include "runtime/vm/loop.h"
 #include <string.h>
 
@@ -43,9 +44,16 @@ int main(void)
 {
 	struct channel_message m = { .data = &first, .capacity = sizeof(first) };
 	char reason[CONTROL_TEXT_MAX] = "";
+	const char *step = "";
 	int err;
 
 	kmsg_init("vallum-vm", VL_LOG_INFO);
+	err = sandbox_enter(&sandbox_vm, &step);
+	if (err) {
+		vl_format(reason, sizeof(reason), "sandbox: %s: %s", step, vl_err_text(err));
+		report(err, reason);
+		return 1;
+	}
 	if (receive_config(&m))
 		return 1;
 	err = vm_create(&vm, &first.config, m.fds, reason);
