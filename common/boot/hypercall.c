@@ -38,6 +38,21 @@ int hypercall_get_register(struct hypercall_pages *pages, uint32_t name, uint64_
 	return 0;
 }
 
+/* HvCallSetVpRegisters: header, then one association per rep. */
+int hypercall_set_register(struct hypercall_pages *pages, uint32_t name, uint64_t value, struct boot_error *error)
+{
+	struct hv_vp_registers_header header = { cpu_to_le64(HV_PARTITION_ID_SELF), cpu_to_le32(HV_VP_INDEX_SELF), 0, { 0 } };
+	struct hv_reg_assoc assoc = { .name = cpu_to_le32(name), .value.low = cpu_to_le64(value) };
+	uint64_t result;
+
+	memcpy(pages->input, &header, sizeof(header));
+	memcpy(pages->input + sizeof(header), &assoc, sizeof(assoc));
+	result = port_hypercall(HV_CALL_SET_VP_REGISTERS | 1ull << HV_CONTROL_REP_COUNT_SHIFT, pages->input, NULL);
+	if (status_of(result) != HV_STATUS_SUCCESS || reps_of(result) != 1)
+		return boot_fail(error, VL_E_HYPERCALL, "setting register 0x%x: hypercall status 0x%x", name, status_of(result));
+	return 0;
+}
+
 /* Input of HvCallGetVpIndexFromApicId; the ids of the CPUs follow, a u32 index per id comes back. */
 struct index_header {
 	le64 partition_id;

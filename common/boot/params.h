@@ -97,8 +97,8 @@ _Static_assert(sizeof(struct paravisor_command_line) == VL_PAGE_BYTES, "Paraviso
 
 /*
  * Which guest pages the loader filled. Addresses are those of the file: the
- * shim adds the distance by which the image was moved (where the shim runs
- * minus where the descriptors' image base lies, see memory_start_offset).
+ * shim adds the distance by which the image was moved. The first region, the
+ * kernel, lies right behind the persisted region, which tells that distance.
  * Ascending, disjoint, ended by a descriptor with page_count 0 or by the page's
  * end. `sha384` covers, in this order, the contents of every region that is not
  * yet accepted (all zero bytes when there is none).

@@ -7,6 +7,7 @@
 #include "common/base/crc32.h"
 #include "common/base/log.h"
 #include "common/boot/boot_log.h"
+#include "common/boot/isolated.h"
 #include "common/boot/stop.h"
 #include "common/hv/hv.h"
 
@@ -104,6 +105,31 @@ static int plan_memory(struct shim *s, struct boot_error *error)
 	return err;
 }
 
+/*
+ * The descriptors hold the file's addresses. The first region of an image is the
+ * kernel, right behind the persisted state at the start of its memory.
+ */
+static uint64_t distance_moved(const struct shim *s, const struct imported_regions *regions)
+{
+	return s->image.memory.base + s->image.persisted.size - le64_to_cpu(regions->region[0].base_page) * VL_PAGE_BYTES;
+}
+
+/* Not for a VM whose host is trusted: there servicing changes memory for good reasons. */
+static int secure_memory(struct shim *s, struct boot_error *error)
+{
+	const struct imported_regions *regions = port_memory(
+		gpa(s->image.parameters.base + PARAMETER_IMPORTED_REGIONS_PAGE * VL_PAGE_BYTES), sizeof(*regions));
+	uint64_t moved = distance_moved(s, regions);
+	int err;
+
+	if (s->isolation == BOOT_ISOLATION_NONE)
+		return 0;
+	err = isolated_check_regions(regions, moved, &s->plan.map, error);
+	if (!err && s->in_vtl2)
+		err = isolated_take_memory(&s->pages, regions, moved, &s->plan, error);
+	return err ? err : isolated_verify_regions(regions, moved, error);
+}
+
 static int verify_initrd(struct shim *s, struct boot_error *error)
 {
 	const struct boot_range *initrd = &s->image.initrd;
@@ -163,7 +189,7 @@ void shim_main(struct shim *shim, const struct shim_params *params, uint64_t bas
 {
 	static int (*const steps[])(struct shim *, struct boot_error *) = {
 		identify, read_options, read_host, ask_hypervisor, find_alias_map, check_cpus, plan_memory,
-		verify_initrd, write_command_line, write_tree, finish,
+		secure_memory, verify_initrd, write_command_line, write_tree, finish,
 	};
 	struct boot_error error;
 

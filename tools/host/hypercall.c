@@ -171,6 +171,36 @@ static uint16_t modify_protection(struct host_vp *vp, const struct host_call *c,
 	return HV_STATUS_SUCCESS;
 }
 
+/*
+ * HvCallAcceptGpaPages: partition u64, attributes u32, VTL permissions u32, first
+ * page u64; the rep count is the number of pages. Isolation is by software here,
+ * so memory is there from the start; VTL2 may take what VTL0 does not have.
+ */
+static uint16_t accept_pages(struct host_vp *vp, const struct host_call *c, unsigned *done)
+{
+	unsigned count = rep_count(c->control);
+	struct vl_reader r;
+	uint64_t page, at, size;
+
+	vl_reader_init(&r, c->in, c->in_bytes);
+	if (vl_read_le64(&r) != HV_PARTITION_ID_SELF)
+		return HV_STATUS_INVALID_PARTITION_ID;
+	vl_read_skip(&r, 8);
+	page = vl_read_le64(&r);
+	if (r.err || !count)
+		return HV_STATUS_INVALID_HYPERCALL_INPUT;
+	if (vp->host->config.isolation == HOST_ISOLATION_NONE)
+		return HV_STATUS_INVALID_PARTITION_STATE;
+	if (page >> (64 - VL_PAGE_SHIFT))
+		return HV_STATUS_INVALID_PARAMETER;
+	at = page << VL_PAGE_SHIFT;
+	size = (uint64_t)count << VL_PAGE_SHIFT;
+	if (!host_memory_map(vp->host, gpa(at), size) || host_memory_is_vtl0(vp->host, gpa(at), size))
+		return HV_STATUS_INVALID_PARAMETER;
+	*done = count;
+	return HV_STATUS_SUCCESS;
+}
+
 static uint16_t dispatch(struct host_vp *vp, struct host_call *c, unsigned *done)
 {
 	unsigned code = HV_CONTROL_CODE(c->control);
@@ -187,6 +217,8 @@ static uint16_t dispatch(struct host_vp *vp, struct host_call *c, unsigned *done
 		return signal_event(vp, c);
 	case HV_CALL_MODIFY_VTL_PROTECTION_MASK:
 		return modify_protection(vp, c, done);
+	case HV_CALL_ACCEPT_GPA_PAGES:
+		return accept_pages(vp, c, done);
 	default:
 		status = port_hypercall(vp, code);
 		if (status == HV_STATUS_SUCCESS)

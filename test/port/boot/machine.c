@@ -28,6 +28,11 @@ struct shim_log *machine_log(void)
 	return machine_at(MACHINE_LOG);
 }
 
+struct imported_regions *machine_regions(void)
+{
+	return machine_at(MACHINE_PARAMETERS + PARAMETER_IMPORTED_REGIONS_PAGE * VL_PAGE_BYTES);
+}
+
 void *machine_host_tree(void)
 {
 	return machine_at(MACHINE_PARAMETERS + PARAMETER_DEVICE_TREE_PAGE * VL_PAGE_BYTES);
@@ -45,6 +50,17 @@ void machine_command_line(enum command_line_policy policy, const char *text)
 static le64 offset(uint64_t at)
 {
 	return cpu_to_le64(at - MACHINE_SHIM);
+}
+
+/* In the file the image lies at FILE_BASE. */
+#define FILE_BASE 0x8000000ull
+
+static void lay_out_regions(struct imported_regions *regions)
+{
+	uint64_t first = FILE_BASE + SHIM_PERSISTED_BYTES, end = FILE_BASE + (MACHINE_LOG - MACHINE_BASE);
+
+	regions->region[0] = (struct imported_region){ .base_page = cpu_to_le64(first / VL_PAGE_BYTES),
+		.page_count = cpu_to_le64((end - first) / VL_PAGE_BYTES), .accepted = 1 };
 }
 
 static void lay_out(struct shim_params *p)
@@ -79,6 +95,7 @@ void machine_init(void)
 	machine.memory = aligned_alloc(VL_PAGE_BYTES, MACHINE_BYTES);
 	memset(machine.memory, 0, MACHINE_BYTES);
 	lay_out(machine_params());
+	lay_out_regions(machine_regions());
 	machine_command_line(COMMAND_LINE_APPEND_CHOSEN, "quiet");
 }
 
@@ -136,6 +153,40 @@ static uint64_t get_register(const uint8_t *input, uint8_t *output)
 	return HV_RESULT(HV_STATUS_SUCCESS, 1);
 }
 
+static uint64_t set_register(const uint8_t *input)
+{
+	struct hv_reg_assoc assoc;
+
+	memcpy(&assoc, input + sizeof(struct hv_vp_registers_header), sizeof(assoc));
+	if (le32_to_cpu(assoc.name) != HV_REG_VSM_PARTITION_CONFIG)
+		return HV_RESULT(HV_STATUS_INVALID_PARAMETER, 0);
+	machine.partition_config = le64_to_cpu(assoc.value.low);
+	return HV_RESULT(HV_STATUS_SUCCESS, 1);
+}
+
+static void set_page(uint64_t page, enum machine_page state)
+{
+	uint64_t n = page - MACHINE_BASE / VL_PAGE_BYTES;
+
+	if (n >= VL_ARRAY_COUNT(machine.page_state))
+		machine.pages_outside++;
+	else
+		machine.page_state[n] = (uint8_t)state;
+}
+
+static uint64_t take_pages(uint64_t control, const uint8_t *input, enum machine_page state)
+{
+	unsigned count = (unsigned)(control >> HV_CONTROL_REP_COUNT_SHIFT) & HV_REP_MASK;
+
+	for (unsigned i = 0; i < count; i++) {
+		le64 page;
+
+		memcpy(&page, input + 16 + (state == MACHINE_PAGE_PROTECTED ? 8 * i : 0), sizeof(page));
+		set_page(le64_to_cpu(page) + (state == MACHINE_PAGE_PROTECTED ? 0 : i), state);
+	}
+	return HV_RESULT(HV_STATUS_SUCCESS, count);
+}
+
 static uint64_t get_vp_indices(uint64_t control, uint8_t *output)
 {
 	unsigned count = (unsigned)(control >> HV_CONTROL_REP_COUNT_SHIFT) & HV_REP_MASK;
@@ -154,6 +205,9 @@ uint64_t port_hypercall(uint64_t control, const void *input, void *output)
 		return HV_RESULT(machine.call_status, 0);
 	switch (HV_CONTROL_CODE(control)) {
 	case HV_CALL_GET_VP_REGISTERS: return get_register(input, output);
+	case HV_CALL_SET_VP_REGISTERS: return set_register(input);
+	case HV_CALL_MODIFY_VTL_PROTECTION_MASK: return take_pages(control, input, MACHINE_PAGE_PROTECTED);
+	case HV_CALL_ACCEPT_GPA_PAGES: return take_pages(control, input, MACHINE_PAGE_ACCEPTED);
 	case HV_CALL_GET_VP_INDEX_FROM_APIC_ID: return get_vp_indices(control, output);
 	}
 	return HV_RESULT(HV_STATUS_INVALID_HYPERCALL_CODE, 0);

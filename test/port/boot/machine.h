@@ -21,6 +21,8 @@
 
 enum machine_end { MACHINE_RUNNING, MACHINE_HALTED, MACHINE_ENTERED_KERNEL };
 
+enum machine_page { MACHINE_PAGE_UNTOUCHED, MACHINE_PAGE_PROTECTED, MACHINE_PAGE_ACCEPTED };
+
 struct machine {
 	/* What the test decides. */
 	enum boot_isolation isolation;
@@ -36,6 +38,9 @@ struct machine {
 	uint64_t crash[5], crash_control;
 	bool hypercalls_stopped;
 	unsigned cpus_checked, cpus_prepared;
+	uint64_t partition_config; /* HvRegisterVsmPartitionConfig */
+	uint8_t page_state[MACHINE_BYTES / VL_PAGE_BYTES]; /* enum machine_page of the image's pages */
+	unsigned pages_outside; /* protected or accepted beyond the image */
 	struct shim shim;
 	uint8_t *memory; /* MACHINE_BYTES from MACHINE_BASE */
 };
@@ -48,6 +53,7 @@ void machine_init(void);
 void *machine_at(uint64_t at);
 struct shim_params *machine_params(void);
 struct shim_log *machine_log(void);
+struct imported_regions *machine_regions(void); /* one region: kernel to command line, as the builder writes it */
 void machine_command_line(enum command_line_policy policy, const char *text);
 /* Where the host's device tree goes. */
 void *machine_host_tree(void);

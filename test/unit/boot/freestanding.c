@@ -11,6 +11,7 @@
 #define memcmp boot_memcmp
 #define memchr boot_memchr
 #define strlen boot_strlen
+#define __memcpy_chk boot_memcpy_chk
 #define strnlen boot_strnlen
 #define strcmp boot_strcmp
 #define strncmp boot_strncmp
@@ -20,6 +21,7 @@ void *boot_memmove(void *out, const void *in, size_t size);
 void *boot_memset(void *out, int value, size_t size);
 int boot_memcmp(const void *a, const void *b, size_t size);
 void *boot_memchr(const void *in, int value, size_t size);
+void *boot_memcpy_chk(void *out, const void *in, size_t size, size_t room);
 size_t boot_strlen(const char *text);
 size_t boot_strnlen(const char *text, size_t most);
 int boot_strcmp(const char *a, const char *b);
@@ -32,6 +34,7 @@ char *boot_strrchr(const char *text, int value);
 #undef memcmp
 #undef memchr
 #undef strlen
+#undef __memcpy_chk
 #undef strnlen
 #undef strcmp
 #undef strncmp
