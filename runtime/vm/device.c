@@ -64,13 +64,13 @@ static size_t env_output(struct dev_env *env, const uint8_t *data, size_t size)
 {
 	struct vm_device *d = host_of(env);
 
-	return d->console ? console_output(d->console, data, size) : size;
+	return d->stream ? stream_output(d->stream, data, size) : size;
 }
 
 static void env_input_ready(struct dev_env *env)
 {
-	if (host_of(env)->console)
-		console_input_ready(host_of(env)->console);
+	if (host_of(env)->stream)
+		stream_input_ready(host_of(env)->stream);
 }
 
 static void env_machine(struct dev_env *env, unsigned event)

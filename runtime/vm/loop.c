@@ -1,7 +1,7 @@
 /*
  * loop.h. The paravisor's messages are checked by control_check and acted on
- * in the order of the protocol (runtime/lib/control.h); what a console's peer
- * sends is bytes for the guest.
+ * in the order of the protocol (runtime/lib/control.h); what a stream's peer
+ * sends is bytes for the device's model.
  */
 #include "runtime/vm/loop.h"
 #include "common/base/fmt.h"
@@ -17,7 +17,7 @@
 #define STATE_BYTES_MAX (64u << 20) /* a saved state larger than this is a bug */
 #define STATE_BYTES_FIRST (1u << 20)
 
-enum source { SOURCE_CONTROL, SOURCE_TIMER, SOURCE_WAKE, SOURCE_CONSOLE };
+enum source { SOURCE_CONTROL, SOURCE_TIMER, SOURCE_WAKE, SOURCE_STREAM };
 
 struct loop {
 	struct vm *vm;
@@ -26,7 +26,7 @@ struct loop {
 	struct {
 		int fd;
 		uint32_t events;
-	} polled[CONTROL_CONSOLE_MAX];
+	} polled[VM_STREAM_MAX];
 };
 
 int loop_create(struct vm *vm)
@@ -76,45 +76,45 @@ static void serve_clock(struct vm *vm)
 	if (next < VM_NEVER - vm->clock.offset_ns)
 		loop_arm(vm, next + vm->clock.offset_ns);
 	now = clock_monotonic_ns();
-	for (unsigned i = 0; i < CONTROL_CONSOLE_MAX; i++) {
-		struct vm_console *c = &vm->console[i];
+	for (unsigned i = 0; i < vm->stream_count; i++) {
+		struct vm_stream *s = vm->stream[i];
 
-		if (c->flush_ns <= now)
-			console_flush(c);
-		if (c->flush_ns != VM_NEVER)
-			loop_arm(vm, c->flush_ns);
+		if (s->flush_ns <= now || s->gone)
+			stream_flush(s);
+		if (s->flush_ns != VM_NEVER)
+			loop_arm(vm, s->flush_ns);
 	}
 	pthread_mutex_unlock(&vm->lock);
 }
 
-static void poll_console(struct loop *l, unsigned i)
+static void poll_stream(struct loop *l, unsigned i)
 {
-	struct vm_console *c = &l->vm->console[i];
-	struct epoll_event e = { .events = console_events(c), .data.u64 = SOURCE_CONSOLE + i };
+	struct vm_stream *s = l->vm->stream[i];
+	struct epoll_event e = { .events = stream_events(s), .data.u64 = SOURCE_STREAM + i };
 
-	if (c->fd == l->polled[i].fd && (c->fd < 0 || e.events == l->polled[i].events))
+	if (s->fd == l->polled[i].fd && (s->fd < 0 || e.events == l->polled[i].events))
 		return;
-	if (c->fd < 0)
+	if (s->fd < 0)
 		epoll_ctl(l->epoll_fd, EPOLL_CTL_DEL, l->polled[i].fd, NULL);
-	else if (epoll_ctl(l->epoll_fd, l->polled[i].fd < 0 ? EPOLL_CTL_ADD : EPOLL_CTL_MOD, c->fd, &e) < 0)
-		c->fd = -1;
-	l->polled[i].fd = c->fd;
+	else if (epoll_ctl(l->epoll_fd, l->polled[i].fd < 0 ? EPOLL_CTL_ADD : EPOLL_CTL_MOD, s->fd, &e) < 0)
+		s->fd = -1;
+	l->polled[i].fd = s->fd;
 	l->polled[i].events = e.events;
 }
 
-static void serve_consoles(struct loop *l, const uint32_t *ready)
+static void serve_streams(struct loop *l, const uint32_t *ready)
 {
 	struct vm *vm = l->vm;
 
 	pthread_mutex_lock(&vm->lock);
-	for (unsigned i = 0; i < CONTROL_CONSOLE_MAX; i++) {
-		struct vm_console *c = &vm->console[i];
+	for (unsigned i = 0; i < vm->stream_count; i++) {
+		struct vm_stream *s = vm->stream[i];
 
 		if (ready[i] & EPOLLOUT)
-			console_flush(c);
-		if (l->running && (c->in_count || ready[i] & (EPOLLIN | EPOLLHUP | EPOLLERR)))
-			console_receive(c);
-		poll_console(l, i);
+			stream_flush(s);
+		if (l->running && (s->in_count || ready[i] & (EPOLLIN | EPOLLHUP | EPOLLERR)))
+			stream_receive(s);
+		poll_stream(l, i);
 	}
 	pthread_mutex_unlock(&vm->lock);
 }
@@ -287,20 +287,20 @@ static int watch(struct loop *l, int fd, enum source source)
 static int turn(struct loop *l)
 {
 	struct epoll_event e[8];
-	uint32_t ready[CONTROL_CONSOLE_MAX] = { 0 };
+	uint32_t ready[VM_STREAM_MAX] = { 0 };
 	uint64_t count;
 	int err = 0, n = epoll_wait(l->epoll_fd, e, VL_ARRAY_COUNT(e), -1);
 
 	for (int i = 0; i < n; i++) {
-		if (e[i].data.u64 >= SOURCE_CONSOLE)
-			ready[e[i].data.u64 - SOURCE_CONSOLE] = e[i].events;
+		if (e[i].data.u64 >= SOURCE_STREAM)
+			ready[e[i].data.u64 - SOURCE_STREAM] = e[i].events;
 		else if (e[i].data.u64 == SOURCE_CONTROL)
 			err = serve_control(l);
 		else if (read(e[i].data.u64 == SOURCE_TIMER ? l->vm->timer_fd : l->vm->wake_fd, &count, sizeof(count)) < 0)
 			continue; /* somebody re-armed it meanwhile */
 	}
 	serve_clock(l->vm);
-	serve_consoles(l, ready);
+	serve_streams(l, ready);
 	if (!err && l->vm->end.type && !l->ended)
 		err = send_end(l);
 	return err;
@@ -314,7 +314,7 @@ int loop_run(struct vm *vm, int control_fd)
 	l.epoll_fd = epoll_create1(EPOLL_CLOEXEC);
 	if (l.epoll_fd < 0)
 		return VL_E_OS;
-	for (unsigned i = 0; i < CONTROL_CONSOLE_MAX; i++)
+	for (unsigned i = 0; i < VM_STREAM_MAX; i++)
 		l.polled[i].fd = -1;
 	err = watch(&l, control_fd, SOURCE_CONTROL);
 	if (!err)

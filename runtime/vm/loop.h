@@ -1,5 +1,5 @@
 /*
- * The VM worker's I/O loop: the control channel, consoles and timers, on the
+ * The VM worker's I/O loop: the control channel, streams and timers, on the
  * main thread. It never waits for a VP except to park it.
  */
 #ifndef VL_VM_LOOP_H

@@ -35,15 +35,33 @@ static int map_memory(struct vm *vm, char *reason)
 	return vm->memory.range_count ? 0 : fail(reason, VL_E_MISSING, "VTL0 has no memory");
 }
 
-static void create_consoles(struct vm *vm, const int *fds)
+/* NULL in *out when the paravisor connected none. */
+static int create_stream(struct vm *vm, int fd, bool at_once, struct vm_stream **out)
 {
-	for (unsigned i = 0; i < CONTROL_CONSOLE_MAX; i++)
-		vm->console[i] = (struct vm_console){
-			.vm = vm,
-			.index = i,
-			.fd = control_fd_of(vm->config, fds, CONTROL_FD_CONSOLE, i),
-			.flush_ns = VM_NEVER,
-		};
+	struct vm_stream *s;
+
+	if (fd < 0)
+		return 0;
+	s = calloc(1, sizeof(*s));
+	if (!s)
+		return VL_E_NOMEM;
+	s->vm = vm;
+	s->fd = fd;
+	s->at_once = at_once;
+	s->flush_ns = VM_NEVER;
+	*out = vm->stream[vm->stream_count++] = s;
+	return 0;
+}
+
+static int create_streams(struct vm *vm, const int *fds)
+{
+	int err = 0;
+
+	for (unsigned i = 0; !err && i < CONTROL_CONSOLE_MAX; i++)
+		err = create_stream(vm, control_fd_of(vm->config, fds, CONTROL_FD_CONSOLE, i), false, &vm->console[i]);
+	for (unsigned i = 0; !err && i < CONTROL_DISK_MAX; i++)
+		err = create_stream(vm, control_fd_of(vm->config, fds, CONTROL_FD_DISK, i), true, &vm->disk[i]);
+	return err;
 }
 
 static void init(struct vm *vm, const struct control_config *config)
@@ -72,10 +90,10 @@ int vm_create(struct vm *vm, const struct control_config *config, const int *fds
 	err = map_memory(vm, reason);
 	if (err)
 		return err;
-	create_consoles(vm, fds);
+	err = create_streams(vm, fds);
 	vm->vp = calloc(config->vp_count, sizeof(*vm->vp));
-	if (!vm->vp)
-		return fail(reason, VL_E_NOMEM, "VPs");
+	if (err || !vm->vp)
+		return fail(reason, VL_E_NOMEM, "VPs and streams");
 	err = vps_create(vm);
 	if (err)
 		return fail(reason, err, "opening the VPs");
@@ -91,6 +109,9 @@ void vm_destroy(struct vm *vm)
 	vps_destroy(vm);
 	free(vm->vp);
 	vm->vp = NULL;
+	for (unsigned i = 0; i < vm->stream_count; i++)
+		free(vm->stream[i]);
+	vm->stream_count = 0;
 	loop_destroy(vm);
 }
 
@@ -120,8 +141,8 @@ void vm_stop(struct vm *vm)
 	pthread_mutex_lock(&vm->lock);
 	units_stop(vm->instance, vm->device_count);
 	clock_stop(&vm->clock);
-	for (unsigned i = 0; i < CONTROL_CONSOLE_MAX; i++)
-		console_flush(&vm->console[i]);
+	for (unsigned i = 0; i < vm->stream_count; i++)
+		stream_flush(vm->stream[i]);
 	pthread_mutex_unlock(&vm->lock);
 }
 

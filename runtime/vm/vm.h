@@ -2,11 +2,11 @@
  * The VM worker's own interface: the virtual machine, its VPs, devices, clock
  * and I/O loop. Portable; what an architecture gives is in port.h.
  *
- * Threads: the main thread runs the I/O loop (control channel, consoles,
+ * Threads: the main thread runs the I/O loop (control channel, streams,
  * timers). One thread per VP, bound to its CPU, runs VTL0 and serves its
  * exits.
  * Locks: `lock` (the machine lock) guards the bus, all devices, their timers
- * and consoles and the port's machine state; `run_lock` guards the VPs' jobs.
+ * and streams and the port's machine state; `run_lock` guards the VPs' jobs.
  * `run_lock` may be taken under `lock`, never the reverse. Neither is held
  * while VTL0 runs or while a thread waits for I/O.
  */
@@ -25,8 +25,9 @@
 #include <stdatomic.h>
 
 #define VM_DEVICE_MAX 48
-#define VM_CONSOLE_OUT_BYTES 16384u
-#define VM_CONSOLE_IN_BYTES 256u
+#define VM_STREAM_OUT_BYTES 16384u
+#define VM_STREAM_IN_BYTES 16384u
+#define VM_STREAM_MAX (CONTROL_CONSOLE_MAX + CONTROL_DISK_MAX)
 #define VM_NO_IRQ (~0u)
 #define VM_NEVER UINT64_MAX
 
@@ -39,7 +40,7 @@ struct vm_device {
 	struct dev_env env;
 	struct vm *vm;
 	struct dev_instance *instance;
-	struct vm_console *console;              /* its stream, or NULL */
+	struct vm_stream *stream;                /* or NULL */
 	unsigned irq;                            /* of line 0; VM_NO_IRQ: none */
 	uint64_t deadline_ns[DEV_TIMER_COUNT];   /* VM time; VM_NEVER */
 };
@@ -72,30 +73,31 @@ void clock_start(struct vm_clock *c);
 void clock_stop(struct vm_clock *c);
 uint64_t clock_wall_ns(const struct vm_clock *c);
 
-/* --- Consoles (console.c): machine lock held in all of them ------------------- */
+/* --- Streams (stream.c) of serial ports and disks: machine lock held in all of them --- */
 
-struct vm_console {
+struct vm_stream {
 	struct vm *vm;
 	struct vm_device *device;
 	int fd;           /* -1: none or closed; output is dropped then */
-	unsigned index;
-	uint8_t out[VM_CONSOLE_OUT_BYTES]; /* ring */
-	size_t out_at, out_count;
-	uint8_t in[VM_CONSOLE_IN_BYTES];   /* read from fd, not yet taken by the model */
-	size_t in_at, in_count;
+	bool at_once;     /* output is sent in the call, not gathered */
 	bool starved;     /* the model has bytes that did not fit */
 	bool input_held;  /* the model took less than offered and will call input_ready */
+	bool gone;        /* closed, and the model was not told yet */
 	uint64_t flush_ns; /* CLOCK_MONOTONIC when the ring is to be written; VM_NEVER */
+	size_t out_at, out_count;
+	size_t in_at, in_count;
+	uint8_t out[VM_STREAM_OUT_BYTES]; /* ring */
+	uint8_t in[VM_STREAM_IN_BYTES];   /* read from fd, not yet taken by the model */
 };
 
-size_t console_output(struct vm_console *c, const uint8_t *data, size_t size);
-void console_input_ready(struct vm_console *c);
-/* Writes what the stream takes now; after it flush_ns is VM_NEVER unless more is to be tried. */
-void console_flush(struct vm_console *c);
-/* Reads the stream and offers it to the model. */
-void console_receive(struct vm_console *c);
+size_t stream_output(struct vm_stream *s, const uint8_t *data, size_t size);
+void stream_input_ready(struct vm_stream *s);
+/* The loop's: writes what the socket takes now and tells the model what changed; flush_ns is VM_NEVER then. */
+void stream_flush(struct vm_stream *s);
+/* The loop's: reads the socket and offers it to the model. */
+void stream_receive(struct vm_stream *s);
 /* What to poll for: EPOLLIN, EPOLLOUT. */
-uint32_t console_events(const struct vm_console *c);
+uint32_t stream_events(const struct vm_stream *s);
 
 /* --- VPs (vp.c) ---------------------------------------------------------------- */
 
@@ -149,7 +151,9 @@ struct vm {
 	struct dev_instance instance[VM_DEVICE_MAX];
 	struct vm_device device[VM_DEVICE_MAX];
 	unsigned device_count;
-	struct vm_console console[CONTROL_CONSOLE_MAX];
+	struct vm_stream *stream[VM_STREAM_MAX]; /* all that are connected; owned */
+	unsigned stream_count;
+	struct vm_stream *console[CONTROL_CONSOLE_MAX], *disk[CONTROL_DISK_MAX]; /* NULL: not connected */
 	struct machine_arch arch;
 	uint64_t strays; /* accesses that no device answered */
 	struct vm_end end; /* type is set last, once */

@@ -4,6 +4,7 @@
  * the VM worker (runtime/vm/port.h). Power-off and reset are PSCI's.
  */
 #include "ports/aarch64/vm/arm64.h"
+#include "runtime/vm/disk.h"
 
 static int add_uart(struct vm *vm, unsigned n)
 {
@@ -13,8 +14,9 @@ static int add_uart(struct vm *vm, unsigned n)
 
 	if (!d)
 		return VL_E_LIMIT;
-	d->console = &vm->console[n];
-	vm->console[n].device = d;
+	d->stream = vm->console[n];
+	if (d->stream)
+		d->stream->device = d;
 	pl011_init(&vm->arch.uart[n], &d->env);
 	return bus_add(&vm->bus, d->instance, &region);
 }
@@ -49,7 +51,9 @@ int machine_arch_create(struct vm *vm)
 		err = add_uart(vm, n);
 	if (!err)
 		err = add_rtc(vm);
-	return err ? err : add_pci(vm);
+	if (!err)
+		err = add_pci(vm);
+	return err ? err : disks_add(vm, &vm->arch.pci, MACHINE_SPI_PCI, MACHINE_PCI_IRQS);
 }
 
 int machine_arch_load(struct vm *vm, char *reason)

@@ -16,7 +16,6 @@
 #define RESET_PORT 0xcf9u
 #define RESET_VALUE 6u
 #define PCI_SLOTS_ROUTED 32u
-#define PCI_GSI_COUNT 8u
 
 struct tables {
 	struct vl_writer w; /* position = address - MACHINE_ACPI_BASE */
@@ -73,7 +72,7 @@ static void end(struct tables *t, size_t at)
 
 /* --- DSDT ----------------------------------------------------------------------- */
 
-/* Slot n's INTA is GSI 16 + n % 8, hard-wired. */
+/* Slot n's INTA is GSI 16 + n % 8, hard-wired (disk.h). */
 static void pci_routes(struct vl_writer *w)
 {
 	aml_mark table, route;
@@ -85,7 +84,7 @@ static void pci_routes(struct vl_writer *w)
 		aml_integer(w, slot << 16 | 0xffff);
 		aml_integer(w, 0);
 		aml_integer(w, 0);
-		aml_integer(w, PC_IRQ_PCI0 + slot % PCI_GSI_COUNT);
+		aml_integer(w, PC_IRQ_PCI0 + slot % MACHINE_PCI_IRQS);
 		aml_end(w, route);
 	}
 	aml_end(w, table);

@@ -4,6 +4,7 @@
  * Called by the VM worker (runtime/vm/port.h).
  */
 #include "ports/x86_64/vm/x86.h"
+#include "runtime/vm/disk.h"
 
 #define COM1_BASE 0x3f8
 #define COM2_BASE 0x2f8
@@ -37,8 +38,9 @@ static int add_com(struct vm *vm, unsigned n)
 
 	if (!d)
 		return VL_E_LIMIT;
-	d->console = &vm->console[n];
-	vm->console[n].device = d;
+	d->stream = vm->console[n];
+	if (d->stream)
+		d->stream->device = d;
 	serial16550_init(&vm->arch.com[n], &d->env);
 	return add(vm, d, &region, 1);
 }
@@ -89,6 +91,8 @@ int machine_arch_create(struct vm *vm)
 		err = add_platform(vm);
 	for (unsigned n = 0; !err && n < 2; n++)
 		err = add_com(vm, n);
+	if (!err)
+		err = disks_add(vm, &vm->arch.pci, PC_IRQ_PCI0, MACHINE_PCI_IRQS);
 	return err ? err : x86_cpuid_register(vm);
 }
 

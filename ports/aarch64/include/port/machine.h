@@ -17,7 +17,8 @@
 /* Shared peripheral interrupts, counted from INTID 32 as device trees do. */
 #define MACHINE_SPI_UART 1u /* + n */
 #define MACHINE_SPI_RTC 3u
-#define MACHINE_SPI_PCI 4u /* + pin of slot % 4 */
+#define MACHINE_SPI_PCI 4u /* + slot % MACHINE_PCI_IRQS */
+#define MACHINE_PCI_IRQS 4u
 #define MACHINE_SPI_BASE 32u
 
 struct machine_arch {

@@ -17,6 +17,7 @@
 /* PCI memory window, above the most that VTL0's low RAM and VTL2 can take. */
 #define MACHINE_PCI_BASE 0xe0000000u
 #define MACHINE_PCI_BYTES 0x1ec00000u
+#define MACHINE_PCI_IRQS 8u /* slot n has GSI PC_IRQ_PCI0 + n % 8 */
 #define MACHINE_LAPIC_BASE 0xfee00000u
 
 struct machine_arch {

@@ -81,8 +81,6 @@ static void machine(struct vm *vm, struct vp *vp)
 	pthread_mutex_init(&vm->lock, NULL);
 	pthread_mutex_init(&vm->run_lock, NULL);
 	bus_init(&vm->bus);
-	for (unsigned i = 0; i < CONTROL_CONSOLE_MAX; i++)
-		vm->console[i] = (struct vm_console){ .vm = vm, .fd = -1, .flush_ns = VM_NEVER };
 	vp->vm = vm;
 	vp->hv = (struct hvport_vp){ .message = &message, .context = context, .register_page = &page };
 	if (guest_memory_add(&vm->memory, gpa(0), RAM_BYTES, ram) || machine_arch_create(vm))

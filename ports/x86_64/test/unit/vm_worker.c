@@ -323,7 +323,7 @@ END_TEST
 START_TEST(a_console_flood_is_bounded_and_the_worker_stays_responsive)
 {
 	static const struct guest_step script[] = { OUT1(COM1, 'f') };
-	static char out[VM_CONSOLE_OUT_BYTES * 4];
+	static char out[VM_STREAM_OUT_BYTES * 4];
 
 	begin();
 	guest.repeat = true;
