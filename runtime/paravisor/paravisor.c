@@ -344,7 +344,7 @@ static bool on_control(struct paravisor *p)
 
 static void on_worker_death(struct paravisor *p)
 {
-	char how[64];
+	char how[80];
 
 	/* What it said last comes before how it ended. */
 	while (p->vm.control >= 0 && on_control(p))

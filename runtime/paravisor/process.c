@@ -75,7 +75,8 @@ int process_reap(struct worker *w, char *text, size_t room)
 	if (info.si_code == CLD_EXITED)
 		vl_format(text, room, "exit status %d", info.si_status);
 	else
-		vl_format(text, room, "killed by signal %d", info.si_status);
+		vl_format(text, room, "killed by signal %d%s", info.si_status,
+			info.si_status == SIGSYS ? " (a system call that its sandbox forbids)" : "");
 	close(w->pidfd);
 	if (w->control >= 0)
 		close(w->control);

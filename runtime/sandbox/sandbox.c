@@ -48,7 +48,8 @@ static int identity(const struct sandbox_profile *p)
 			return VL_E_OS;
 	if (setgroups(0, NULL) != 0)
 		return VL_E_OS;
-	if (p->user && (setresgid(p->user, p->user, p->user) != 0 || setresuid(p->user, p->user, p->user) != 0))
+	if (p->user && (setresgid(p->user, p->user, p->user) != 0 ||
+			setresuid(p->user, p->user, p->user) != 0))
 		return VL_E_OS;
 	for (size_t i = 0; i < 2; i++)
 		sets[i].effective = sets[i].permitted = (uint32_t)(p->capabilities >> (32 * i));

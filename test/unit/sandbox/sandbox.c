@@ -39,12 +39,14 @@ static int status_of(const struct sandbox_profile *profile, void (*attempt)(void
 
 #define ASSERT_KILLED(profile, attempt) do { \
 	int s_ = status_of(profile, attempt); \
-	ck_assert_msg(WIFSIGNALED(s_) && WTERMSIG(s_) == SIGSYS, #attempt " under " #profile ": status %#x", s_); \
+	ck_assert_msg(WIFSIGNALED(s_) && WTERMSIG(s_) == SIGSYS, #attempt " under " #profile ": status %#x",
+			s_); \
 } while (0)
 
 #define ASSERT_ALLOWED(profile, attempt) do { \
 	int s_ = status_of(profile, attempt); \
-	ck_assert_msg(WIFEXITED(s_) && WEXITSTATUS(s_) == 42, #attempt " under " #profile ": status %#x", s_); \
+	ck_assert_msg(WIFEXITED(s_) && WEXITSTATUS(s_) == 42, #attempt " under " #profile ": status %#x",
+			s_); \
 } while (0)
 
 /* One of each class: files, programs, network, processes, privileges, code, kernel. */
@@ -66,6 +68,11 @@ static void adds_a_key(void) { syscall(SYS_add_key, NULL, NULL, NULL, 0, 0); }
 static void sets_up_io_uring(void) { syscall(SYS_io_uring_setup, 1, NULL); }
 static void reboots(void) { syscall(SYS_reboot, 0, 0, 0, NULL); }
 
+static void makes_a_user_namespace(void)
+{
+	syscall(SYS_clone, CLONE_VM | CLONE_THREAD | CLONE_NEWUSER, 0, 0, 0, 0);
+}
+
 static void maps_code(void)
 {
 	syscall(SYS_mmap, NULL, 4096, PROT_READ | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
@@ -86,7 +93,6 @@ static void maps_data(void)
 static void asks_a_terminal(void) { syscall(SYS_ioctl, 0, TIOCGWINSZ, NULL); }
 static void types_into_a_terminal(void) { syscall(SYS_ioctl, 0, TIOCSTI, NULL); }
 static void asks_the_driver(void) { syscall(SYS_ioctl, -1, 0xb800, NULL); }
-static void makes_a_user_namespace(void) { syscall(SYS_clone, CLONE_VM | CLONE_THREAD | CLONE_NEWUSER, 0, 0, 0, 0); }
 
 START_TEST(the_vm_worker_can_do_nothing_of_each_forbidden_class)
 {
