@@ -10,12 +10,28 @@ static struct vm_device *host_of(struct dev_env *env)
 	return VL_CONTAINER_OF(env, struct vm_device, env);
 }
 
+/* Devices may share an interrupt: it is active while any of them drives it. */
+static bool shared_level(const struct vm *vm, unsigned irq)
+{
+	bool level = false;
+
+	for (unsigned i = 0; !level && i < vm->device_count; i++) {
+		const struct vm_device *d = &vm->device[i];
+
+		level = d->irq != VM_NO_IRQ && irq - d->irq < 32 && d->lines >> (irq - d->irq) & 1;
+	}
+	return level;
+}
+
 static void env_irq(struct dev_env *env, unsigned line, bool level)
 {
 	struct vm_device *d = host_of(env);
+	uint32_t bit = line < 32 ? 1u << line : 0;
 
-	if (d->irq != VM_NO_IRQ)
-		machine_arch_irq(d->vm, d->irq + line, level);
+	if (d->irq == VM_NO_IRQ || !bit)
+		return;
+	d->lines = level ? d->lines | bit : d->lines & ~bit;
+	machine_arch_irq(d->vm, d->irq + line, level || shared_level(d->vm, d->irq + line));
 }
 
 static void env_msi(struct dev_env *env, uint64_t address, uint32_t data)

@@ -42,6 +42,7 @@ struct vm_device {
 	struct dev_instance *instance;
 	struct vm_stream *stream;                /* or NULL */
 	unsigned irq;                            /* of line 0; VM_NO_IRQ: none */
+	uint32_t lines;                          /* bit n: its line n is active */
 	uint64_t deadline_ns[DEV_TIMER_COUNT];   /* VM time; VM_NEVER */
 };
 
