@@ -39,14 +39,14 @@ static int status_of(const struct sandbox_profile *profile, void (*attempt)(void
 
 #define ASSERT_KILLED(profile, attempt) do { \
 	int s_ = status_of(profile, attempt); \
-	ck_assert_msg(WIFSIGNALED(s_) && WTERMSIG(s_) == SIGSYS, #attempt " under " #profile ": status %#x",
-			s_); \
+	ck_assert_msg(WIFSIGNALED(s_) && WTERMSIG(s_) == SIGSYS, #attempt " under " #profile ": status %#x", \
+		s_); \
 } while (0)
 
 #define ASSERT_ALLOWED(profile, attempt) do { \
 	int s_ = status_of(profile, attempt); \
-	ck_assert_msg(WIFEXITED(s_) && WEXITSTATUS(s_) == 42, #attempt " under " #profile ": status %#x",
-			s_); \
+	ck_assert_msg(WIFEXITED(s_) && WEXITSTATUS(s_) == 42, #attempt " under " #profile ": status %#x", \
+		s_); \
 } while (0)
 
 /* One of each class: files, programs, network, processes, privileges, code, kernel. */
