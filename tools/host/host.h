@@ -113,7 +113,8 @@ bool host_memory_is_vtl0(const struct host *h, gpa_t addr, size_t size);
  * VL_E_STATE when VTL2 has not enabled its SynIC or that message page;
  * VL_E_NOSPACE when the queue is full.
  */
-int synic_post_message(struct host *h, unsigned vp, unsigned sint, uint32_t type, const void *payload, size_t size);
+int synic_post_message(struct host *h, unsigned vp, unsigned sint, uint32_t type, const void *payload,
+		size_t size);
 /*
  * Sets event flag `flag` (0..2047) of the SINT and raises its interrupt when
  * the flag was clear. Errors as above.
@@ -164,7 +165,8 @@ void vmbus_destroy(struct vmbus *v);
  * Hypercalls of VTL2, on a VP's thread with no lock held; must not block.
  * `payload` is the host's own copy. Result: enum hv_status.
  */
-uint16_t vmbus_post_message(struct vmbus *v, uint32_t connection_id, uint32_t type, const void *payload, size_t size);
+uint16_t vmbus_post_message(struct vmbus *v, uint32_t connection_id, uint32_t type, const void *payload,
+		size_t size);
 uint16_t vmbus_signal_event(struct vmbus *v, uint32_t connection_id, uint16_t flag);
 
 /*

@@ -8,8 +8,15 @@
 
 #include <string.h>
 
-static unsigned rep_count(uint64_t control) { return (unsigned)(control >> HV_CONTROL_REP_COUNT_SHIFT) & HV_REP_MASK; }
-static unsigned rep_start(uint64_t control) { return (unsigned)(control >> HV_CONTROL_REP_START_SHIFT) & HV_REP_MASK; }
+static unsigned rep_count(uint64_t control)
+{
+	return (unsigned)(control >> HV_CONTROL_REP_COUNT_SHIFT) & HV_REP_MASK;
+}
+
+static unsigned rep_start(uint64_t control)
+{
+	return (unsigned)(control >> HV_CONTROL_REP_START_SHIFT) & HV_REP_MASK;
+}
 
 /* A parameter list must not cross a page (TLFS 3.7.3): so the rest of the page bounds it. */
 static uint16_t fetch_input(struct host_vp *vp, struct host_call *c)
@@ -38,7 +45,8 @@ static uint16_t store_output(struct host_vp *vp, struct host_call *c)
 }
 
 /* Common head of Get/SetVpRegisters: whose registers. NULL: *status says why not. */
-static struct host_vp *registers_target(struct host_vp *vp, const struct host_call *c, unsigned *vtl, uint16_t *status)
+static struct host_vp *registers_target(struct host_vp *vp, const struct host_call *c, unsigned *vtl,
+		uint16_t *status)
 {
 	struct hv_vp_registers_header head;
 	struct host_vp *target;
@@ -57,7 +65,7 @@ static struct host_vp *registers_target(struct host_vp *vp, const struct host_ca
 		*status = HV_STATUS_INVALID_VP_INDEX;
 		return NULL;
 	}
-	/* A VP's state belongs to its own thread, so only a VP that has not started may be another's business. */
+	/* A VP's registers belong to its own thread. */
 	*status = HV_STATUS_INVALID_VP_STATE;
 	return target == vp ? target : NULL;
 }
@@ -77,7 +85,8 @@ static uint16_t get_registers(struct host_vp *vp, struct host_call *c, unsigned 
 		struct hv_reg_value value = { 0 };
 		le32 name;
 
-		memcpy(&name, c->in + sizeof(struct hv_vp_registers_header) + *done * sizeof(name), sizeof(name));
+		memcpy(&name, c->in + sizeof(struct hv_vp_registers_header) + *done * sizeof(name),
+				sizeof(name));
 		status = register_get(target, vtl, le32_to_cpu(name), &value);
 		if (status != HV_STATUS_SUCCESS)
 			return status;
@@ -100,7 +109,8 @@ static uint16_t set_registers(struct host_vp *vp, struct host_call *c, unsigned 
 	for (; *done < count; ++*done) {
 		struct hv_reg_assoc assoc;
 
-		memcpy(&assoc, c->in + sizeof(struct hv_vp_registers_header) + *done * sizeof(assoc), sizeof(assoc));
+		memcpy(&assoc, c->in + sizeof(struct hv_vp_registers_header) + *done * sizeof(assoc),
+				sizeof(assoc));
 		status = register_set(target, vtl, le32_to_cpu(assoc.name), &assoc.value);
 		if (status != HV_STATUS_SUCCESS)
 			return status;
@@ -119,7 +129,8 @@ static uint16_t post_message(struct host_vp *vp, const struct host_call *c)
 	size = le32_to_cpu(m.payload_size);
 	if (size > HV_MESSAGE_PAYLOAD_BYTES || !le32_to_cpu(m.message_type))
 		return HV_STATUS_INVALID_PARAMETER;
-	return vmbus_post_message(vp->host->vmbus, le32_to_cpu(m.connection_id), le32_to_cpu(m.message_type), m.payload,
+	return vmbus_post_message(vp->host->vmbus, le32_to_cpu(m.connection_id), le32_to_cpu(m.message_type),
+			m.payload,
 		size);
 }
 
@@ -151,7 +162,7 @@ static uint16_t modify_protection(struct host_vp *vp, const struct host_call *c,
 	if (vl_read_le64(&r) != HV_PARTITION_ID_SELF)
 		return HV_STATUS_INVALID_PARTITION_ID;
 	access = vl_read_le32(&r);
-	/* The mask speaks of the VTL below the one given: 2 would be VTL1 and down to 0; VTL1 does not exist. */
+	/* Whatever target VTL is named, it can only be VTL0: VTL1 does not exist here. */
 	vl_read_skip(&r, 4);
 	vl_read_skip(&r, *done * sizeof(le64));
 	if (access > 0xf || vl_reader_left(&r) < (count - *done) * sizeof(le64))
@@ -162,11 +173,13 @@ static uint16_t modify_protection(struct host_vp *vp, const struct host_call *c,
 			memory_protect_vtl0(&vp->host->memory, gpa(page << VL_PAGE_SHIFT), access);
 
 		/* VTL2's own pages are out of VTL0's reach whatever is asked: agreeing is the truth. */
-		if (err == VL_E_RANGE && host_memory_map(vp->host, gpa(page << VL_PAGE_SHIFT), VL_PAGE_BYTES) &&
+		if (err == VL_E_RANGE && host_memory_map(vp->host, gpa(page << VL_PAGE_SHIFT),
+				VL_PAGE_BYTES) &&
 		    !host_memory_is_vtl0(vp->host, gpa(page << VL_PAGE_SHIFT), VL_PAGE_BYTES))
 			err = 0;
 		if (err)
-			return err == VL_E_RANGE ? HV_STATUS_INVALID_PARAMETER : HV_STATUS_INSUFFICIENT_MEMORY;
+			return err == VL_E_RANGE ? HV_STATUS_INVALID_PARAMETER :
+					HV_STATUS_INSUFFICIENT_MEMORY;
 	}
 	return HV_STATUS_SUCCESS;
 }

@@ -28,7 +28,8 @@ static int open_regular(const char *what, const char *path, uint64_t most, int *
 	} else if (!st.st_size) {
 		vl_error("%s %s is empty", what, path);
 	} else if ((uint64_t)st.st_size > most) {
-		vl_error("%s %s has %lld bytes, %llu fit; give the guest more --memory or a smaller file", what, path,
+		vl_error("%s %s has %lld bytes, %llu fit; give the guest more --memory or a smaller file",
+				what, path,
 			(long long)st.st_size, (unsigned long long)most);
 	} else {
 		*size = (uint64_t)st.st_size;
@@ -49,7 +50,8 @@ static int read_all(const char *what, const char *path, int fd, uint8_t *out, si
 		if (n < 0 && errno == EINTR)
 			continue;
 		if (n <= 0) {
-			vl_error("%s %s: %s", what, path, n ? strerror(errno) : "became shorter while it was read");
+			vl_error("%s %s: %s", what, path, n ? strerror(errno) :
+					"became shorter while it was read");
 			return VL_E_OS;
 		}
 		done += (size_t)n;
@@ -59,7 +61,8 @@ static int read_all(const char *what, const char *path, int fd, uint8_t *out, si
 
 static int igvm_complain(const char *path, int err, const struct igvm_error *e)
 {
-	vl_error("image %s, offset %#zx: %s%s%s", path, e->offset, e->what ? e->what : "", e->what ? ": " : "",
+	vl_error("image %s, offset %#zx: %s%s%s", path, e->offset, e->what ? e->what : "",
+			e->what ? ": " : "",
 		vl_err_text(err));
 	return err;
 }
@@ -118,7 +121,8 @@ uint64_t image_vtl2_bytes(const struct image *image)
 
 /* --- The guest's files: raw, at the top of its low RAM, for the VM worker to look at ------ */
 
-static int place_file(struct host *h, const char *what, const char *path, uint64_t *top, struct host_range *out)
+static int place_file(struct host *h, const char *what, const char *path, uint64_t *top,
+		struct host_range *out)
 {
 	uint64_t size;
 	uint8_t *to;
@@ -155,7 +159,8 @@ static int write_device_tree(const struct host *h, uint8_t *out, size_t room)
 	int size = host_devicetree_build(&h->config, out, room);
 
 	if (size < 0)
-		vl_error("cannot describe the machine to VTL2 (device tree, room for %zu bytes): %s", room, vl_err_text(size));
+		vl_error("cannot describe the machine to VTL2 (device tree, room for %zu bytes): %s", room,
+				vl_err_text(size));
 	return size < 0 ? size : 0;
 }
 
@@ -188,7 +193,8 @@ static int required(void *context, gpa_t at, uint64_t bytes, bool vtl2)
 
 	if (host_memory_map(h, at, bytes) && (!vtl2 || !host_memory_is_vtl0(h, at, bytes)))
 		return 0;
-	vl_error("the image wants memory at %#llx (%#llx bytes), where this partition has none", (unsigned long long)gpa_raw(at),
+	vl_error("the image wants memory at %#llx (%#llx bytes), where this partition has none",
+			(unsigned long long)gpa_raw(at),
 		(unsigned long long)bytes);
 	return VL_E_RANGE;
 }
@@ -202,13 +208,15 @@ static int vp_register(void *context, uint16_t vp_index, const struct igvm_regis
 	if (vp_index < h->config.vp_count && reg->vtl == HOST_VTL2 &&
 	    register_set(&h->vp[vp_index], reg->vtl, reg->name, &value) == HV_STATUS_SUCCESS)
 		return 0;
-	vl_error("the image sets register %#x of VP %u in VTL%u, which this host does not have", reg->name, vp_index, reg->vtl);
+	vl_error("the image sets register %#x of VP %u in VTL%u, which this host does not have", reg->name,
+			vp_index, reg->vtl);
 	return VL_E_UNSUPPORTED;
 }
 
 static int place_image(struct host *h, const struct image *image)
 {
-	static const struct igvm_load_ops ops = { .memory = memory, .required = required, .parameter = parameter,
+	static const struct igvm_load_ops ops = { .memory = memory, .required = required,
+			.parameter = parameter,
 		.vp_register = vp_register };
 	const struct igvm_region *r = &image->region;
 	uint64_t base = h->config.vtl2_ram.gpa;
@@ -217,13 +225,16 @@ static int place_image(struct host *h, const struct image *image)
 	int err;
 
 	if (!r->relocatable && gpa_raw(r->gpa) != base) {
-		vl_error("image %s must lie at %#llx and cannot be moved; give --memory %lluM", h->config.igvm,
+		vl_error("image %s must lie at %#llx and cannot be moved; give --memory %lluM",
+				h->config.igvm,
 			(unsigned long long)gpa_raw(r->gpa), (unsigned long long)gpa_raw(r->gpa) >> 20);
 		return VL_E_RANGE;
 	}
 	if (r->relocatable && (base < r->minimum || base + r->bytes > r->maximum)) {
-		vl_error("image %s may lie from %#llx to %#llx, VTL2's memory begins at %#llx; give another --memory",
-			h->config.igvm, (unsigned long long)r->minimum, (unsigned long long)r->maximum, (unsigned long long)base);
+		vl_error("image %s may lie from %#llx to %#llx, VTL2's memory begins at %#llx; "
+			"give another --memory",
+			h->config.igvm, (unsigned long long)r->minimum, (unsigned long long)r->maximum,
+			(unsigned long long)base);
 		return VL_E_RANGE;
 	}
 	load.delta = base - gpa_raw(r->gpa);
@@ -235,7 +246,7 @@ int image_place(struct host *h, const struct image *image)
 {
 	int err;
 
-	if (getrandom(h->config.entropy, sizeof(h->config.entropy), 0) != (ssize_t)sizeof(h->config.entropy)) {
+	if (getrandom(h->config.entropy, sizeof(h->config.entropy), 0) < (ssize_t)sizeof(h->config.entropy)) {
 		vl_error("no entropy from the kernel: %s", strerror(errno));
 		return VL_E_OS;
 	}

@@ -161,7 +161,8 @@ static void on_signal(struct host_source *s, uint32_t events)
 	struct signalfd_siginfo info;
 
 	if (read(s->fd, &info, sizeof(info)) == (ssize_t)sizeof(info))
-		host_end(h, HOST_END_ERROR, "ended by signal %u (%s)", info.ssi_signo, strsignal((int)info.ssi_signo));
+		host_end(h, HOST_END_ERROR, "ended by signal %u (%s)", info.ssi_signo,
+				strsignal((int)info.ssi_signo));
 }
 
 static int watch_signals(struct run *run)
@@ -172,7 +173,8 @@ static int watch_signals(struct run *run)
 	sigaddset(&set, SIGINT);
 	sigaddset(&set, SIGTERM);
 	sigaddset(&set, SIGHUP);
-	run->signals = (struct host_source){ .fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK), .ready = on_signal,
+	run->signals = (struct host_source){ .fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK),
+			.ready = on_signal,
 		.context = &run->h };
 	return run->signals.fd < 0 ? VL_E_OS : loop_add(&run->h, &run->signals, 1 /* EPOLLIN */);
 }

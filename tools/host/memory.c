@@ -56,7 +56,8 @@ static int map_all(struct host_memory *m)
 		m->base = NULL;
 		return VL_E_NOMEM;
 	}
-	m->vtl0_base = mmap(NULL, m->vtl0_bytes, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	m->vtl0_base = mmap(NULL, m->vtl0_bytes, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1,
+			0);
 	if (m->vtl0_base == MAP_FAILED) {
 		m->vtl0_base = NULL;
 		return VL_E_NOMEM;
@@ -71,7 +72,8 @@ static int map_all(struct host_memory *m)
 		const struct host_ram *r = &m->ram[i];
 
 		if (!r->vtl2 && mmap(m->vtl0_base + r->range.gpa, r->range.size, PROT_READ | PROT_WRITE,
-				    MAP_SHARED | MAP_FIXED | MAP_NORESERVE, m->fd, (off_t)r->offset) == MAP_FAILED)
+				    MAP_SHARED | MAP_FIXED | MAP_NORESERVE, m->fd,
+				(off_t)r->offset) == MAP_FAILED)
 			return VL_E_NOMEM;
 	}
 	return 0;
@@ -180,7 +182,8 @@ int memory_protect_vtl0(struct host_memory *m, gpa_t page, unsigned access)
 		protection = access & HV_MAP_GPA_WRITE ? PROT_READ | PROT_WRITE : PROT_READ;
 	if (mprotect(m->vtl0_base + gpa_raw(page), VL_PAGE_BYTES, protection))
 		return errno == ENOMEM ? VL_E_NOMEM : VL_E_OS;
-	__atomic_store_n(&m->vtl0_denied[gpa_raw(page) >> VL_PAGE_SHIFT], (uint8_t)(~access & 0xf), __ATOMIC_RELAXED);
+	__atomic_store_n(&m->vtl0_denied[gpa_raw(page) >> VL_PAGE_SHIFT], (uint8_t)(~access & 0xf),
+			__ATOMIC_RELAXED);
 	return 0;
 }
 

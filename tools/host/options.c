@@ -30,14 +30,16 @@ static const char usage[] =
 	"Exit status: 0 guest powered off, 1 usage or host error, 2 guest crashed,\n"
 	"3 paravisor failed, 124 time-out.\n";
 
-enum { OPT_IGVM = 1, OPT_KERNEL, OPT_INITRD, OPT_APPEND, OPT_MEMORY, OPT_VPS, OPT_DISK, OPT_ISOLATION, OPT_STATE,
+enum { OPT_IGVM = 1, OPT_KERNEL, OPT_INITRD, OPT_APPEND, OPT_MEMORY, OPT_VPS, OPT_DISK, OPT_ISOLATION,
+		OPT_STATE,
 	OPT_VSOCK, OPT_TIMEOUT, OPT_LOG, OPT_HELP };
 
 static const struct option options[] = {
 	{ "igvm", required_argument, NULL, OPT_IGVM }, { "kernel", required_argument, NULL, OPT_KERNEL },
 	{ "initrd", required_argument, NULL, OPT_INITRD }, { "append", required_argument, NULL, OPT_APPEND },
 	{ "memory", required_argument, NULL, OPT_MEMORY }, { "vps", required_argument, NULL, OPT_VPS },
-	{ "disk", required_argument, NULL, OPT_DISK }, { "isolation", required_argument, NULL, OPT_ISOLATION },
+	{ "disk", required_argument, NULL, OPT_DISK },
+	{ "isolation", required_argument, NULL, OPT_ISOLATION },
 	{ "state", required_argument, NULL, OPT_STATE }, { "vsock", required_argument, NULL, OPT_VSOCK },
 	{ "timeout", required_argument, NULL, OPT_TIMEOUT }, { "log", no_argument, NULL, OPT_LOG },
 	{ "help", no_argument, NULL, OPT_HELP }, { NULL, 0, NULL, 0 },
@@ -68,7 +70,8 @@ static int memory_size(const char *text, uint64_t *out)
 	unit = *end ? strchr(units, *end >= 'a' ? *end - 32 : *end) : NULL;
 	if (unit)
 		shift = 10 * (unsigned)(unit - units + 1);
-	if (text[0] < '0' || text[0] > '9' || errno || (*end && (!unit || end[1])) || *out > HOST_MEMORY_MAX >> shift) {
+	if (text[0] < '0' || text[0] > '9' || errno || (*end && (!unit || end[1])) ||
+			*out > HOST_MEMORY_MAX >> shift) {
 		vl_error("--memory %s: give a size such as 512M or 4G, at most %lluG", text,
 			(unsigned long long)(HOST_MEMORY_MAX >> 30));
 		return VL_E_FORMAT;

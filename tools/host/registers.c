@@ -34,8 +34,10 @@ static void crash(struct host_vp *vp, uint64_t control)
 		crash_text(vp, text, sizeof(text));
 	host_end(vp->host, HOST_END_PARAVISOR_FAILED,
 		"VTL2 reported a crash on VP %u (parameters %#llx %#llx %#llx %#llx %#llx)%s%s", vp->index,
-		(unsigned long long)vp->crash[0], (unsigned long long)vp->crash[1], (unsigned long long)vp->crash[2],
-		(unsigned long long)vp->crash[3], (unsigned long long)vp->crash[4], text[0] ? ":\n" : "", text);
+		(unsigned long long)vp->crash[0], (unsigned long long)vp->crash[1],
+		(unsigned long long)vp->crash[2],
+		(unsigned long long)vp->crash[3], (unsigned long long)vp->crash[4], text[0] ? ":\n" : "",
+		text);
 }
 
 static bool is_synic(uint32_t name)
@@ -144,7 +146,8 @@ uint16_t register_set(struct host_vp *vp, unsigned vtl, uint32_t name, const str
 	if (vtl != HOST_VTL0 && vtl != HOST_VTL2)
 		return HV_STATUS_INVALID_PARAMETER;
 	if (name == HV_REG_REGISTER_PAGE) {
-		if ((v & HV_SYNIC_ENABLE) && !host_memory_map(vp->host, gpa(vl_align_down(v, VL_PAGE_BYTES)), VL_PAGE_BYTES))
+		if ((v & HV_SYNIC_ENABLE) && !host_memory_map(vp->host, gpa(vl_align_down(v, VL_PAGE_BYTES)),
+				VL_PAGE_BYTES))
 			return HV_STATUS_INVALID_PARAMETER;
 		vp->register_page = v;
 		port_register_page_changed(vp);

@@ -74,7 +74,8 @@ static void flush(struct host_vp *vp)
 		unsigned sint = s->queue[i].sint;
 		uint32_t bit = 1u << sint;
 
-		if (!(blocked & bit) && !(s->sint[sint] & HV_SINT_MASKED) && deliver(vp, sint, &s->queue[i].message))
+		if (!(blocked & bit) && !(s->sint[sint] & HV_SINT_MASKED) &&
+				deliver(vp, sint, &s->queue[i].message))
 			continue;
 		blocked |= bit;
 		if (kept != i)
@@ -84,7 +85,8 @@ static void flush(struct host_vp *vp)
 	s->queue_count = kept;
 }
 
-int synic_post_message(struct host *h, unsigned vp_index, unsigned sint, uint32_t type, const void *payload, size_t size)
+int synic_post_message(struct host *h, unsigned vp_index, unsigned sint, uint32_t type, const void *payload,
+		size_t size)
 {
 	struct host_vp *vp;
 	struct synic *s;

@@ -39,7 +39,8 @@ bool x86_apic_matches(uint32_t id, uint32_t destination, bool logical);
 #define X86_ICR_MODE(icr) ((unsigned)((icr) >> 8) & 7)
 #define X86_ICR_LOGICAL(icr) (((icr) >> 11) & 1)
 #define X86_ICR_SHORTHAND(icr) ((unsigned)((icr) >> 18) & 3)
-enum { X86_DELIVERY_FIXED = 0, X86_DELIVERY_LOWEST = 1, X86_DELIVERY_NMI = 4, X86_DELIVERY_INIT = 5, X86_DELIVERY_SIPI = 6 };
+enum { X86_DELIVERY_FIXED = 0, X86_DELIVERY_LOWEST = 1, X86_DELIVERY_NMI = 4, X86_DELIVERY_INIT = 5,
+		X86_DELIVERY_SIPI = 6 };
 enum { X86_SHORTHAND_NONE, X86_SHORTHAND_SELF, X86_SHORTHAND_ALL, X86_SHORTHAND_OTHERS };
 
 #endif

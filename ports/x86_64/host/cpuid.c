@@ -73,7 +73,8 @@ static struct kvm_cpuid_entry2 *find(struct table *t, uint32_t leaf, uint32_t su
 	for (i = 0; i < t->head.nent; i++) {
 		struct kvm_cpuid_entry2 *e = &t->entry[i];
 
-		if (e->function == leaf && (!(e->flags & KVM_CPUID_FLAG_SIGNIFCANT_INDEX) || e->index == subleaf))
+		if (e->function == leaf && (!(e->flags & KVM_CPUID_FLAG_SIGNIFCANT_INDEX) ||
+				e->index == subleaf))
 			return e;
 	}
 	return NULL;
@@ -138,9 +139,11 @@ static void topology(struct table *t, const struct host_vp *vp)
 		e->ecx = bits << 12 | (count - 1);
 	if (t->head.nent + 2 > X86_CPUID_MAX)
 		return;
-	t->entry[t->head.nent++] = (struct kvm_cpuid_entry2){ .function = 0xb, .flags = KVM_CPUID_FLAG_SIGNIFCANT_INDEX,
+	t->entry[t->head.nent++] = (struct kvm_cpuid_entry2){ .function = 0xb,
+			.flags = KVM_CPUID_FLAG_SIGNIFCANT_INDEX,
 		.index = 0, .eax = 0, .ebx = 1, .ecx = 0x100, .edx = id };
-	t->entry[t->head.nent++] = (struct kvm_cpuid_entry2){ .function = 0xb, .flags = KVM_CPUID_FLAG_SIGNIFCANT_INDEX,
+	t->entry[t->head.nent++] = (struct kvm_cpuid_entry2){ .function = 0xb,
+			.flags = KVM_CPUID_FLAG_SIGNIFCANT_INDEX,
 		.index = 1, .eax = bits, .ebx = count, .ecx = 0x201, .edx = id };
 }
 
@@ -224,7 +227,8 @@ static void overlay(struct table *t, const struct x86_cpuid_override *o)
 		if (t->head.nent == X86_CPUID_MAX)
 			return;
 		e = &t->entry[t->head.nent++];
-		*e = (struct kvm_cpuid_entry2){ .function = o->leaf, .index = o->subleaf_matters ? o->subleaf : 0,
+		*e = (struct kvm_cpuid_entry2){ .function = o->leaf,
+			.index = o->subleaf_matters ? o->subleaf : 0,
 			.flags = o->subleaf_matters ? KVM_CPUID_FLAG_SIGNIFCANT_INDEX : 0 };
 	}
 	e->eax = (e->eax & ~o->mask[0]) | (o->value[0] & o->mask[0]);

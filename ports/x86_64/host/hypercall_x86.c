@@ -29,7 +29,8 @@ static uint16_t vp_context(struct host_vp *vp, struct hv_x64_input_enable_vp_vtl
 	if (!*target)
 		return HV_STATUS_INVALID_VP_INDEX;
 	/* Only VTL2 is enabled and started so: VTL0's processors answer to INIT and SIPI. */
-	return (in->target_vtl & HV_INPUT_VTL_MASK) == HOST_VTL2 ? HV_STATUS_SUCCESS : HV_STATUS_INVALID_PARAMETER;
+	return (in->target_vtl & HV_INPUT_VTL_MASK) == HOST_VTL2 ? HV_STATUS_SUCCESS :
+			HV_STATUS_INVALID_PARAMETER;
 }
 
 static uint16_t enable_vp_vtl(struct host_vp *vp)
@@ -157,7 +158,10 @@ static uint16_t send_ipi_ex(struct host_vp *vp)
  */
 static int route_level(struct port_vm *vm, unsigned vector)
 {
-	struct { struct kvm_irq_routing head; struct kvm_irq_routing_entry entry[X86_LEVEL_ROUTES]; } table = { 0 };
+	struct {
+		struct kvm_irq_routing head;
+		struct kvm_irq_routing_entry entry[X86_LEVEL_ROUTES];
+	} table = { 0 };
 	unsigned i;
 	int err = 0;
 
@@ -219,20 +223,21 @@ static uint16_t assert_interrupt(struct host_vp *vp)
 		return HV_STATUS_INVALID_PARAMETER;
 	if ((control & HV_INTERRUPT_LEVEL) && route_level(vp->host->port, vector))
 		return HV_STATUS_INSUFFICIENT_MEMORY;
-	/* A message to the LAPICs (SDM 11.11); with 32-bit ids the high part of the id is in the high address. */
+	/* A message to the LAPICs (SDM 11.11); with 32-bit ids the rest of the id is in the high address. */
 	msi.address_lo = MSI_ADDRESS | (uint32_t)(destination & 0xff) << 12 |
 		(control & HV_INTERRUPT_LOGICAL ? MSI_LOGICAL : 0);
 	msi.address_hi = (uint32_t)destination & 0xffffff00u;
 	msi.data = vector | type << 8 | (control & HV_INTERRUPT_LEVEL ? MSI_LEVEL | MSI_ASSERT : 0);
 	/* 0: the guest blocked it; that is no error of the caller. */
-	return ioctl(vp->host->port->vtl0, KVM_SIGNAL_MSI, &msi) < 0 ? HV_STATUS_INVALID_PARAMETER : HV_STATUS_SUCCESS;
+	return ioctl(vp->host->port->vtl0, KVM_SIGNAL_MSI, &msi) < 0 ? HV_STATUS_INVALID_PARAMETER :
+			HV_STATUS_SUCCESS;
 }
 
 /* --- Intercepts ------------------------------------------------------------------------------------ */
 
 enum { INTERCEPT_IO_PORT = 0, INTERCEPT_MSR = 1, INTERCEPT_CPUID = 2 };
 
-/* Input: partition u64, access u32, type u32, parameter u64. Ports and unknown MSRs are always intercepted here. */
+/* Input: partition u64, access u32, type u32, parameter u64. Ports and unknown MSRs exit anyway. */
 static uint16_t install_intercept(struct host_vp *vp)
 {
 	struct vl_reader r;
@@ -243,7 +248,8 @@ static uint16_t install_intercept(struct host_vp *vp)
 	type = vl_read_le32(&r);
 	if (r.err)
 		return HV_STATUS_INVALID_HYPERCALL_INPUT;
-	return type == INTERCEPT_IO_PORT || type == INTERCEPT_MSR ? HV_STATUS_SUCCESS : HV_STATUS_INVALID_PARAMETER;
+	return type == INTERCEPT_IO_PORT || type == INTERCEPT_MSR ? HV_STATUS_SUCCESS :
+			HV_STATUS_INVALID_PARAMETER;
 }
 
 /*
@@ -286,13 +292,13 @@ static uint16_t register_intercept_result(struct host_vp *vp)
 
 /* --- Translation -------------------------------------------------------------------------------------- */
 
-/* Control flags of HvCallTranslateVirtualAddress (TLFS); the result code is in the low half of the first word. */
+/* Control flags of HvCallTranslateVirtualAddress (TLFS); the result code is in the first word's low half. */
 #define TRANSLATE_WRITE 2u
 #define TRANSLATE_EXECUTE 4u
 #define TRANSLATE_PRIVILEGE_EXEMPT 8u
 enum { TRANSLATED = 0, NOT_PRESENT = 1, GPA_UNMAPPED = 4 };
 
-/* Input: partition u64, VP u32, padding u32, control u64, page number u64. Output: result u64, page number u64. */
+/* Input: partition u64, VP u32, padding u32, control u64, page u64. Output: result u64, page u64. */
 static uint16_t translate(struct host_vp *vp)
 {
 	struct host_call *c = &vp->call;
@@ -315,7 +321,8 @@ static uint16_t translate(struct host_vp *vp)
 		return HV_STATUS_INVALID_HYPERCALL_INPUT;
 	if (!(control & TRANSLATE_PRIVILEGE_EXEMPT) && (x86_sregs(&vp->port->vtl0)->ss.dpl & 3) == 3)
 		access = X86_ACCESS_USER;
-	access |= (control & TRANSLATE_WRITE ? X86_ACCESS_WRITE : 0) | (control & TRANSLATE_EXECUTE ? X86_ACCESS_EXECUTE : 0);
+	access |= (control & TRANSLATE_WRITE ? X86_ACCESS_WRITE : 0) |
+			(control & TRANSLATE_EXECUTE ? X86_ACCESS_EXECUTE : 0);
 	err = x86_translate(&mmu, page << VL_PAGE_SHIFT, access, &where);
 	vl_writer_init(&w, c->out, sizeof(c->out));
 	vl_write_le64(&w, !err ? TRANSLATED : err == VL_E_RANGE ? GPA_UNMAPPED : NOT_PRESENT);

@@ -31,7 +31,8 @@ static bool is_target(const struct port_vp *p, const struct host_vp *vp, uint64_
 	case X86_SHORTHAND_OTHERS:
 		return vp != p->vp;
 	default:
-		return x86_apic_matches((uint32_t)vp->hardware_id, X86_ICR_DESTINATION(icr), X86_ICR_LOGICAL(icr));
+		return x86_apic_matches((uint32_t)vp->hardware_id, X86_ICR_DESTINATION(icr),
+				X86_ICR_LOGICAL(icr));
 	}
 }
 

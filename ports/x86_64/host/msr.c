@@ -51,7 +51,8 @@ static bool set_hypercall_page(struct host *h, uint64_t value)
 		[0x20] = 0xe6, X86_PORT_VTL_RETURN, 0xc3,
 	};
 
-	if ((value & HYPERCALL_ENABLE) && host_memory_write(h, gpa(vl_align_down(value, VL_PAGE_BYTES)), code, sizeof(code)))
+	if ((value & HYPERCALL_ENABLE) && host_memory_write(h, gpa(vl_align_down(value, VL_PAGE_BYTES)), code,
+			sizeof(code)))
 		return false;
 	h->port->hypercall_page = value;
 	return true;
@@ -61,7 +62,8 @@ static bool set_hypercall_page(struct host *h, uint64_t value)
 static bool set_reference_tsc(struct host *h, uint64_t value)
 {
 	const struct { le32 sequence, reserved; le64 scale, offset; } page = {
-		cpu_to_le32(1), cpu_to_le32(0), cpu_to_le64(h->port->tsc_scale), cpu_to_le64(-h->reference_origin) };
+		cpu_to_le32(1), cpu_to_le32(0), cpu_to_le64(h->port->tsc_scale),
+				cpu_to_le64(-h->reference_origin) };
 
 	if ((value & REFERENCE_TSC_ENABLE) &&
 	    host_memory_write(h, gpa(vl_align_down(value, VL_PAGE_BYTES)), &page, sizeof(page)))

@@ -31,10 +31,11 @@ static uint32_t msr_of(uint32_t name)
 
 static uint64_t *gpr(struct kvm_regs *r, uint32_t name)
 {
-	uint64_t *const order[] = { (uint64_t *)&r->rax, (uint64_t *)&r->rcx, (uint64_t *)&r->rdx, (uint64_t *)&r->rbx,
-		(uint64_t *)&r->rsp, (uint64_t *)&r->rbp, (uint64_t *)&r->rsi, (uint64_t *)&r->rdi, (uint64_t *)&r->r8,
-		(uint64_t *)&r->r9, (uint64_t *)&r->r10, (uint64_t *)&r->r11, (uint64_t *)&r->r12, (uint64_t *)&r->r13,
-		(uint64_t *)&r->r14, (uint64_t *)&r->r15, (uint64_t *)&r->rip, (uint64_t *)&r->rflags };
+	uint64_t *const order[] = { (uint64_t *)&r->rax, (uint64_t *)&r->rcx, (uint64_t *)&r->rdx,
+		(uint64_t *)&r->rbx, (uint64_t *)&r->rsp, (uint64_t *)&r->rbp, (uint64_t *)&r->rsi,
+		(uint64_t *)&r->rdi, (uint64_t *)&r->r8, (uint64_t *)&r->r9, (uint64_t *)&r->r10,
+		(uint64_t *)&r->r11, (uint64_t *)&r->r12, (uint64_t *)&r->r13, (uint64_t *)&r->r14,
+		(uint64_t *)&r->r15, (uint64_t *)&r->rip, (uint64_t *)&r->rflags };
 
 	return name >= HV_X64_REG_RAX && name <= HV_X64_REG_RFLAGS ? order[name - HV_X64_REG_RAX] : NULL;
 }
@@ -55,7 +56,8 @@ static uint64_t *control(struct kvm_sregs *s, uint32_t name)
 
 static struct kvm_segment *segment(struct kvm_sregs *s, uint32_t name)
 {
-	struct kvm_segment *const order[] = { &s->es, &s->cs, &s->ss, &s->ds, &s->fs, &s->gs, &s->ldt, &s->tr };
+	struct kvm_segment *const order[] = { &s->es, &s->cs, &s->ss, &s->ds, &s->fs, &s->gs, &s->ldt,
+			&s->tr };
 
 	return name >= HV_X64_REG_ES && name <= HV_X64_REG_TR ? order[name - HV_X64_REG_ES] : NULL;
 }
@@ -74,7 +76,10 @@ static struct x86_vcpu *vcpu(struct host_vp *vp, unsigned vtl)
 
 /* --- Pending events and activity ------------------------------------------------------- */
 
-/* HV_X64_PENDING_EXCEPTION_EVENT: pending 0, type 1-3 (0: exception), error code 8, vector 16-31, code 32-63. */
+/*
+ * HV_X64_PENDING_EXCEPTION_EVENT: pending 0, type 1-3 (0: exception), error
+ * code 8, vector 16-31, code 32-63.
+ */
 #define EVENT_PENDING 1ull
 #define EVENT_TYPE(v) ((v) >> 1 & 7)
 #define EVENT_DELIVER_ERROR (1ull << 8)
@@ -180,7 +185,8 @@ static uint64_t clock_hz(const struct host_vp *vp, uint32_t name)
 
 static bool is_debug(uint32_t name)
 {
-	return (name >= HV_X64_REG_DR0 && name < HV_X64_REG_DR0 + 4) || name == HV_X64_REG_DR6 || name == HV_X64_REG_DR7;
+	return (name >= HV_X64_REG_DR0 && name < HV_X64_REG_DR0 + 4) || name == HV_X64_REG_DR6 ||
+			name == HV_X64_REG_DR7;
 }
 
 static uint16_t get_scalar(struct x86_vcpu *c, uint32_t name, uint64_t *v)
@@ -268,7 +274,8 @@ static uint16_t set_any(struct x86_vcpu *c, uint32_t name, const struct hv_reg_v
 	}
 	if (table(x86_sregs(c), name)) {
 		memcpy(&t, value, sizeof(t));
-		*table(x86_change_sregs(c), name) = (struct kvm_dtable){ .base = le64_to_cpu(t.base), .limit = le16_to_cpu(t.limit) };
+		*table(x86_change_sregs(c), name) = (struct kvm_dtable){ .base = le64_to_cpu(t.base),
+			.limit = le16_to_cpu(t.limit) };
 		return HV_STATUS_SUCCESS;
 	}
 	return set_scalar(c, name, le64_to_cpu(value->low), le64_to_cpu(value->high));
@@ -308,8 +315,10 @@ void x86_load_context(struct x86_vcpu *c, const struct hv_x64_initial_vp_context
 	s->ss = x86_segment_from_hv(&x->ss);
 	s->tr = x86_segment_from_hv(&x->tr);
 	s->ldt = x86_segment_from_hv(&x->ldtr);
-	s->idt = (struct kvm_dtable){ .base = le64_to_cpu(x->idtr.base), .limit = le16_to_cpu(x->idtr.limit) };
-	s->gdt = (struct kvm_dtable){ .base = le64_to_cpu(x->gdtr.base), .limit = le16_to_cpu(x->gdtr.limit) };
+	s->idt = (struct kvm_dtable){ .base = le64_to_cpu(x->idtr.base),
+			.limit = le16_to_cpu(x->idtr.limit) };
+	s->gdt = (struct kvm_dtable){ .base = le64_to_cpu(x->gdtr.base),
+			.limit = le16_to_cpu(x->gdtr.limit) };
 	s->efer = le64_to_cpu(x->efer);
 	s->cr0 = le64_to_cpu(x->cr0);
 	s->cr3 = le64_to_cpu(x->cr3);

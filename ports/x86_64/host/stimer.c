@@ -65,13 +65,15 @@ bool x86_stimer_write(struct port_vp *p, uint32_t msr, uint64_t value)
 
 static bool fire(struct port_vp *p, unsigned index, struct x86_stimer *t, uint64_t now)
 {
-	struct timer_payload payload = { cpu_to_le32(index), cpu_to_le32(0), cpu_to_le64(t->expiry), cpu_to_le64(now) };
+	struct timer_payload payload = { cpu_to_le32(index), cpu_to_le32(0), cpu_to_le64(t->expiry),
+			cpu_to_le64(now) };
 
 	if (t->config & DIRECT) {
 		x86_apic_raise(&p->apic, VECTOR(t->config), false);
 		return true;
 	}
-	return synic_post_message(p->vp->host, p->vp->index, SINT(t->config), HV_MESSAGE_TIMER_EXPIRED, &payload,
+	return synic_post_message(p->vp->host, p->vp->index, SINT(t->config), HV_MESSAGE_TIMER_EXPIRED,
+			&payload,
 			sizeof(payload)) != VL_E_NOSPACE;
 }
 

@@ -10,21 +10,28 @@
 
 #define ATTRIBUTE_P 0x80u
 
+/* The page that an overlay register (enabled in bit 0) names, or NULL. */
+static void *overlay(const struct host_vp *vp, uint64_t reg)
+{
+	gpa_t at = gpa(vl_align_down(reg, VL_PAGE_BYTES));
+
+	return reg & HV_SYNIC_ENABLE ? host_memory_map(vp->host, at, VL_PAGE_BYTES) : NULL;
+}
+
 static struct hv_vp_assist_page *assist_page(const struct host_vp *vp)
 {
-	return vp->assist_page & HV_SYNIC_ENABLE ?
-		host_memory_map(vp->host, gpa(vl_align_down(vp->assist_page, VL_PAGE_BYTES)), VL_PAGE_BYTES) : NULL;
+	return overlay(vp, vp->assist_page);
 }
 
 static struct hv_x64_register_page *register_page(const struct host_vp *vp)
 {
-	return vp->register_page & HV_SYNIC_ENABLE ?
-		host_memory_map(vp->host, gpa(vl_align_down(vp->register_page, VL_PAGE_BYTES)), VL_PAGE_BYTES) : NULL;
+	return overlay(vp, vp->register_page);
 }
 
 struct hv_x64_segment x86_segment_to_hv(const struct kvm_segment *s)
 {
-	unsigned attributes = s->type | s->s << 4 | s->dpl << 5 | (s->present && !s->unusable) << 7 | s->avl << 12 |
+	unsigned attributes = s->type | s->s << 4 | s->dpl << 5 | (s->present && !s->unusable) << 7 |
+			s->avl << 12 |
 		s->l << 13 | s->db << 14 | s->g << 15;
 
 	return (struct hv_x64_segment){ .base = cpu_to_le64(s->base), .limit = cpu_to_le32(s->limit),
@@ -37,7 +44,8 @@ struct kvm_segment x86_segment_from_hv(const struct hv_x64_segment *s)
 
 	return (struct kvm_segment){ .base = le64_to_cpu(s->base), .limit = le32_to_cpu(s->limit),
 		.selector = le16_to_cpu(s->selector), .type = a & 15, .s = a >> 4 & 1, .dpl = a >> 5 & 3,
-		.present = a >> 7 & 1, .avl = a >> 12 & 1, .l = a >> 13 & 1, .db = a >> 14 & 1, .g = a >> 15 & 1,
+		.present = a >> 7 & 1, .avl = a >> 12 & 1, .l = a >> 13 & 1, .db = a >> 14 & 1,
+		.g = a >> 15 & 1,
 		.unusable = !(a & ATTRIBUTE_P) };
 }
 
@@ -87,7 +95,7 @@ static void fill_gp(struct hv_x64_register_page *page, const struct kvm_regs *r)
 	page->rflags = cpu_to_le64(r->rflags);
 }
 
-/* Once shown the page speaks for VTL0's registers until the next return: so keep it true after each change. */
+/* Once shown the page speaks for VTL0's registers until the next return: keep it true after each change. */
 void x86_register_page_fill(struct port_vp *p)
 {
 	struct hv_x64_register_page *page = register_page(p->vp);
@@ -179,7 +187,8 @@ static void share(struct port_vp *p, struct x86_vcpu *to, struct x86_vcpu *from)
 
 /* --- The switch ------------------------------------------------------------------------ */
 
-static void put_message(struct host_vp *vp, struct hv_vp_assist_page *page, uint32_t type, const void *payload, size_t size)
+static void put_message(struct host_vp *vp, struct hv_vp_assist_page *page, uint32_t type,
+		const void *payload, size_t size)
 {
 	struct hv_message *m = &page->intercept_message;
 
@@ -193,7 +202,8 @@ static void put_message(struct host_vp *vp, struct hv_vp_assist_page *page, uint
  * Without an intercept page the message comes through SINT 0, whose interrupt
  * is the reason of the entry.
  */
-void x86_enter_vtl2(struct port_vp *p, enum hv_vtl_entry_reason reason, uint32_t type, const void *payload, size_t size)
+void x86_enter_vtl2(struct port_vp *p, enum hv_vtl_entry_reason reason, uint32_t type, const void *payload,
+		size_t size)
 {
 	struct hv_vp_assist_page *page = assist_page(p->vp);
 	bool with_page = page && (p->vp->host->vsm_config & HV_VSM_CONFIG_INTERCEPT_PAGE);
@@ -207,7 +217,8 @@ void x86_enter_vtl2(struct port_vp *p, enum hv_vtl_entry_reason reason, uint32_t
 		reason = HV_VTL_ENTRY_INTERRUPT;
 		if (synic_post_message(p->vp->host, p->vp->index, HV_SINT_INTERCEPT, type, payload, size))
 			host_end(p->vp->host, HOST_END_PARAVISOR_FAILED,
-				"VTL2 takes no intercept messages on VP %u: neither intercept page nor SINT 0", p->vp->index);
+				"VTL2 takes no intercepts on VP %u: neither intercept page nor SINT 0",
+				p->vp->index);
 	}
 	if (page)
 		page->vtl_entry_reason = cpu_to_le32(reason);

@@ -1,4 +1,7 @@
-/* The walk over VTL0's page tables; see translate.h. KVM_TRANSLATE knows no access rights and costs a system call. */
+/*
+ * The walk over VTL0's page tables; see translate.h. KVM_TRANSLATE knows no
+ * access rights and costs a system call.
+ */
 #include "ports/x86_64/host/translate.h"
 
 #define CR0_WP (1ull << 16)

@@ -17,7 +17,7 @@
 #include <unistd.h>
 
 #define LAPIC_PAGE 0xfee00000ull
-#define TSS_ADDRESS 0xfffbd000ull /* 3 pages that Intel hosts need for real mode; no slot covers them in VTL2 */
+#define TSS_ADDRESS 0xfffbd000ull /* 3 pages that Intel hosts need for real mode */
 #define X2APIC_ON 0xd00ull        /* IA32_APIC_BASE: global enable, x2APIC, BSP apart */
 #define APIC_BSP 0x100ull
 #define MXCSR_RESET 0x1f80
@@ -80,7 +80,8 @@ static int complain(const char *what)
 
 static int slot(int vm, unsigned number, uint64_t at, uint64_t bytes, uint8_t *memory)
 {
-	struct kvm_userspace_memory_region region = { .slot = number, .guest_phys_addr = at, .memory_size = bytes,
+	struct kvm_userspace_memory_region region = { .slot = number, .guest_phys_addr = at,
+			.memory_size = bytes,
 		.userspace_addr = (uintptr_t)memory };
 
 	return ioctl(vm, KVM_SET_USER_MEMORY_REGION, &region) ? complain("KVM_SET_USER_MEMORY_REGION") : 0;
@@ -100,11 +101,13 @@ static int map_memory(struct host *h)
 	int err = 0;
 
 	for (i = 0; i < m->ram_count && !err; i++)
-		err = slot(vm->vtl2, i, m->ram[i].range.gpa, m->ram[i].range.size, m->base + m->ram[i].offset);
+		err = slot(vm->vtl2, i, m->ram[i].range.gpa, m->ram[i].range.size,
+				m->base + m->ram[i].offset);
 	if (!err)
 		err = slot(vm->vtl0, 0, 0, LAPIC_PAGE, m->vtl0_base);
 	if (!err)
-		err = slot(vm->vtl0, 1, LAPIC_PAGE + VL_PAGE_BYTES, m->vtl0_bytes - LAPIC_PAGE - VL_PAGE_BYTES,
+		err = slot(vm->vtl0, 1, LAPIC_PAGE + VL_PAGE_BYTES,
+				m->vtl0_bytes - LAPIC_PAGE - VL_PAGE_BYTES,
 			m->vtl0_base + LAPIC_PAGE + VL_PAGE_BYTES);
 	return err;
 }
@@ -122,10 +125,12 @@ static int filter_msrs(int vm, bool mtrrs)
 		{ 0x40000000, 0x200 }, { 0x4b564d00, 0x10 }, { 0x11, 2 }, { 0x200, 0x60 }, { 0x2ff, 1 } };
 	unsigned i, count = mtrrs ? 5 : 3;
 	struct kvm_enable_cap cap = { .cap = KVM_CAP_X86_USER_SPACE_MSR,
-		.args = { KVM_MSR_EXIT_REASON_INVAL | KVM_MSR_EXIT_REASON_UNKNOWN | KVM_MSR_EXIT_REASON_FILTER } };
+		.args = { KVM_MSR_EXIT_REASON_INVAL | KVM_MSR_EXIT_REASON_UNKNOWN |
+		KVM_MSR_EXIT_REASON_FILTER } };
 
 	for (i = 0; i < count; i++)
-		filter.ranges[i] = (struct kvm_msr_filter_range){ .flags = KVM_MSR_FILTER_READ | KVM_MSR_FILTER_WRITE,
+		filter.ranges[i] = (struct kvm_msr_filter_range){ .flags = KVM_MSR_FILTER_READ |
+				KVM_MSR_FILTER_WRITE,
 			.base = range[i].base, .nmsrs = range[i].count, .bitmap = deny };
 	if (ioctl(vm, KVM_ENABLE_CAP, &cap))
 		return complain("KVM_CAP_X86_USER_SPACE_MSR");
@@ -136,7 +141,8 @@ static int create_vm(struct port_vm *vm, int *out, bool is_vtl0)
 {
 	/* One route per vector: see x86 level interrupts in hypercall_x86.c. */
 	struct kvm_enable_cap split = { .cap = KVM_CAP_SPLIT_IRQCHIP, .args = { X86_LEVEL_ROUTES } };
-	struct kvm_enable_cap x2apic = { .cap = KVM_CAP_X2APIC_API, .args = { KVM_X2APIC_API_USE_32BIT_IDS } };
+	struct kvm_enable_cap x2apic = { .cap = KVM_CAP_X2APIC_API,
+			.args = { KVM_X2APIC_API_USE_32BIT_IDS } };
 
 	*out = ioctl(vm->kvm, KVM_CREATE_VM, 0);
 	if (*out < 0)
@@ -169,7 +175,8 @@ static int create_vcpu(struct port_vm *vm, int fd, unsigned index, struct x86_vc
 	tsc.addr = (uintptr_t)&zero;
 	if (ioctl(c->fd, KVM_SET_DEVICE_ATTR, &tsc))
 		return complain("KVM_VCPU_TSC_OFFSET");
-	if (ioctl(c->fd, KVM_GET_REGS, &c->run->s.regs.regs) || ioctl(c->fd, KVM_GET_SREGS, &c->run->s.regs.sregs))
+	if (ioctl(c->fd, KVM_GET_REGS, &c->run->s.regs.regs) ||
+			ioctl(c->fd, KVM_GET_SREGS, &c->run->s.regs.sregs))
 		return complain("KVM_GET_SREGS");
 	c->run->kvm_valid_regs = KVM_SYNC_X86_REGS | KVM_SYNC_X86_SREGS;
 	return 0;
@@ -219,7 +226,7 @@ static int read_tsc_frequency(struct host *h)
 
 static int open_kvm(struct port_vm *vm)
 {
-	int size;
+	int size, version;
 
 	vm->kvm = open("/dev/kvm", O_RDWR | O_CLOEXEC);
 	if (vm->kvm < 0) {
@@ -227,8 +234,9 @@ static int open_kvm(struct port_vm *vm)
 			"'tools/run --accel tcg'", strerror(errno));
 		return VL_E_OS;
 	}
-	if (ioctl(vm->kvm, KVM_GET_API_VERSION, 0) != KVM_API_VERSION) {
-		vl_error("/dev/kvm has API version %d, %d is needed", ioctl(vm->kvm, KVM_GET_API_VERSION, 0), KVM_API_VERSION);
+	version = ioctl(vm->kvm, KVM_GET_API_VERSION, 0);
+	if (version != KVM_API_VERSION) {
+		vl_error("/dev/kvm has API version %d, %d is needed", version, KVM_API_VERSION);
 		return VL_E_UNSUPPORTED;
 	}
 	size = ioctl(vm->kvm, KVM_GET_VCPU_MMAP_SIZE, 0);
@@ -339,7 +347,8 @@ void port_vp_run(struct host_vp *vp)
 
 	atomic_store(&p->tid, (pid_t)syscall(SYS_gettid));
 	if (x86_stimer_create(p)) {
-		host_end(vp->host, HOST_END_ERROR, "cannot create the timer of VP %u: %s", vp->index, strerror(errno));
+		host_end(vp->host, HOST_END_ERROR, "cannot create the timer of VP %u: %s", vp->index,
+				strerror(errno));
 		return;
 	}
 	while (!host_ending(vp->host)) {

@@ -31,18 +31,22 @@ struct x86_mmu x86_vtl0_mmu(struct port_vp *p)
 {
 	const struct kvm_sregs *s = x86_sregs(&p->vtl0);
 
-	return (struct x86_mmu){ .cr0 = s->cr0, .cr3 = s->cr3, .cr4 = s->cr4, .efer = s->efer, .cs_base = s->cs.base,
+	return (struct x86_mmu){ .cr0 = s->cr0, .cr3 = s->cr3, .cr4 = s->cr4, .efer = s->efer,
+			.cs_base = s->cs.base,
 		.mode = code_mode(s), .read = read_vtl0, .context = p->vp->host };
 }
 
-static struct hv_x64_intercept_header header(struct port_vp *p, unsigned length, enum hv_intercept_access access)
+static struct hv_x64_intercept_header header(struct port_vp *p, unsigned length,
+		enum hv_intercept_access access)
 {
 	const struct kvm_sregs *s = x86_sregs(&p->vtl0);
 	const struct kvm_regs *r = x86_regs(&p->vtl0);
-	unsigned state = (s->ss.dpl & 3) | !!(s->cr0 & CR0_PE) << 2 | !!(s->cr0 & CR0_AM) << 3 | !!(s->efer & EFER_LMA) << 4;
+	unsigned state = (s->ss.dpl & 3) | !!(s->cr0 & CR0_PE) << 2 | !!(s->cr0 & CR0_AM) << 3 |
+			!!(s->efer & EFER_LMA) << 4;
 
 	return (struct hv_x64_intercept_header){ .vp_index = cpu_to_le32(p->vp->index),
-		.instruction_length = (uint8_t)((length & 15) | (s->cr8 & 15) << 4), .access = (uint8_t)access,
+		.instruction_length = (uint8_t)((length & 15) | (s->cr8 & 15) << 4),
+		.access = (uint8_t)access,
 		.execution_state = cpu_to_le16((uint16_t)state), .cs = x86_segment_to_hv(&s->cs),
 		.rip = cpu_to_le64(r->rip), .rflags = cpu_to_le64(r->rflags) };
 }
@@ -84,7 +88,8 @@ static bool rewind_outs(struct port_vp *p, struct x86_insn *insn, uint8_t *bytes
 
 	for (back = 0; back <= X86_INSN_BYTES_MAX; back++) {
 		*count = x86_fetch(&mmu, r->rip - back, bytes, X86_INSN_BYTES_MAX);
-		if (!x86_decode(bytes, *count, mmu.mode, insn) && insn->op == X86_OP_OUTS && (insn->length == back ||
+		if (!x86_decode(bytes, *count, mmu.mode, insn) && insn->op == X86_OP_OUTS &&
+				(insn->length == back ||
 				(back == 0 && insn->rep)))
 			break;
 	}
@@ -107,7 +112,8 @@ static uint64_t finish_and_restore(struct port_vp *p)
 	uint64_t moved;
 
 	if (x86_complete(&p->vtl0))
-		host_end(p->vp->host, HOST_END_ERROR, "KVM did not complete an access of VP %u: %s", p->vp->index, strerror(errno));
+		host_end(p->vp->host, HOST_END_ERROR, "KVM did not complete an access of VP %u: %s",
+				p->vp->index, strerror(errno));
 	moved = x86_regs(&p->vtl0)->rip - before.rip;
 	*x86_change_regs(&p->vtl0) = before;
 	return moved;
@@ -178,7 +184,8 @@ static void memory_intercept(struct port_vp *p, uint64_t gva, gpa_t where, enum 
 		const uint8_t *bytes, size_t count, unsigned length)
 {
 	bool ram = host_memory_is_vtl0(p->vp->host, where, 1) || host_memory_map(p->vp->host, where, 1);
-	struct hv_x64_memory_message m = { .header = header(p, length, access), .instruction_count = (uint8_t)count,
+	struct hv_x64_memory_message m = { .header = header(p, length, access),
+			.instruction_count = (uint8_t)count,
 		.access_info = 3, .gva = cpu_to_le64(gva), .gpa = cpu_to_le64(gpa_raw(where)) };
 
 	memcpy(m.instruction_bytes, bytes, count);
@@ -188,11 +195,12 @@ static void memory_intercept(struct port_vp *p, uint64_t gva, gpa_t where, enum 
 
 static void fill_cpu(struct x86_cpu *cpu, const struct kvm_regs *r, const struct kvm_sregs *s)
 {
-	const uint64_t gpr[16] = { r->rax, r->rcx, r->rdx, r->rbx, r->rsp, r->rbp, r->rsi, r->rdi, r->r8, r->r9, r->r10,
+	const uint64_t gpr[16] = { r->rax, r->rcx, r->rdx, r->rbx, r->rsp, r->rbp, r->rsi, r->rdi, r->r8,
+			r->r9, r->r10,
 		r->r11, r->r12, r->r13, r->r14, r->r15 };
 
-	*cpu = (struct x86_cpu){ .rip = r->rip, .rflags = r->rflags, .segment_base = { s->es.base, s->cs.base, s->ss.base,
-		s->ds.base, s->fs.base, s->gs.base } };
+	*cpu = (struct x86_cpu){ .rip = r->rip, .rflags = r->rflags,
+		.segment_base = { s->es.base, s->cs.base, s->ss.base, s->ds.base, s->fs.base, s->gs.base } };
 	memcpy(cpu->gpr, gpr, sizeof(gpr));
 }
 
@@ -246,7 +254,8 @@ static void memory_exit(struct port_vp *p)
 		if (x86_translate(&mmu, access[i].address, access[i].write ? X86_ACCESS_WRITE : 0, &where) ||
 		    reachable(p, where, access[i].write))
 			continue;
-		memory_intercept(p, access[i].address, where, access[i].write ? HV_INTERCEPT_WRITE : HV_INTERCEPT_READ, bytes,
+		memory_intercept(p, access[i].address, where,
+				access[i].write ? HV_INTERCEPT_WRITE : HV_INTERCEPT_READ, bytes,
 			count, insn.length);
 		return;
 	}
@@ -268,15 +277,16 @@ static void serve(struct port_vp *p)
 		msr_exit(p, run->exit_reason == KVM_EXIT_X86_WRMSR);
 		break;
 	case KVM_EXIT_IOAPIC_EOI: {
-		struct hv_x64_apic_eoi_message m = { cpu_to_le32(p->vp->index), cpu_to_le32(run->eoi.vector) };
+		struct hv_x64_apic_eoi_message m = { cpu_to_le32(p->vp->index),
+				cpu_to_le32(run->eoi.vector) };
 
 		intercept(p, HV_MESSAGE_X64_APIC_EOI, &m, sizeof(m));
 		break;
 	}
 	case KVM_EXIT_MMIO:
 		/*
-		 * Beyond both MMIO windows, where VTL2 has no device: KVM has committed a write already. Reads
-		 * give ones, as on a bus where nobody answers.
+		 * Beyond both MMIO windows, where VTL2 has no device: KVM has committed a write
+		 * already. Reads give ones, as on a bus where nobody answers.
 		 */
 		if (!run->mmio.is_write)
 			memset(run->mmio.data, 0xff, sizeof(run->mmio.data));
@@ -288,7 +298,8 @@ static void serve(struct port_vp *p)
 	case KVM_EXIT_INTR:
 		break;
 	default:
-		host_end(p->vp->host, HOST_END_ERROR, "KVM returned from VTL0 with exit reason %u, which is not known here",
+		host_end(p->vp->host, HOST_END_ERROR,
+				"KVM returned from VTL0 with exit reason %u, which is not known here",
 			run->exit_reason);
 	}
 }
@@ -351,6 +362,7 @@ void x86_run_vtl0(struct port_vp *p)
 		else if (errno == EFAULT)
 			memory_exit(p);
 		else
-			host_end(p->vp->host, HOST_END_ERROR, "KVM_RUN of VTL0 on VP %u failed: %s", p->vp->index, strerror(errno));
+			host_end(p->vp->host, HOST_END_ERROR, "KVM_RUN of VTL0 on VP %u failed: %s",
+					p->vp->index, strerror(errno));
 	}
 }

@@ -21,9 +21,11 @@ static void take_requests(struct port_vp *p)
 	unsigned word;
 
 	for (word = 0; word < VL_ARRAY_COUNT(p->request); word++) {
-		unsigned long bits = atomic_load(&p->request[word]) ? atomic_exchange(&p->request[word], 0) : 0;
+		unsigned long bits = 0;
 		unsigned long auto_eoi = atomic_load(&p->auto_eoi[word]);
 
+		if (atomic_load(&p->request[word]))
+			bits = atomic_exchange(&p->request[word], 0);
 		while (bits) {
 			unsigned bit = (unsigned)__builtin_ctzl(bits);
 
@@ -96,7 +98,8 @@ static void hypercall(struct port_vp *p)
 			fetch_xmm(p, c);
 	}
 	r->rax = hypercall_run(p->vp);
-	if (c->fast && c->out_bytes) /* output in XMM registers is not offered (CPUID 0x40000003 EDX bit 15) */
+	/* Output in XMM registers is not offered (CPUID 0x40000003 EDX bit 15). */
+	if (c->fast && c->out_bytes)
 		r->rax = HV_RESULT(HV_STATUS_INVALID_HYPERCALL_INPUT, 0);
 }
 
@@ -150,7 +153,8 @@ static void failed(struct port_vp *p, const char *what)
 {
 	const struct kvm_regs *r = x86_regs(&p->vtl2);
 
-	host_end(p->vp->host, HOST_END_PARAVISOR_FAILED, "VTL2 %s on VP %u (rip %#llx, rsp %#llx); boot with --log to see "
+	host_end(p->vp->host, HOST_END_PARAVISOR_FAILED,
+			"VTL2 %s on VP %u (rip %#llx, rsp %#llx); boot with --log to see "
 		"its messages", what, p->vp->index, (unsigned long long)r->rip, (unsigned long long)r->rsp);
 }
 
@@ -158,7 +162,8 @@ static void internal_error(struct port_vp *p)
 {
 	const struct kvm_run *run = p->vtl2.run;
 
-	host_end(p->vp->host, HOST_END_PARAVISOR_FAILED, "KVM cannot go on with VTL2 on VP %u: suberror %u at rip %#llx",
+	host_end(p->vp->host, HOST_END_PARAVISOR_FAILED,
+			"KVM cannot go on with VTL2 on VP %u: suberror %u at rip %#llx",
 		p->vp->index, run->internal.suberror, (unsigned long long)run->s.regs.regs.rip);
 }
 
@@ -197,7 +202,8 @@ static void serve(struct port_vp *p)
 		internal_error(p);
 		break;
 	default:
-		host_end(p->vp->host, HOST_END_ERROR, "KVM returned from VTL2 with exit reason %u, which is not known here",
+		host_end(p->vp->host, HOST_END_ERROR,
+				"KVM returned from VTL2 with exit reason %u, which is not known here",
 			run->exit_reason);
 	}
 }
@@ -213,7 +219,8 @@ void x86_run_vtl2(struct port_vp *p)
 		} else if (errno == EINTR || errno == EAGAIN) {
 			x86_drain_kick(p);
 		} else {
-			host_end(p->vp->host, HOST_END_ERROR, "KVM_RUN of VTL2 on VP %u failed: %s", p->vp->index,
+			host_end(p->vp->host, HOST_END_ERROR, "KVM_RUN of VTL2 on VP %u failed: %s",
+					p->vp->index,
 				strerror(errno));
 		}
 	}

@@ -75,7 +75,7 @@ struct port_vp {
 	bool in_vtl0;
 	bool vtl2_halted;
 	bool vtl0_ready;       /* CPUID was applied and the vCPU may run */
-	bool vtl0_resume_rip;  /* a port or MSR access of VTL0 is completed by KVM at the next run unless RIP moves */
+	bool vtl0_resume_rip;  /* KVM completes VTL0's IN or OUT at the next run unless RIP moves */
 	uint64_t vtl0_exit_rip;
 	bool intercepted;      /* a register page is being shown */
 	struct kvm_fpu fpu;    /* as both VTLs had it at the last switch */
@@ -121,7 +121,8 @@ void x86_drain_kick(struct port_vp *p);
 void x86_run_vtl0(struct port_vp *p);
 
 /* switch.c */
-void x86_enter_vtl2(struct port_vp *p, enum hv_vtl_entry_reason reason, uint32_t type, const void *payload, size_t size);
+void x86_enter_vtl2(struct port_vp *p, enum hv_vtl_entry_reason reason, uint32_t type, const void *payload,
+		size_t size);
 void x86_return_to_vtl0(struct port_vp *p, bool fast);
 /* Register page: takes over what VTL2 changed there; shows the present state. */
 void x86_register_page_apply(struct port_vp *p);
