@@ -7,11 +7,12 @@
 /*
  * For every port. Errors end VTL2 at once instead of leaving a half-dead
  * paravisor (oops, panic), messages keep their level for the log that user
- * space forwards (console_msg_format), and nothing waits for hardware that a
- * paravisor does not have.
+ * space forwards (console_msg_format), the console itself, slow as it is, gets
+ * warnings unless the host asks for more, and nothing waits for hardware that
+ * a paravisor does not have.
  */
 #define KERNEL_ARGUMENTS \
-	"rdinit=/init rootfstype=tmpfs loglevel=8 log_buf_len=128K printk.time=1 console_msg_format=syslog " \
+	"rdinit=/init rootfstype=tmpfs loglevel=4 log_buf_len=128K printk.time=1 console_msg_format=syslog " \
 	"printk.devkmsg=on cryptomgr.notests oops=panic panic=-1 panic_on_warn=0"
 
 /* The value of `name` in a line of words, up to the next blank; NULL when absent. The last one counts. */
