@@ -25,6 +25,7 @@
 #include <linux/slab.h>
 #include <linux/uaccess.h>
 #include <linux/vmalloc.h>
+#include <trace/events/ipi.h>
 #include <asm/mshyperv.h>
 #include <hyperv/hvhdk.h>
 #include <uapi/linux/mshv.h>
