@@ -61,7 +61,7 @@ static int read_all(const char *what, const char *path, int fd, uint8_t *out, si
 
 static int igvm_complain(const char *path, int err, const struct igvm_error *e)
 {
-	vl_error("image %s, offset %#zx: %s%s%s", path, e->offset, e->what ? e->what : "",
+	vl_error("image %s, offset 0x%zx: %s%s%s", path, e->offset, e->what ? e->what : "",
 			e->what ? ": " : "",
 		vl_err_text(err));
 	return err;
@@ -193,7 +193,7 @@ static int required(void *context, gpa_t at, uint64_t bytes, bool vtl2)
 
 	if (host_memory_map(h, at, bytes) && (!vtl2 || !host_memory_is_vtl0(h, at, bytes)))
 		return 0;
-	vl_error("the image wants memory at %#llx (%#llx bytes), where this partition has none",
+	vl_error("the image wants memory at 0x%llx (0x%llx bytes), where this partition has none",
 			(unsigned long long)gpa_raw(at),
 		(unsigned long long)bytes);
 	return VL_E_RANGE;
@@ -208,7 +208,7 @@ static int vp_register(void *context, uint16_t vp_index, const struct igvm_regis
 	if (vp_index < h->config.vp_count && reg->vtl == HOST_VTL2 &&
 	    register_set(&h->vp[vp_index], reg->vtl, reg->name, &value) == HV_STATUS_SUCCESS)
 		return 0;
-	vl_error("the image sets register %#x of VP %u in VTL%u, which this host does not have", reg->name,
+	vl_error("the image sets register 0x%x of VP %u in VTL%u, which this host does not have", reg->name,
 			vp_index, reg->vtl);
 	return VL_E_UNSUPPORTED;
 }
@@ -225,13 +225,13 @@ static int place_image(struct host *h, const struct image *image)
 	int err;
 
 	if (!r->relocatable && gpa_raw(r->gpa) != base) {
-		vl_error("image %s must lie at %#llx and cannot be moved; give --memory %lluM",
+		vl_error("image %s must lie at 0x%llx and cannot be moved; give --memory %lluM",
 				h->config.igvm,
 			(unsigned long long)gpa_raw(r->gpa), (unsigned long long)gpa_raw(r->gpa) >> 20);
 		return VL_E_RANGE;
 	}
 	if (r->relocatable && (base < r->minimum || base + r->bytes > r->maximum)) {
-		vl_error("image %s may lie from %#llx to %#llx, VTL2's memory begins at %#llx; "
+		vl_error("image %s may lie from 0x%llx to 0x%llx, VTL2's memory begins at 0x%llx; "
 			"give another --memory",
 			h->config.igvm, (unsigned long long)r->minimum, (unsigned long long)r->maximum,
 			(unsigned long long)base);

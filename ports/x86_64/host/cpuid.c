@@ -53,6 +53,20 @@ bool x86_cpu_is_emulated(void)
 	return b == 0x54474354 && c == 0x43544743 && d == 0x47435447;
 }
 
+bool x86_cpu_virtualizes(void)
+{
+	unsigned a, b, c, d, vmx;
+
+	__cpuid(1, a, b, vmx, d);
+	if (vmx & X_VMX)
+		return true;
+	__cpuid(0x80000000, a, b, c, d);
+	if (a < 0x80000001)
+		return false;
+	__cpuid(0x80000001, a, b, c, d);
+	return c & X_SVM;
+}
+
 int x86_cpuid_load(struct port_vm *vm)
 {
 	vm->supported = calloc(1, sizeof(struct table));

@@ -239,6 +239,11 @@ static int open_kvm(struct port_vm *vm)
 		vl_error("/dev/kvm has API version %d, %d is needed", version, KVM_API_VERSION);
 		return VL_E_UNSUPPORTED;
 	}
+	if (!x86_cpu_virtualizes()) {
+		vl_error("this processor has neither VMX nor SVM, so /dev/kvm is a software backend that no "
+			"kernel boots on; use 'tools/run --accel tcg'");
+		return VL_E_UNSUPPORTED;
+	}
 	size = ioctl(vm->kvm, KVM_GET_VCPU_MMAP_SIZE, 0);
 	vm->run_bytes = size > 0 ? (size_t)size : sizeof(struct kvm_run);
 	return 0;

@@ -3,6 +3,7 @@
  * trusted by the host: whatever it does wrong ends in #GP, an error status or
  * "paravisor failed", never in a fault of ours.
  */
+#include "common/base/fmt.h"
 #include "ports/x86_64/host/x86.h"
 
 #include <errno.h>
@@ -149,13 +150,32 @@ static void wait_for_interrupt(struct port_vp *p)
 	}
 }
 
+/* Remembers the exits before this one: an AMD host resets the vCPU when it reports a triple fault. */
+static void remember(struct port_vp *p)
+{
+	const struct kvm_run *run = p->vtl2.run;
+	struct x86_past_exit *past = p->vtl2_past;
+
+	memmove(past, past + 1, (X86_PAST_EXITS - 1) * sizeof(*past));
+	past[X86_PAST_EXITS - 1] = (struct x86_past_exit){ .rip = run->s.regs.regs.rip,
+		.reason = run->exit_reason, .port_or_msr = run->exit_reason == KVM_EXIT_IO ? run->io.port :
+			run->exit_reason == KVM_EXIT_X86_WRMSR ? run->msr.index : 0 };
+}
+
 static void failed(struct port_vp *p, const char *what)
 {
-	const struct kvm_regs *r = x86_regs(&p->vtl2);
+	char text[X86_PAST_EXITS * 64];
+	size_t used = 0;
+	unsigned i;
 
-	host_end(p->vp->host, HOST_END_PARAVISOR_FAILED,
-			"VTL2 %s on VP %u (rip %#llx, rsp %#llx); boot with --log to see "
-		"its messages", what, p->vp->index, (unsigned long long)r->rip, (unsigned long long)r->rsp);
+	for (i = 0; i < X86_PAST_EXITS; i++) {
+		const struct x86_past_exit *e = &p->vtl2_past[i];
+
+		used += vl_format(text + used, sizeof(text) - used, " %u/%x@%llx", e->reason, e->port_or_msr,
+			(unsigned long long)e->rip);
+	}
+	host_end(p->vp->host, HOST_END_PARAVISOR_FAILED, "VTL2 %s on VP %u; --log shows its messages "
+		"(last exits, KVM reason/port or MSR@rip:%s)", what, p->vp->index, text);
 }
 
 static void internal_error(struct port_vp *p)
@@ -172,6 +192,8 @@ static void serve(struct port_vp *p)
 	struct kvm_run *run = p->vtl2.run;
 	uint64_t value = 0;
 
+	if (run->exit_reason != KVM_EXIT_SHUTDOWN)
+		remember(p);
 	switch (run->exit_reason) {
 	case KVM_EXIT_IO:
 		port_io(p);
@@ -191,6 +213,9 @@ static void serve(struct port_vp *p)
 	case KVM_EXIT_MMIO: /* no device: reads give ones, writes go nowhere */
 		if (!run->mmio.is_write)
 			memset(run->mmio.data, 0xff, sizeof(run->mmio.data));
+		break;
+	case KVM_EXIT_SET_TPR: /* CR8 */
+		p->apic.tpr = (uint32_t)(run->cr8 & 15) << 4;
 		break;
 	case KVM_EXIT_IRQ_WINDOW_OPEN:
 	case KVM_EXIT_INTR:

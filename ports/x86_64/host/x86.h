@@ -69,11 +69,17 @@ struct x86_stimer {
 	bool message_pending;   /* the SynIC had no room */
 };
 
+#define X86_PAST_EXITS 6
+struct x86_past_exit {
+	uint64_t rip;
+	uint32_t reason, port_or_msr; /* KVM_EXIT_* */
+};
+
 struct port_vp {
 	struct host_vp *vp;
 	struct x86_vcpu vtl0, vtl2;
 	bool in_vtl0;
-	bool vtl2_halted;
+	struct x86_past_exit vtl2_past[X86_PAST_EXITS]; /* for the report of a failure */
 	bool vtl0_ready;       /* CPUID was applied and the vCPU may run */
 	bool vtl0_resume_rip;  /* KVM completes VTL0's IN or OUT at the next run unless RIP moves */
 	uint64_t vtl0_exit_rip;
@@ -109,6 +115,7 @@ int x86_cpuid_load(struct port_vm *vm);
 int x86_cpuid_vtl2(struct host_vp *vp);
 int x86_cpuid_vtl0(struct host_vp *vp);
 bool x86_cpu_is_emulated(void);
+bool x86_cpu_virtualizes(void);
 
 /* vtl2.c: runs VTL2 until it returns to VTL0 or the host ends. */
 void x86_run_vtl2(struct port_vp *p);
