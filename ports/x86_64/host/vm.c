@@ -251,9 +251,17 @@ static int open_kvm(struct port_vm *vm)
 
 /* --- The port's interface ----------------------------------------------------------- */
 
+static uint64_t read_tsc(void)
+{
+	uint32_t low, high;
+
+	__asm__ volatile("rdtsc" : "=a"(low), "=d"(high));
+	return (uint64_t)high << 32 | low;
+}
+
 uint64_t port_reference_clock(const struct host *h)
 {
-	return (uint64_t)(((unsigned __int128)__builtin_ia32_rdtsc() * h->port->tsc_scale) >> 64);
+	return (uint64_t)(((unsigned __int128)read_tsc() * h->port->tsc_scale) >> 64);
 }
 
 int port_vm_create(struct host *h)
