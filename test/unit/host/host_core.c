@@ -91,7 +91,8 @@ struct host_vp *host_vp_find(struct host_vp *self, uint32_t index)
 	return index < self->host->config.vp_count ? &self->host->vp[index] : NULL;
 }
 
-uint16_t played_vmbus_post_message(struct vmbus *v, uint32_t connection_id, uint32_t type, const void *payload,
+uint16_t played_vmbus_post_message(struct vmbus *v, uint32_t connection_id, uint32_t type,
+	const void *payload,
 	size_t size)
 {
 	played.posted_connection = connection_id;
@@ -168,9 +169,12 @@ START_TEST(memory_beyond_three_gibibytes_goes_above_four)
 	ck_assert_uint_eq(c.vtl0_ram[0].size, 3ull << 30);
 	ck_assert_uint_eq(c.vtl0_ram[1].gpa, 4ull << 30);
 	ck_assert_uint_eq(c.vtl0_ram[1].size, 2ull << 30);
-	ck_assert(!vl_ranges_overlap(c.vtl0_ram[1].gpa, c.vtl0_ram[1].size, c.vtl0_mmio[1].gpa, c.vtl0_mmio[1].size));
-	ck_assert(!vl_ranges_overlap(c.vtl2_ram.gpa, c.vtl2_ram.size, c.vtl0_mmio[0].gpa, c.vtl0_mmio[0].size));
-	ck_assert(!vl_ranges_overlap(c.vtl2_mmio.gpa, c.vtl2_mmio.size, c.vtl0_mmio[1].gpa, c.vtl0_mmio[1].size));
+	ck_assert(!vl_ranges_overlap(c.vtl0_ram[1].gpa, c.vtl0_ram[1].size, c.vtl0_mmio[1].gpa,
+		c.vtl0_mmio[1].size));
+	ck_assert(!vl_ranges_overlap(c.vtl2_ram.gpa, c.vtl2_ram.size, c.vtl0_mmio[0].gpa,
+		c.vtl0_mmio[0].size));
+	ck_assert(!vl_ranges_overlap(c.vtl2_mmio.gpa, c.vtl2_mmio.size, c.vtl0_mmio[1].gpa,
+		c.vtl0_mmio[1].size));
 	memory_destroy(&m);
 }
 END_TEST
@@ -405,22 +409,26 @@ static uint64_t call(uint64_t control, uint64_t input, uint64_t output)
 
 static void put_header(uint64_t at, uint64_t partition, uint32_t vp, uint8_t vtl)
 {
-	struct hv_vp_registers_header head = { .partition_id = cpu_to_le64(partition), .vp_index = cpu_to_le32(vp),
+	struct hv_vp_registers_header head = { .partition_id = cpu_to_le64(partition),
+		.vp_index = cpu_to_le32(vp),
 		.input_vtl = vtl };
 
 	ck_assert_int_eq(host_memory_write(&host, gpa(at), &head, sizeof(head)), 0);
 }
 
 #define REPS(n) ((uint64_t)(n) << HV_CONTROL_REP_COUNT_SHIFT)
+#define GET(n) (HV_CALL_GET_VP_REGISTERS | REPS(n))
+#define SET(n) (HV_CALL_SET_VP_REGISTERS | REPS(n))
 
 START_TEST(registers_are_read_until_the_first_bad_one)
 {
-	le32 names[3] = { cpu_to_le32(HV_REG_VP_INDEX), cpu_to_le32(HV_REG_VSM_VP_STATUS), cpu_to_le32(0xdead) };
+	le32 names[3] = { cpu_to_le32(HV_REG_VP_INDEX), cpu_to_le32(HV_REG_VSM_VP_STATUS),
+		cpu_to_le32(0xdead) };
 	struct hv_reg_value value[3] = { { cpu_to_le64(9), cpu_to_le64(9) } };
 
 	put_header(PAGE_A, HV_PARTITION_ID_SELF, HV_VP_INDEX_SELF, 0);
 	host_memory_write(&host, gpa(PAGE_A + 16), names, sizeof(names));
-	ck_assert_uint_eq(call(HV_CALL_GET_VP_REGISTERS | REPS(3), PAGE_A, PAGE_B),
+	ck_assert_uint_eq(call(GET(3), PAGE_A, PAGE_B),
 		HV_RESULT(HV_STATUS_INVALID_PARAMETER, 2));
 	host_memory_read(&host, gpa(PAGE_B), value, sizeof(value));
 	ck_assert_uint_eq(le64_to_cpu(value[0].low), 0);
@@ -431,22 +439,22 @@ END_TEST
 START_TEST(the_register_calls_check_whose_registers_they_are)
 {
 	put_header(PAGE_A, 5, HV_VP_INDEX_SELF, 0);
-	ck_assert_uint_eq(call(HV_CALL_GET_VP_REGISTERS | REPS(1), PAGE_A, PAGE_B), HV_STATUS_INVALID_PARTITION_ID);
+	ck_assert_uint_eq(call(GET(1), PAGE_A, PAGE_B), HV_STATUS_INVALID_PARTITION_ID);
 	put_header(PAGE_A, HV_PARTITION_ID_SELF, 2, 0);
-	ck_assert_uint_eq(call(HV_CALL_GET_VP_REGISTERS | REPS(1), PAGE_A, PAGE_B), HV_STATUS_INVALID_VP_INDEX);
+	ck_assert_uint_eq(call(GET(1), PAGE_A, PAGE_B), HV_STATUS_INVALID_VP_INDEX);
 	put_header(PAGE_A, HV_PARTITION_ID_SELF, 1, 0);
-	ck_assert_uint_eq(call(HV_CALL_GET_VP_REGISTERS | REPS(1), PAGE_A, PAGE_B), HV_STATUS_INVALID_VP_STATE);
+	ck_assert_uint_eq(call(GET(1), PAGE_A, PAGE_B), HV_STATUS_INVALID_VP_STATE);
 	put_header(PAGE_A, HV_PARTITION_ID_SELF, 0, 0x11); /* VTL1 */
-	ck_assert_uint_eq(call(HV_CALL_GET_VP_REGISTERS | REPS(1), PAGE_A, PAGE_B), HV_STATUS_INVALID_PARAMETER);
+	ck_assert_uint_eq(call(GET(1), PAGE_A, PAGE_B), HV_STATUS_INVALID_PARAMETER);
 }
 END_TEST
 
 START_TEST(more_reps_than_the_page_holds_are_refused)
 {
 	put_header(PAGE_A, HV_PARTITION_ID_SELF, HV_VP_INDEX_SELF, 0);
-	ck_assert_uint_eq(call(HV_CALL_SET_VP_REGISTERS | REPS(4095), PAGE_A, PAGE_B), HV_STATUS_INVALID_HYPERCALL_INPUT);
-	ck_assert_uint_eq(call(HV_CALL_GET_VP_REGISTERS | REPS(1000), PAGE_A, PAGE_B), HV_STATUS_INVALID_HYPERCALL_INPUT);
-	ck_assert_uint_eq(call(HV_CALL_GET_VP_REGISTERS | REPS(1) | 2ull << HV_CONTROL_REP_START_SHIFT, PAGE_A, PAGE_B),
+	ck_assert_uint_eq(call(SET(4095), PAGE_A, PAGE_B), HV_STATUS_INVALID_HYPERCALL_INPUT);
+	ck_assert_uint_eq(call(GET(1000), PAGE_A, PAGE_B), HV_STATUS_INVALID_HYPERCALL_INPUT);
+	ck_assert_uint_eq(call(GET(1) | 2ull << HV_CONTROL_REP_START_SHIFT, PAGE_A, PAGE_B),
 		HV_STATUS_INVALID_HYPERCALL_INPUT);
 }
 END_TEST
@@ -473,7 +481,8 @@ START_TEST(a_message_longer_than_its_field_is_refused)
 	host_memory_write(&host, gpa(PAGE_A), &m, sizeof(m));
 	ck_assert_uint_eq(call(HV_CALL_POST_MESSAGE, PAGE_A, 0), HV_STATUS_INVALID_PARAMETER);
 	/* At the end of a page the structure is cut off. */
-	ck_assert_uint_eq(call(HV_CALL_POST_MESSAGE, PAGE_A + 4096 - 128, 0), HV_STATUS_INVALID_HYPERCALL_INPUT);
+	ck_assert_uint_eq(call(HV_CALL_POST_MESSAGE, PAGE_A + 4096 - 128, 0),
+		HV_STATUS_INVALID_HYPERCALL_INPUT);
 }
 END_TEST
 
