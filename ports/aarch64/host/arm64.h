@@ -19,13 +19,13 @@
 
 #include "port/layout.h"
 #include "port/hv_arch.h"
+#include "tools/host/kvm.h"
 #include "tools/host/port.h"
 
 #include <linux/kvm.h>
 #include <signal.h>
 #include <time.h>
 
-#define ARM64_KICK_SIGNAL SIGUSR1
 #define ARM64_WATCH_AFTER_NS 1000000
 
 struct arm64_vcpu {
@@ -87,15 +87,11 @@ int arm64_set_reg(const struct arm64_vcpu *c, uint64_t id, uint64_t value);
 #define ARM64_CORE_REG(field) (KVM_REG_ARM64 | KVM_REG_SIZE_U64 | KVM_REG_ARM_CORE | \
 	(offsetof(struct kvm_regs, field) / sizeof(uint32_t)))
 #define ARM64_X(n) (ARM64_CORE_REG(regs.regs[0]) + 2 * (n))
-/* Prints a failed KVM call; VL_E_OS. */
-int arm64_complain(const char *what);
 /* Creates a vCPU with these KVM_ARM_VCPU_* feature bits beside PSCI 0.2. */
 int arm64_create_vcpu(struct port_vm *vm, int fd, unsigned index, uint32_t features, struct arm64_vcpu *c);
 void arm64_close_vcpu(const struct port_vm *vm, struct arm64_vcpu *c);
 /* One KVM_RUN: 0 for an exit, 1 interrupted, VL_E_OS else. */
 int arm64_run(struct arm64_vcpu *c);
-/* Takes the kick signals that KVM_RUN returned for and left pending. */
-void arm64_drain_kick(void);
 
 /* gic.c */
 int arm64_gic_create(struct host *h);          /* before vCPUs */

@@ -24,7 +24,7 @@ static int set_attr(int gic, uint32_t group, uint64_t attr, const void *value)
 {
 	struct kvm_device_attr a = { .group = group, .attr = attr, .addr = (uintptr_t)value };
 
-	return ioctl(gic, KVM_SET_DEVICE_ATTR, &a) ? arm64_complain("setting up the vGICv3") : 0;
+	return ioctl(gic, KVM_SET_DEVICE_ATTR, &a) ? kvm_complain("setting up the vGICv3") : 0;
 }
 
 /* KVM_VGIC_V3_ADDR_TYPE_REDIST_REGION: count 63-52, base 51-16, flags 0, index 11-0. */
@@ -43,7 +43,7 @@ static int create(int vm, int *gic, unsigned vp_count)
 	int err;
 
 	if (ioctl(vm, KVM_CREATE_DEVICE, &device))
-		return arm64_complain("KVM_CREATE_DEVICE for a vGICv3");
+		return kvm_complain("KVM_CREATE_DEVICE for a vGICv3");
 	*gic = (int)device.fd;
 	err = set_attr(*gic, KVM_DEV_ARM_VGIC_GRP_NR_IRQS, 0, &interrupts);
 	if (!err)
@@ -65,9 +65,6 @@ int arm64_gic_create(struct host *h)
 
 static int map_code(struct port_vm *vm)
 {
-	struct kvm_userspace_memory_region region = { .slot = HOST_RAM_MAX, .flags = KVM_MEM_READONLY,
-		.guest_phys_addr = ARM64_PULSE_CODE, .memory_size = VL_PAGE_BYTES };
-
 	vm->pulse_code = mmap(NULL, VL_PAGE_BYTES, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	if (vm->pulse_code == MAP_FAILED) {
 		vm->pulse_code = NULL;
@@ -75,8 +72,7 @@ static int map_code(struct port_vm *vm)
 	}
 	memcpy(vm->pulse_code, pulse_code, sizeof(pulse_code));
 	__builtin___clear_cache((char *)vm->pulse_code, (char *)vm->pulse_code + sizeof(pulse_code));
-	region.userspace_addr = (uintptr_t)vm->pulse_code;
-	return ioctl(vm->vtl2, KVM_SET_USER_MEMORY_REGION, &region) ? arm64_complain("the pulse vCPU's page") : 0;
+	return kvm_set_slot(vm->vtl2, HOST_RAM_MAX, ARM64_PULSE_CODE, VL_PAGE_BYTES, vm->pulse_code, KVM_MEM_READONLY);
 }
 
 /* Runs the vCPU once from the store to its exit. */
@@ -204,7 +200,7 @@ void arm64_gic_stop(struct host *h)
 		pthread_mutex_unlock(&q->lock);
 		tid = atomic_load(&q->tid);
 		if (tid)
-			syscall(SYS_tgkill, getpid(), tid, ARM64_KICK_SIGNAL);
+			syscall(SYS_tgkill, getpid(), tid, KVM_KICK_SIGNAL);
 		pthread_join(q->thread, NULL);
 		q->thread_running = false;
 	}

@@ -19,12 +19,6 @@
 #define SMCCC_UID_BASE 0x86000000u
 #define SMCCC_RANGE 0x10000u
 
-int arm64_complain(const char *what)
-{
-	vl_error("%s failed: %s; a KVM host with Linux 6.4 or newer and a GICv3 is needed", what, strerror(errno));
-	return VL_E_OS;
-}
-
 int arm64_get_reg(const struct arm64_vcpu *c, uint64_t id, uint64_t *value)
 {
 	struct kvm_one_reg reg = { .id = id, .addr = (uintptr_t)value };
@@ -46,57 +40,26 @@ int arm64_run(struct arm64_vcpu *c)
 	return errno == EINTR || errno == EAGAIN ? 1 : VL_E_OS;
 }
 
-void arm64_drain_kick(void)
-{
-	const struct timespec none = { 0, 0 };
-	sigset_t set;
-
-	sigemptyset(&set);
-	sigaddset(&set, ARM64_KICK_SIGNAL);
-	while (sigtimedwait(&set, NULL, &none) == ARM64_KICK_SIGNAL)
-		;
-}
-
 /* --- Set-up ------------------------------------------------------------------ */
 
 int arm64_create_vcpu(struct port_vm *vm, int fd, unsigned index, uint32_t features, struct arm64_vcpu *c)
 {
-	struct { struct kvm_signal_mask head; uint8_t set[8]; } mask = { .head.len = 8 };
 	struct kvm_vcpu_init init;
+	int err = kvm_create_vcpu(fd, index, vm->run_bytes, &c->fd, &c->run);
 
-	c->fd = ioctl(fd, KVM_CREATE_VCPU, (unsigned long)index);
-	if (c->fd < 0)
-		return arm64_complain("KVM_CREATE_VCPU");
-	c->run = mmap(NULL, vm->run_bytes, PROT_READ | PROT_WRITE, MAP_SHARED, c->fd, 0);
-	if (c->run == MAP_FAILED) {
-		c->run = NULL;
-		return arm64_complain("mmap of a vCPU");
-	}
-	/* The kick signal is blocked in the threads and let through only inside KVM_RUN: no kick is lost. */
-	if (ioctl(c->fd, KVM_SET_SIGNAL_MASK, &mask))
-		return arm64_complain("KVM_SET_SIGNAL_MASK");
+	if (err)
+		return err;
 	memset(&init, 0, sizeof(init));
 	if (ioctl(fd, KVM_ARM_PREFERRED_TARGET, &init))
-		return arm64_complain("KVM_ARM_PREFERRED_TARGET");
+		return kvm_complain("KVM_ARM_PREFERRED_TARGET");
 	init.features[0] = 1u << KVM_ARM_VCPU_PSCI_0_2 | features;
-	return ioctl(c->fd, KVM_ARM_VCPU_INIT, &init) ? arm64_complain("KVM_ARM_VCPU_INIT") : 0;
+	return ioctl(c->fd, KVM_ARM_VCPU_INIT, &init) ? kvm_complain("KVM_ARM_VCPU_INIT") : 0;
 }
 
 void arm64_close_vcpu(const struct port_vm *vm, struct arm64_vcpu *c)
 {
-	if (c->run)
-		munmap(c->run, vm->run_bytes);
-	if (c->fd >= 0)
-		close(c->fd);
+	kvm_close_vcpu(c->fd, c->run, vm->run_bytes);
 	*c = (struct arm64_vcpu){ .fd = -1 };
-}
-
-static int slot(int vm, unsigned number, uint64_t at, uint64_t bytes, uint8_t *memory)
-{
-	struct kvm_userspace_memory_region region = { .slot = number, .guest_phys_addr = at, .memory_size = bytes,
-		.userspace_addr = (uintptr_t)memory };
-
-	return ioctl(vm, KVM_SET_USER_MEMORY_REGION, &region) ? arm64_complain("KVM_SET_USER_MEMORY_REGION") : 0;
 }
 
 /*
@@ -111,9 +74,10 @@ static int map_memory(struct host *h)
 	for (unsigned i = 0; i < m->ram_count && !err; i++) {
 		const struct host_ram *r = &m->ram[i];
 
-		err = slot(h->port->vtl2, i, r->range.gpa, r->range.size, m->base + r->offset);
+		err = kvm_set_slot(h->port->vtl2, i, r->range.gpa, r->range.size, m->base + r->offset, 0);
 		if (!err && !r->vtl2)
-			err = slot(h->port->vtl0, i, r->range.gpa, r->range.size, m->vtl0_base + r->range.gpa);
+			err = kvm_set_slot(h->port->vtl0, i, r->range.gpa, r->range.size,
+				m->vtl0_base + r->range.gpa, 0);
 	}
 	return err;
 }
@@ -130,7 +94,7 @@ static int forward_hypercalls(int vm)
 			.addr = (uintptr_t)&filter };
 
 		if (ioctl(vm, KVM_SET_DEVICE_ATTR, &attr))
-			return arm64_complain("KVM_ARM_VM_SMCCC_FILTER");
+			return kvm_complain("KVM_ARM_VM_SMCCC_FILTER");
 	}
 	return 0;
 }
@@ -142,12 +106,12 @@ static int create_vm(struct port_vm *vm, int *out, bool is_vtl0)
 
 	*out = ioctl(vm->kvm, KVM_CREATE_VM, 0);
 	if (*out < 0)
-		return arm64_complain("KVM_CREATE_VM");
+		return kvm_complain("KVM_CREATE_VM");
 	/* Both VTLs read the host's counter: one time for all. */
 	if (ioctl(*out, KVM_ARM_SET_COUNTER_OFFSET, &offset))
-		return arm64_complain("KVM_ARM_SET_COUNTER_OFFSET");
+		return kvm_complain("KVM_ARM_SET_COUNTER_OFFSET");
 	if (ioctl(*out, KVM_ENABLE_CAP, &nisv))
-		return arm64_complain("KVM_CAP_ARM_NISV_TO_USER");
+		return kvm_complain("KVM_CAP_ARM_NISV_TO_USER");
 	return is_vtl0 ? 0 : forward_hypercalls(*out);
 }
 
@@ -158,7 +122,7 @@ static int set_timer_interrupt(const struct arm64_vcpu *c)
 	struct kvm_device_attr attr = { .group = KVM_ARM_VCPU_TIMER_CTRL, .attr = KVM_ARM_VCPU_TIMER_IRQ_VTIMER,
 		.addr = (uintptr_t)&intid };
 
-	return ioctl(c->fd, KVM_SET_DEVICE_ATTR, &attr) ? arm64_complain("KVM_ARM_VCPU_TIMER_IRQ_VTIMER") : 0;
+	return ioctl(c->fd, KVM_SET_DEVICE_ATTR, &attr) ? kvm_complain("KVM_ARM_VCPU_TIMER_IRQ_VTIMER") : 0;
 }
 
 static int create_vp(struct host *h, struct host_vp *vp)
@@ -185,25 +149,6 @@ static int create_vp(struct host *h, struct host_vp *vp)
 	return err;
 }
 
-static int open_kvm(struct port_vm *vm)
-{
-	int size;
-
-	vm->kvm = open("/dev/kvm", O_RDWR | O_CLOEXEC);
-	if (vm->kvm < 0) {
-		vl_error("cannot open /dev/kvm: %s; load the kvm module, or give this user access, or use "
-			"'tools/run --accel tcg'", strerror(errno));
-		return VL_E_OS;
-	}
-	if (ioctl(vm->kvm, KVM_GET_API_VERSION, 0) != KVM_API_VERSION) {
-		vl_error("/dev/kvm has API version %d, %d is needed", ioctl(vm->kvm, KVM_GET_API_VERSION, 0), KVM_API_VERSION);
-		return VL_E_UNSUPPORTED;
-	}
-	size = ioctl(vm->kvm, KVM_GET_VCPU_MMAP_SIZE, 0);
-	vm->run_bytes = size > 0 ? (size_t)size : sizeof(struct kvm_run);
-	return 0;
-}
-
 /* --- The port's interface ------------------------------------------------------- */
 
 /* 100 ns units of the counter that both VTLs read. */
@@ -228,7 +173,7 @@ int port_vm_create(struct host *h)
 	pthread_mutex_init(&vm->pulse.lock, NULL);
 	pthread_cond_init(&vm->pulse.cond, NULL);
 	h->port = vm;
-	err = open_kvm(vm);
+	err = kvm_open(&vm->kvm, &vm->run_bytes);
 	if (!err)
 		err = create_vm(vm, &vm->vtl2, false);
 	if (!err)
@@ -288,7 +233,7 @@ void port_vp_kick(struct host_vp *vp)
 	pid_t tid = atomic_load(&vp->port->tid);
 
 	if (tid)
-		syscall(SYS_tgkill, getpid(), tid, ARM64_KICK_SIGNAL);
+		syscall(SYS_tgkill, getpid(), tid, KVM_KICK_SIGNAL);
 }
 
 /* VTL2 leaves VTL0 when it can take the interrupt; the pulse itself is KVM's business. */

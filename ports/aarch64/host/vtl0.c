@@ -235,7 +235,7 @@ void arm64_run_vtl0(struct port_vp *p)
 		if (!r) {
 			serve(p);
 		} else if (r == 1) {
-			arm64_drain_kick();
+			kvm_take_kicks();
 			if (!watched && host_now_ns() >= watch_at) {
 				watched = true;
 				arm64_watch_hand_over(p);

@@ -173,7 +173,7 @@ void arm64_run_vtl2(struct port_vp *p)
 		if (!r)
 			serve(p);
 		else if (r == 1)
-			arm64_drain_kick();
+			kvm_take_kicks();
 		else
 			host_end(p->vp->host, HOST_END_ERROR, "KVM_RUN of VTL2 on VP %u failed: %s", p->vp->index,
 				strerror(errno));

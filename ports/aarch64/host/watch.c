@@ -93,7 +93,7 @@ void arm64_watch_take_back(struct port_vp *p)
 	pthread_mutex_lock(&p->watch_lock);
 	if (p->watch == ARM64_WATCH_ON) {
 		p->watch = ARM64_WATCH_RECALLED;
-		syscall(SYS_tgkill, getpid(), atomic_load(&p->watch_tid), ARM64_KICK_SIGNAL);
+		syscall(SYS_tgkill, getpid(), atomic_load(&p->watch_tid), KVM_KICK_SIGNAL);
 	}
 	while (p->watch != ARM64_WATCH_OFF)
 		pthread_cond_wait(&p->watch_cond, &p->watch_lock);
@@ -109,7 +109,7 @@ void arm64_watch_arm(struct port_vp *p)
 
 int arm64_watch_create(struct port_vp *p)
 {
-	struct sigevent event = { .sigev_notify = SIGEV_THREAD_ID, .sigev_signo = ARM64_KICK_SIGNAL };
+	struct sigevent event = { .sigev_notify = SIGEV_THREAD_ID, .sigev_signo = KVM_KICK_SIGNAL };
 
 	event.sigev_notify_thread_id = atomic_load(&p->tid);
 	if (timer_create(CLOCK_MONOTONIC, &event, &p->timer))

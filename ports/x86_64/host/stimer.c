@@ -140,7 +140,7 @@ int x86_stimer_create(struct port_vp *p)
 
 	memset(&event, 0, sizeof(event));
 	event.sigev_notify = SIGEV_THREAD_ID;
-	event.sigev_signo = X86_KICK_SIGNAL;
+	event.sigev_signo = KVM_KICK_SIGNAL;
 	event.sigev_notify_thread_id = atomic_load(&p->tid);
 	if (timer_create(CLOCK_MONOTONIC, &event, &p->timer))
 		return VL_E_OS;

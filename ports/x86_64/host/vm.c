@@ -72,21 +72,6 @@ int x86_complete(struct x86_vcpu *c)
 
 /* --- Set-up -------------------------------------------------------------------- */
 
-static int complain(const char *what)
-{
-	vl_error("%s failed: %s; is this a KVM host with a normal kernel (>= 6.1)?", what, strerror(errno));
-	return VL_E_OS;
-}
-
-static int slot(int vm, unsigned number, uint64_t at, uint64_t bytes, uint8_t *memory)
-{
-	struct kvm_userspace_memory_region region = { .slot = number, .guest_phys_addr = at,
-			.memory_size = bytes,
-		.userspace_addr = (uintptr_t)memory };
-
-	return ioctl(vm, KVM_SET_USER_MEMORY_REGION, &region) ? complain("KVM_SET_USER_MEMORY_REGION") : 0;
-}
-
 /*
  * VTL2's VM has the RAM. VTL0's has one slot over its whole address space but
  * for the LAPIC: what is not RAM there has no accessible host memory, KVM_RUN
@@ -101,14 +86,14 @@ static int map_memory(struct host *h)
 	int err = 0;
 
 	for (i = 0; i < m->ram_count && !err; i++)
-		err = slot(vm->vtl2, i, m->ram[i].range.gpa, m->ram[i].range.size,
-				m->base + m->ram[i].offset);
+		err = kvm_set_slot(vm->vtl2, i, m->ram[i].range.gpa, m->ram[i].range.size,
+				m->base + m->ram[i].offset, 0);
 	if (!err)
-		err = slot(vm->vtl0, 0, 0, LAPIC_PAGE, m->vtl0_base);
+		err = kvm_set_slot(vm->vtl0, 0, 0, LAPIC_PAGE, m->vtl0_base, 0);
 	if (!err)
-		err = slot(vm->vtl0, 1, LAPIC_PAGE + VL_PAGE_BYTES,
+		err = kvm_set_slot(vm->vtl0, 1, LAPIC_PAGE + VL_PAGE_BYTES,
 				m->vtl0_bytes - LAPIC_PAGE - VL_PAGE_BYTES,
-			m->vtl0_base + LAPIC_PAGE + VL_PAGE_BYTES);
+			m->vtl0_base + LAPIC_PAGE + VL_PAGE_BYTES, 0);
 	return err;
 }
 
@@ -133,8 +118,8 @@ static int filter_msrs(int vm, bool mtrrs)
 				KVM_MSR_FILTER_WRITE,
 			.base = range[i].base, .nmsrs = range[i].count, .bitmap = deny };
 	if (ioctl(vm, KVM_ENABLE_CAP, &cap))
-		return complain("KVM_CAP_X86_USER_SPACE_MSR");
-	return ioctl(vm, KVM_X86_SET_MSR_FILTER, &filter) ? complain("KVM_X86_SET_MSR_FILTER") : 0;
+		return kvm_complain("KVM_CAP_X86_USER_SPACE_MSR");
+	return ioctl(vm, KVM_X86_SET_MSR_FILTER, &filter) ? kvm_complain("KVM_X86_SET_MSR_FILTER") : 0;
 }
 
 static int create_vm(struct port_vm *vm, int *out, bool is_vtl0)
@@ -148,40 +133,31 @@ static int create_vm(struct port_vm *vm, int *out, bool is_vtl0)
 
 	*out = ioctl(vm->kvm, KVM_CREATE_VM, 0);
 	if (*out < 0)
-		return complain("KVM_CREATE_VM");
+		return kvm_complain("KVM_CREATE_VM");
 	if (ioctl(*out, KVM_ENABLE_CAP, &quirks))
-		return complain("KVM_CAP_DISABLE_QUIRKS");
+		return kvm_complain("KVM_CAP_DISABLE_QUIRKS");
 	if (ioctl(*out, KVM_SET_TSS_ADDR, TSS_ADDRESS))
-		return complain("KVM_SET_TSS_ADDR");
+		return kvm_complain("KVM_SET_TSS_ADDR");
 	if (is_vtl0 && (ioctl(*out, KVM_ENABLE_CAP, &split) || ioctl(*out, KVM_ENABLE_CAP, &x2apic)))
-		return complain("KVM_CAP_SPLIT_IRQCHIP");
+		return kvm_complain("KVM_CAP_SPLIT_IRQCHIP");
 	return filter_msrs(*out, !is_vtl0);
 }
 
 static int create_vcpu(struct port_vm *vm, int fd, unsigned index, struct x86_vcpu *c)
 {
-	struct { struct kvm_signal_mask head; uint8_t set[8]; } mask = { .head.len = 8 };
 	struct kvm_device_attr tsc = { .group = KVM_VCPU_TSC_CTRL, .attr = KVM_VCPU_TSC_OFFSET };
 	uint64_t zero = 0;
+	int err = kvm_create_vcpu(fd, index, vm->run_bytes, &c->fd, &c->run);
 
-	c->fd = ioctl(fd, KVM_CREATE_VCPU, (unsigned long)index);
-	if (c->fd < 0)
-		return complain("KVM_CREATE_VCPU");
-	c->run = mmap(NULL, vm->run_bytes, PROT_READ | PROT_WRITE, MAP_SHARED, c->fd, 0);
-	if (c->run == MAP_FAILED) {
-		c->run = NULL;
-		return complain("mmap of a vCPU");
-	}
-	/* The kick signal is blocked in the thread and let through only inside KVM_RUN: no kick is lost. */
-	if (ioctl(c->fd, KVM_SET_SIGNAL_MASK, &mask))
-		return complain("KVM_SET_SIGNAL_MASK");
+	if (err)
+		return err;
 	/* Guest TSC = host TSC in both VTLs, so that the reference TSC page is a pure scale. */
 	tsc.addr = (uintptr_t)&zero;
 	if (ioctl(c->fd, KVM_SET_DEVICE_ATTR, &tsc))
-		return complain("KVM_VCPU_TSC_OFFSET");
+		return kvm_complain("KVM_VCPU_TSC_OFFSET");
 	if (ioctl(c->fd, KVM_GET_REGS, &c->run->s.regs.regs) ||
 			ioctl(c->fd, KVM_GET_SREGS, &c->run->s.regs.sregs))
-		return complain("KVM_GET_SREGS");
+		return kvm_complain("KVM_GET_SREGS");
 	c->run->kvm_valid_regs = KVM_SYNC_X86_REGS | KVM_SYNC_X86_SREGS;
 	return 0;
 }
@@ -212,7 +188,7 @@ static int create_vp(struct host *h, struct host_vp *vp)
 	x86_change_sregs(&p->vtl2)->apic_base = LAPIC_PAGE | X2APIC_ON | (vp->index ? 0 : APIC_BSP);
 	/* VTL0's other processors wait for INIT and SIPI in KVM's own LAPIC. */
 	if (vp->index == 0 && ioctl(p->vtl0.fd, KVM_SET_MP_STATE, &runnable))
-		return complain("KVM_SET_MP_STATE");
+		return kvm_complain("KVM_SET_MP_STATE");
 	return 0;
 }
 
@@ -221,35 +197,10 @@ static int read_tsc_frequency(struct host *h)
 	int khz = ioctl(h->vp[0].port->vtl2.fd, KVM_GET_TSC_KHZ, 0);
 
 	if (khz <= 0)
-		return complain("KVM_GET_TSC_KHZ");
+		return kvm_complain("KVM_GET_TSC_KHZ");
 	h->port->tsc_hz = (uint64_t)khz * 1000;
 	h->port->tsc_scale = (uint64_t)(((unsigned __int128)10000000u << 64) / h->port->tsc_hz);
 	h->reference_origin = port_reference_clock(h);
-	return 0;
-}
-
-static int open_kvm(struct port_vm *vm)
-{
-	int size, version;
-
-	vm->kvm = open("/dev/kvm", O_RDWR | O_CLOEXEC);
-	if (vm->kvm < 0) {
-		vl_error("cannot open /dev/kvm: %s; load the kvm module, or give this user access, or use "
-			"'tools/run --accel tcg'", strerror(errno));
-		return VL_E_OS;
-	}
-	version = ioctl(vm->kvm, KVM_GET_API_VERSION, 0);
-	if (version != KVM_API_VERSION) {
-		vl_error("/dev/kvm has API version %d, %d is needed", version, KVM_API_VERSION);
-		return VL_E_UNSUPPORTED;
-	}
-	if (!x86_cpu_virtualizes()) {
-		vl_error("this processor has neither VMX nor SVM, so /dev/kvm is a software backend that no "
-			"kernel boots on; use 'tools/run --accel tcg'");
-		return VL_E_UNSUPPORTED;
-	}
-	size = ioctl(vm->kvm, KVM_GET_VCPU_MMAP_SIZE, 0);
-	vm->run_bytes = size > 0 ? (size_t)size : sizeof(struct kvm_run);
 	return 0;
 }
 
@@ -281,7 +232,7 @@ int port_vm_create(struct host *h)
 	pthread_mutex_init(&vm->lock, NULL);
 	pthread_mutex_init(&vm->com3.lock, NULL);
 	h->port = vm;
-	err = open_kvm(vm);
+	err = kvm_open(&vm->kvm, &vm->run_bytes);
 	if (!err)
 		err = create_vm(vm, &vm->vtl2, false);
 	if (!err)
@@ -293,14 +244,6 @@ int port_vm_create(struct host *h)
 	for (i = 0; i < h->config.vp_count && !err; i++)
 		err = create_vp(h, &h->vp[i]);
 	return err ? err : read_tsc_frequency(h);
-}
-
-static void close_vcpu(const struct port_vm *vm, struct x86_vcpu *c)
-{
-	if (c->run)
-		munmap(c->run, vm->run_bytes);
-	if (c->fd >= 0)
-		close(c->fd);
 }
 
 void port_vm_destroy(struct host *h)
@@ -315,8 +258,8 @@ void port_vm_destroy(struct host *h)
 
 		if (!p)
 			continue;
-		close_vcpu(vm, &p->vtl0);
-		close_vcpu(vm, &p->vtl2);
+		kvm_close_vcpu(p->vtl0.fd, p->vtl0.run, vm->run_bytes);
+		kvm_close_vcpu(p->vtl2.fd, p->vtl2.run, vm->run_bytes);
 		free(p);
 		h->vp[i].port = NULL;
 	}
@@ -340,18 +283,12 @@ void port_vp_kick(struct host_vp *vp)
 	pid_t tid = atomic_load(&p->tid);
 
 	if (tid && !atomic_exchange(&p->kicked, true))
-		syscall(SYS_tgkill, getpid(), tid, X86_KICK_SIGNAL);
+		syscall(SYS_tgkill, getpid(), tid, KVM_KICK_SIGNAL);
 }
 
 void x86_drain_kick(struct port_vp *p)
 {
-	const struct timespec none = { 0, 0 };
-	sigset_t set;
-
-	sigemptyset(&set);
-	sigaddset(&set, X86_KICK_SIGNAL);
-	while (sigtimedwait(&set, NULL, &none) == X86_KICK_SIGNAL)
-		;
+	kvm_take_kicks();
 	atomic_store(&p->kicked, false);
 	/* The signal may have been the timer's, a little before its time: have it set again. */
 	if (p->timer_expiry)

@@ -142,10 +142,10 @@ static void wait_for_interrupt(struct port_vp *p)
 	sigset_t set;
 
 	sigemptyset(&set);
-	sigaddset(&set, X86_KICK_SIGNAL);
+	sigaddset(&set, KVM_KICK_SIGNAL);
 	while (!host_ending(p->vp->host) && !x86_vtl2_wants_in(p)) {
 		/* Timer and kicks are signals that are blocked here: one that came before waits for us. */
-		if (sigwaitinfo(&set, NULL) == X86_KICK_SIGNAL)
+		if (sigwaitinfo(&set, NULL) == KVM_KICK_SIGNAL)
 			x86_drain_kick(p);
 	}
 }

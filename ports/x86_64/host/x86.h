@@ -11,13 +11,13 @@
 #include "ports/x86_64/host/apic.h"
 #include "ports/x86_64/host/translate.h"
 #include "port/hv_arch.h"
+#include "tools/host/kvm.h"
 #include "tools/host/port.h"
 
 #include <linux/kvm.h>
 #include <signal.h>
 #include <time.h>
 
-#define X86_KICK_SIGNAL SIGUSR1
 #define X86_CPUID_MAX 128
 #define X86_CPUID_OVERRIDE_MAX 64
 #define X86_STIMER_COUNT 4

@@ -1,0 +1,83 @@
+/* KVM's part that no architecture owns (kvm.h). Called by the ports. */
+#include "tools/host/kvm.h"
+#include "common/base/err.h"
+#include "common/base/log.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/kvm.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <time.h>
+#include <unistd.h>
+
+int kvm_complain(const char *what)
+{
+	vl_error("%s failed: %s; is this a KVM host with a normal kernel (x86_64: >= 6.1, aarch64: >= 6.4)?", what,
+		strerror(errno));
+	return VL_E_OS;
+}
+
+int kvm_open(int *fd, size_t *run_bytes)
+{
+	int size, version;
+
+	*fd = open("/dev/kvm", O_RDWR | O_CLOEXEC);
+	if (*fd < 0) {
+		vl_error("cannot open /dev/kvm: %s; load the kvm module, or give this user access, or use "
+			"'tools/run --accel tcg'", strerror(errno));
+		return VL_E_OS;
+	}
+	version = ioctl(*fd, KVM_GET_API_VERSION, 0);
+	if (version != KVM_API_VERSION) {
+		vl_error("/dev/kvm has API version %d, %d is needed", version, KVM_API_VERSION);
+		return VL_E_UNSUPPORTED;
+	}
+	size = ioctl(*fd, KVM_GET_VCPU_MMAP_SIZE, 0);
+	*run_bytes = size > 0 ? (size_t)size : sizeof(struct kvm_run);
+	return 0;
+}
+
+int kvm_set_slot(int vm, unsigned number, uint64_t at, uint64_t bytes, void *memory, uint32_t flags)
+{
+	struct kvm_userspace_memory_region region = { .slot = number, .flags = flags, .guest_phys_addr = at,
+		.memory_size = bytes, .userspace_addr = (uintptr_t)memory };
+
+	return ioctl(vm, KVM_SET_USER_MEMORY_REGION, &region) ? kvm_complain("KVM_SET_USER_MEMORY_REGION") : 0;
+}
+
+int kvm_create_vcpu(int vm, unsigned index, size_t run_bytes, int *fd, struct kvm_run **run)
+{
+	struct { struct kvm_signal_mask head; uint8_t set[8]; } none_blocked = { .head.len = 8 };
+
+	*run = NULL;
+	*fd = ioctl(vm, KVM_CREATE_VCPU, (unsigned long)index);
+	if (*fd < 0)
+		return kvm_complain("KVM_CREATE_VCPU");
+	*run = mmap(NULL, run_bytes, PROT_READ | PROT_WRITE, MAP_SHARED, *fd, 0);
+	if (*run == MAP_FAILED) {
+		*run = NULL;
+		return kvm_complain("mmap of a vCPU");
+	}
+	return ioctl(*fd, KVM_SET_SIGNAL_MASK, &none_blocked) ? kvm_complain("KVM_SET_SIGNAL_MASK") : 0;
+}
+
+void kvm_close_vcpu(int fd, struct kvm_run *run, size_t run_bytes)
+{
+	if (run)
+		munmap(run, run_bytes);
+	if (fd >= 0)
+		close(fd);
+}
+
+void kvm_take_kicks(void)
+{
+	const struct timespec none = { 0, 0 };
+	sigset_t set;
+
+	sigemptyset(&set);
+	sigaddset(&set, KVM_KICK_SIGNAL);
+	while (sigtimedwait(&set, NULL, &none) == KVM_KICK_SIGNAL)
+		;
+}
