@@ -121,7 +121,8 @@ static const struct dev_env_ops env_ops = {
 	.map = env_map,
 };
 
-struct vm_device *vm_device_add(struct vm *vm, const char *name, const struct dev_model *model, void *dev, unsigned irq)
+struct vm_device *vm_device_add(struct vm *vm, const char *name, const struct dev_model *model, void *dev,
+	unsigned irq)
 {
 	struct vm_device *d = &vm->device[vm->device_count];
 

@@ -8,8 +8,8 @@
 #include <stdlib.h>
 
 static const char *const name[CONTROL_DISK_MAX] = {
-	"disk0", "disk1", "disk2", "disk3", "disk4", "disk5", "disk6", "disk7", "disk8", "disk9", "disk10", "disk11",
-	"disk12", "disk13", "disk14", "disk15",
+	"disk0", "disk1", "disk2", "disk3", "disk4", "disk5", "disk6", "disk7", "disk8", "disk9", "disk10",
+	"disk11", "disk12", "disk13", "disk14", "disk15",
 };
 _Static_assert(DISK_FIRST_SLOT + CONTROL_DISK_MAX <= PCI_SLOTS, "a slot for each disk");
 

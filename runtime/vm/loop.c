@@ -296,7 +296,8 @@ static int turn(struct loop *l)
 			ready[e[i].data.u64 - SOURCE_STREAM] = e[i].events;
 		else if (e[i].data.u64 == SOURCE_CONTROL)
 			err = serve_control(l);
-		else if (read(e[i].data.u64 == SOURCE_TIMER ? l->vm->timer_fd : l->vm->wake_fd, &count, sizeof(count)) < 0)
+		else if (read(e[i].data.u64 == SOURCE_TIMER ? l->vm->timer_fd : l->vm->wake_fd,
+				&count, sizeof(count)) < 0)
 			continue; /* somebody re-armed it meanwhile */
 	}
 	serve_clock(l->vm);

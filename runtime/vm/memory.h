@@ -27,7 +27,7 @@ int guest_memory_add(struct guest_memory *m, gpa_t base, uint64_t size, void *ho
 /* Our mapping of [addr, addr + size), or NULL unless it lies in one range. */
 void *guest_memory_at(const struct guest_memory *m, gpa_t addr, uint64_t size);
 
-/* Copies; an access may cross ranges that touch. VL_E_RANGE when a byte is not RAM; then nothing is copied. */
+/* Copies; an access may cross ranges that touch. VL_E_RANGE, and nothing copied, when a byte is not RAM. */
 int guest_memory_read(const struct guest_memory *m, gpa_t addr, void *out, size_t size);
 int guest_memory_write(const struct guest_memory *m, gpa_t addr, const void *data, size_t size);
 

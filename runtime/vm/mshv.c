@@ -86,7 +86,8 @@ int hvport_map_memory(struct hvport *p, gpa_t base, uint64_t size, void **out)
 
 static void *map_page(int fd, uint64_t page)
 {
-	void *p = mmap(NULL, VL_PAGE_BYTES, PROT_READ | PROT_WRITE, MAP_SHARED, fd, (off_t)(page << VL_PAGE_SHIFT));
+	void *p = mmap(NULL, VL_PAGE_BYTES, PROT_READ | PROT_WRITE, MAP_SHARED, fd,
+		(off_t)(page << VL_PAGE_SHIFT));
 
 	return p == MAP_FAILED ? NULL : p;
 }
@@ -130,7 +131,10 @@ int hvport_vp_bind(struct hvport_vp *vp)
 	CPU_SET(vp->index, &set);
 	if (sched_setaffinity(0, sizeof(set), &set) < 0)
 		return VL_E_OS;
-	/* musl's sched_setscheduler() always fails: POSIX means it for a process, Linux does it for a thread. */
+	/*
+	 * musl's sched_setscheduler() always fails: POSIX means it for a process, Linux does it for
+	 * a thread.
+	 */
 	return syscall(SYS_sched_setscheduler, 0, SCHED_IDLE, &param) < 0 ? VL_E_OS : 0;
 }
 

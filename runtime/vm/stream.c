@@ -116,8 +116,10 @@ static void offer_input(struct vm_stream *s)
 	const struct dev_instance *i = s->device ? s->device->instance : NULL;
 
 	while (s->in_count && !s->input_held) {
-		size_t n = i && i->model->input ? i->model->input(i->dev, s->in + s->in_at, s->in_count) : s->in_count;
+		size_t n = s->in_count;
 
+		if (i && i->model->input)
+			n = i->model->input(i->dev, s->in + s->in_at, s->in_count);
 		if (n > s->in_count)
 			n = s->in_count;
 		s->in_at += n;

@@ -58,15 +58,18 @@ static int create_streams(struct vm *vm, const int *fds)
 	int err = 0;
 
 	for (unsigned i = 0; !err && i < CONTROL_CONSOLE_MAX; i++)
-		err = create_stream(vm, control_fd_of(vm->config, fds, CONTROL_FD_CONSOLE, i), false, &vm->console[i]);
+		err = create_stream(vm, control_fd_of(vm->config, fds, CONTROL_FD_CONSOLE, i), false,
+			&vm->console[i]);
 	for (unsigned i = 0; !err && i < CONTROL_DISK_MAX; i++)
-		err = create_stream(vm, control_fd_of(vm->config, fds, CONTROL_FD_DISK, i), true, &vm->disk[i]);
+		err = create_stream(vm, control_fd_of(vm->config, fds, CONTROL_FD_DISK, i), true,
+			&vm->disk[i]);
 	return err;
 }
 
 static void init(struct vm *vm, const struct control_config *config)
 {
-	*vm = (struct vm){ .config = config, .halt = true, .timer_fd = -1, .wake_fd = -1, .armed_ns = VM_NEVER };
+	*vm = (struct vm){ .config = config, .halt = true, .timer_fd = -1, .wake_fd = -1,
+		.armed_ns = VM_NEVER };
 	vm->clock.utc_ns = config->utc_ns;
 	vm->clock.utc_boot_ns = config->utc_boot_ns;
 	pthread_mutex_init(&vm->lock, NULL);
@@ -84,7 +87,8 @@ int vm_create(struct vm *vm, const struct control_config *config, const int *fds
 	if (err)
 		return fail(reason, err, "timer and event descriptors");
 	err = hvport_open(&vm->hv, control_fd_of(config, fds, CONTROL_FD_MSHV, 0),
-		control_fd_of(config, fds, CONTROL_FD_VTL_LOW, 0), control_fd_of(config, fds, CONTROL_FD_HVCALL, 0));
+		control_fd_of(config, fds, CONTROL_FD_VTL_LOW, 0),
+		control_fd_of(config, fds, CONTROL_FD_HVCALL, 0));
 	if (err)
 		return fail(reason, err, "taking over VTL0 through /dev/mshv");
 	err = map_memory(vm, reason);

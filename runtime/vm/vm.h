@@ -51,13 +51,17 @@ struct vm_device {
  * model's init. `name` and `dev` live as long as the VM. NULL when
  * VM_DEVICE_MAX are there. Before the VPs start.
  */
-struct vm_device *vm_device_add(struct vm *vm, const char *name, const struct dev_model *model, void *dev, unsigned irq);
+struct vm_device *vm_device_add(struct vm *vm, const char *name, const struct dev_model *model, void *dev,
+	unsigned irq);
 
 /* A register access of the guest, under the machine lock inside. Strays read as all ones and are counted. */
 uint64_t vm_bus_read(struct vm *vm, enum dev_space space, uint64_t address, unsigned size);
 void vm_bus_write(struct vm *vm, enum dev_space space, uint64_t address, unsigned size, uint64_t value);
 
-/* Calls the models whose timers are due; machine lock held. Returns the next deadline in VM time, or VM_NEVER. */
+/*
+ * Calls the models whose timers are due; machine lock held. Returns the next deadline in VM time,
+ * or VM_NEVER.
+ */
 uint64_t vm_timers_run(struct vm *vm);
 
 /* --- Clock (clock.c): VM time stands still while the VM is stopped ------------ */
@@ -93,7 +97,10 @@ struct vm_stream {
 
 size_t stream_output(struct vm_stream *s, const uint8_t *data, size_t size);
 void stream_input_ready(struct vm_stream *s);
-/* The loop's: writes what the socket takes now and tells the model what changed; flush_ns is VM_NEVER then. */
+/*
+ * The loop's: writes what the socket takes now and tells the model what changed; flush_ns is
+ * VM_NEVER then.
+ */
 void stream_flush(struct vm_stream *s);
 /* The loop's: reads the socket and offers it to the model. */
 void stream_receive(struct vm_stream *s);

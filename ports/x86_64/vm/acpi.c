@@ -112,8 +112,8 @@ static void pci_root(struct vl_writer *w)
 	aml_end(w, device);
 }
 
-static void isa_device(struct vl_writer *w, const char *name, const char *hid, unsigned uid, uint16_t port, uint8_t size,
-	unsigned irq)
+static void isa_device(struct vl_writer *w, const char *name, const char *hid, unsigned uid, uint16_t port,
+	uint8_t size, unsigned irq)
 {
 	aml_mark device = aml_device(w, name), resources;
 

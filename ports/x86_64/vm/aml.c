@@ -50,7 +50,9 @@ static uint32_t hex(char c)
 /* Three compressed letters and four hex digits, big endian (19.3.4 EISAID). */
 void aml_eisa_id(struct vl_writer *w, const char *id)
 {
-	uint32_t v = (uint32_t)(id[0] - '@') << 26 | (uint32_t)(id[1] - '@') << 21 | (uint32_t)(id[2] - '@') << 16 |
+	uint32_t letters = (uint32_t)(id[0] - '@') << 10 | (uint32_t)(id[1] - '@') << 5 |
+		(uint32_t)(id[2] - '@');
+	uint32_t v = letters << 16 |
 		hex(id[3]) << 12 | hex(id[4]) << 8 | hex(id[5]) << 4 | hex(id[6]);
 
 	vl_write_u8(w, AML_DWORD);

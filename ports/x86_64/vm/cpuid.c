@@ -25,10 +25,12 @@ struct leaf {
 
 static const struct leaf leaves[] = {
 	{ 1, { 0, 0, ECX_HYPERVISOR, 0 }, { 0, 0, ECX_HYPERVISOR, 0 } },
-	{ 0x40000000, { LEAF_LIMITS, 0x7263694d, 0x666f736f, 0x76482074 }, { ALL, ALL, ALL, ALL } }, /* "Microsoft Hv" */
+	/* "Microsoft Hv" */
+	{ 0x40000000, { LEAF_LIMITS, 0x7263694d, 0x666f736f, 0x76482074 }, { ALL, ALL, ALL, ALL } },
 	{ 0x40000001, { 0x31237648, 0, 0, 0 }, { ALL, ALL, ALL, ALL } }, /* "Hv#1" */
 	{ 0x40000002, { 0, 10u << 16, 0, 0 }, { ALL, ALL, ALL, ALL } },
-	{ LEAF_FEATURES, { FEATURE_HYPERCALL_MSRS | FEATURE_VP_INDEX | FEATURE_FREQUENCY_MSRS | FEATURE_TSC_INVARIANT,
+	{ LEAF_FEATURES, {
+		FEATURE_HYPERCALL_MSRS | FEATURE_VP_INDEX | FEATURE_FREQUENCY_MSRS | FEATURE_TSC_INVARIANT,
 		0, 0, FEATURE_EDX_FREQUENCY_MSRS }, { ALL, ALL, ALL, ALL } },
 	{ 0x40000004, { HINT_RELAXED_TIMING, ALL /* spin: never tell */, 0, 0 }, { ALL, ALL, ALL, ALL } },
 	{ LEAF_LIMITS, { 0, 0, 0, 0 }, { ALL, ALL, ALL, ALL } },
@@ -68,9 +70,11 @@ int x86_cpuid_register(struct vm *vm)
 			in.reg[r].value = cpu_to_le32(l.value[r]);
 			in.reg[r].mask = cpu_to_le32(l.mask[r]);
 		}
-		err = hvport_call(&vm->hv, HV_CALL_REGISTER_INTERCEPT_RESULT, &in, sizeof(in), NULL, 0, &status);
+		err = hvport_call(&vm->hv, HV_CALL_REGISTER_INTERCEPT_RESULT, &in, sizeof(in), NULL, 0,
+			&status);
 		if (err) {
-			vl_error("registering CPUID leaf 0x%x: %s (hypercall status 0x%x)", l.leaf, vl_err_text(err), status);
+			vl_error("registering CPUID leaf 0x%x: %s (hypercall status 0x%x)", l.leaf,
+				vl_err_text(err), status);
 			return err;
 		}
 	}

@@ -61,7 +61,8 @@ int vp_arch_boot(struct vp *vp)
 		{ HV_X64_REG_CR4, X86_CR4_PAE },
 		{ HV_X64_REG_CR3, a->page_tables },
 		{ HV_X64_REG_EFER, X86_EFER_LME | X86_EFER_LMA },
-		{ HV_X64_REG_CR0, X86_CR0_PE | X86_CR0_MP | X86_CR0_ET | X86_CR0_NE | X86_CR0_WP | X86_CR0_PG },
+		{ HV_X64_REG_CR0, X86_CR0_PE | X86_CR0_MP | X86_CR0_ET | X86_CR0_NE | X86_CR0_WP |
+			X86_CR0_PG },
 		{ HV_X64_REG_RIP, a->entry },
 		{ HV_X64_REG_RSP, 0 },
 		{ HV_X64_REG_RFLAGS, 2 },
@@ -95,7 +96,8 @@ void vp_arch_enter(struct vp *vp)
 		return;
 	pthread_mutex_lock(&vp->vm->lock);
 	if (pic8259_pending(&a->pic))
-		x86_assert(vp->vm, HV_X64_INTERRUPT_EXTINT, (uint32_t)vp->hw_id, pic8259_acknowledge(&a->pic));
+		x86_assert(vp->vm, HV_X64_INTERRUPT_EXTINT, (uint32_t)vp->hw_id,
+			pic8259_acknowledge(&a->pic));
 	atomic_store(&a->pic_intr, pic8259_pending(&a->pic));
 	pthread_mutex_unlock(&vp->vm->lock);
 }
@@ -135,19 +137,25 @@ int vp_arch_exit(struct vp *vp)
 
 /* --- Saved state ------------------------------------------------------------------------ */
 
-/* Registers of VTL0 that are not in the shared context. Field FIELD_REGISTERS: (le32 name, le64 low, le64 high)*. */
+/*
+ * Registers of VTL0 that are not in the shared context. Field FIELD_REGISTERS:
+ * (le32 name, le64 low, le64 high)*.
+ */
 static const uint32_t saved_registers[] = {
 	HV_X64_REG_RSP, HV_X64_REG_RIP, HV_X64_REG_RFLAGS, HV_X64_REG_CR0, HV_X64_REG_CR3, HV_X64_REG_CR4,
-	HV_X64_REG_CR8, HV_X64_REG_EFER, HV_X64_REG_ES, HV_X64_REG_CS, HV_X64_REG_SS, HV_X64_REG_DS, HV_X64_REG_FS,
-	HV_X64_REG_GS, HV_X64_REG_LDTR, HV_X64_REG_TR, HV_X64_REG_IDTR, HV_X64_REG_GDTR, HV_X64_REG_DR0,
+	HV_X64_REG_CR8, HV_X64_REG_EFER, HV_X64_REG_ES, HV_X64_REG_CS, HV_X64_REG_SS, HV_X64_REG_DS,
+	HV_X64_REG_FS, HV_X64_REG_GS, HV_X64_REG_LDTR, HV_X64_REG_TR, HV_X64_REG_IDTR, HV_X64_REG_GDTR,
+	HV_X64_REG_DR0,
 	HV_X64_REG_DR0 + 1, HV_X64_REG_DR0 + 2, HV_X64_REG_DR0 + 3, HV_X64_REG_DR7, HV_X64_REG_KERNEL_GS_BASE,
-	HV_X64_REG_PAT, HV_X64_REG_SYSENTER_CS, HV_X64_REG_SYSENTER_EIP, HV_X64_REG_SYSENTER_ESP, HV_X64_REG_STAR,
+	HV_X64_REG_PAT, HV_X64_REG_SYSENTER_CS, HV_X64_REG_SYSENTER_EIP, HV_X64_REG_SYSENTER_ESP,
+	HV_X64_REG_STAR,
 	HV_X64_REG_LSTAR, HV_X64_REG_CSTAR, HV_X64_REG_SFMASK, HV_X64_REG_TSC_AUX,
 };
 #define REGISTER_RECORD_BYTES 20u
 
 enum field {
-	FIELD_GP = 1, FIELD_FX = 2, FIELD_REGISTERS = 3, FIELD_ASSIST_PAGE = 4, FIELD_MISC_ENABLE = 5, FIELD_TSC_INVARIANT = 6,
+	FIELD_GP = 1, FIELD_FX = 2, FIELD_REGISTERS = 3, FIELD_ASSIST_PAGE = 4, FIELD_MISC_ENABLE = 5,
+	FIELD_TSC_INVARIANT = 6,
 	FIELD_GUEST_OS_ID = 7, FIELD_HYPERCALL = 8, /* VP 0: of the whole VM */
 };
 
@@ -219,7 +227,8 @@ int vp_arch_restore(struct vp *vp, struct state_reader *r)
 {
 	struct x86_context *c = x86_context(vp);
 
-	if (!state_get_bytes(r, FIELD_GP, c->gp, sizeof(c->gp)) || !state_get_bytes(r, FIELD_FX, c->fx, sizeof(c->fx)))
+	if (!state_get_bytes(r, FIELD_GP, c->gp, sizeof(c->gp)) ||
+	    !state_get_bytes(r, FIELD_FX, c->fx, sizeof(c->fx)))
 		return VL_E_MISSING;
 	/* FXRSTOR faults on reserved MXCSR bits: those above 16 are (SDM 1 10.2.3). */
 	c->fx[26] = c->fx[27] = 0;
@@ -236,8 +245,9 @@ int vp_arch_restore(struct vp *vp, struct state_reader *r)
 uint32_t vp_arch_registers(struct vp *vp, struct control_register *out, uint32_t max)
 {
 	static const uint32_t names[] = {
-		HV_X64_REG_RIP, HV_X64_REG_RSP, HV_X64_REG_RFLAGS, HV_X64_REG_CR0, HV_X64_REG_CR3, HV_X64_REG_CR4,
-		HV_X64_REG_EFER, HV_X64_REG_CS, HV_X64_REG_SS, HV_X64_REG_IDTR, HV_X64_REG_GDTR,
+		HV_X64_REG_RIP, HV_X64_REG_RSP, HV_X64_REG_RFLAGS, HV_X64_REG_CR0, HV_X64_REG_CR3,
+		HV_X64_REG_CR4, HV_X64_REG_EFER, HV_X64_REG_CS, HV_X64_REG_SS, HV_X64_REG_IDTR,
+		HV_X64_REG_GDTR,
 	};
 	struct x86_context *c = x86_context(vp);
 	uint32_t count = 0;
@@ -246,7 +256,8 @@ uint32_t vp_arch_registers(struct vp *vp, struct control_register *out, uint32_t
 		struct hv_reg_value v;
 
 		if (!hvport_get_register(&vp->hv, names[i], &v))
-			out[count++] = (struct control_register){ names[i], 0, le64_to_cpu(v.low), le64_to_cpu(v.high) };
+			out[count++] = (struct control_register){ names[i], 0, le64_to_cpu(v.low),
+				le64_to_cpu(v.high) };
 	}
 	for (uint32_t i = 0; i < 16 && count < max; i++)
 		if (i != X86_RSP)

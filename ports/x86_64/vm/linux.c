@@ -114,7 +114,8 @@ static int write_gdt(struct vm *vm)
 /* The ranges may overlap: the loader's file is often where the kernel wants to be. */
 static int move(const struct vm *vm, uint64_t to, uint64_t from, uint64_t size)
 {
-	void *dst = guest_memory_at(&vm->memory, gpa(to), size), *src = guest_memory_at(&vm->memory, gpa(from), size);
+	void *dst = guest_memory_at(&vm->memory, gpa(to), size);
+	void *src = guest_memory_at(&vm->memory, gpa(from), size);
 
 	if (!dst || !src)
 		return VL_E_RANGE;
@@ -146,7 +147,8 @@ static int parse(struct vm *vm, struct linux_image *image, char *reason)
 }
 
 /* Kernel and initrd to their places; the initrd first where the kernel's move could run over it. */
-static int place_files(struct vm *vm, const struct linux_image *image, struct linux_place *place, char *reason)
+static int place_files(struct vm *vm, const struct linux_image *image, struct linux_place *place,
+	char *reason)
 {
 	const struct control_blob *k = &vm->config->kernel, *i = &vm->config->initrd;
 	const struct guest_range *low = &vm->memory.range[0];
@@ -156,9 +158,11 @@ static int place_files(struct vm *vm, const struct linux_image *image, struct li
 		return fail(reason, VL_E_NOSPACE, "VTL0's memory does not begin with 16 MiB at 0");
 	err = linux_place(image, i->base, i->size, low->size, place);
 	if (err)
-		return fail(reason, err, "kernel and initrd do not fit into VTL0's low memory; give more with --memory");
+		return fail(reason, err,
+			"kernel and initrd do not fit into VTL0's low memory; give more with --memory");
 	/* linux_place moves an initrd only if it has to; then the kernel's file must not lie there. */
-	if (i->size && place->initrd != i->base && vl_ranges_overlap(place->initrd, i->size, k->base, k->size))
+	if (i->size && place->initrd != i->base &&
+	    vl_ranges_overlap(place->initrd, i->size, k->base, k->size))
 		return fail(reason, VL_E_OVERLAP, "the initrd cannot be moved below its kernel's limit");
 	err = i->size ? move(vm, place->initrd, i->base, i->size) : 0;
 	if (!err)

@@ -28,7 +28,8 @@ struct linux_image {
  * file_bytes. On an error *why is a sentence for a person: VL_E_TRUNCATED,
  * VL_E_MAGIC, VL_E_ARCH, VL_E_VERSION, VL_E_RANGE.
  */
-int linux_parse(const uint8_t *head, size_t head_bytes, uint64_t file_bytes, struct linux_image *out, const char **why);
+int linux_parse(const uint8_t *head, size_t head_bytes, uint64_t file_bytes, struct linux_image *out,
+	const char **why);
 
 struct linux_place {
 	uint64_t kernel, initrd; /* guest physical */

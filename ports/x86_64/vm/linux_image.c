@@ -47,19 +47,22 @@ static int check_kind(const uint8_t *head, size_t head_bytes, const char **why)
 	if (head_bytes >= 0x40 && field(head, 56, 4) == 0x644d5241)
 		return refuse(VL_E_ARCH, "the guest kernel is an arm64 Image; give an x86_64 bzImage", why);
 	if (head_bytes >= 4 && field(head, 0, 4) == 0x464c457f)
-		return refuse(VL_E_MAGIC, "the guest kernel is an ELF file (vmlinux?); give the bzImage (vmlinuz)", why);
+		return refuse(VL_E_MAGIC,
+			"the guest kernel is an ELF file (vmlinux?); give the bzImage (vmlinuz)", why);
 	if (head_bytes < HEADER_END_MIN)
 		return refuse(VL_E_TRUNCATED, "the guest kernel is too short to be a bzImage", why);
 	if (field(head, AT_BOOT_FLAG, 2) != 0xaa55 || field(head, AT_MAGIC, 4) != 0x53726448)
 		return refuse(VL_E_MAGIC, "the guest kernel is no Linux bzImage (no HdrS at 0x202)", why);
 	if (field(head, AT_VERSION, 2) < VERSION_MIN)
-		return refuse(VL_E_VERSION, "the guest kernel's boot protocol is older than 2.12 (Linux 3.8)", why);
+		return refuse(VL_E_VERSION,
+			"the guest kernel's boot protocol is older than 2.12 (Linux 3.8)", why);
 	if (!(field(head, AT_XLOADFLAGS, 2) & XLF_KERNEL_64) || !(head[AT_LOADFLAGS] & LOADED_HIGH))
 		return refuse(VL_E_ARCH, "the guest kernel has no 64-bit entry; give an x86_64 kernel", why);
 	return 0;
 }
 
-int linux_parse(const uint8_t *head, size_t head_bytes, uint64_t file_bytes, struct linux_image *out, const char **why)
+int linux_parse(const uint8_t *head, size_t head_bytes, uint64_t file_bytes, struct linux_image *out,
+	const char **why)
 {
 	int err = check_kind(head, head_bytes, why);
 	size_t end;
@@ -87,19 +90,21 @@ int linux_parse(const uint8_t *head, size_t head_bytes, uint64_t file_bytes, str
 	if (out->align < VL_PAGE_BYTES || out->align & (out->align - 1) || out->align > ROOM_MAX ||
 	    out->room_bytes > ROOM_MAX || out->preferred < MIB || out->preferred >= 1ull << 32 ||
 	    !vl_is_aligned(out->preferred, VL_PAGE_BYTES))
-		return refuse(VL_E_RANGE, "the guest kernel's setup header asks for an impossible place", why);
+		return refuse(VL_E_RANGE,
+			"the guest kernel's setup header asks for an impossible place", why);
 	return 0;
 }
 
-static bool fits(const struct linux_image *image, uint64_t at, uint64_t initrd, uint64_t initrd_bytes, uint64_t ram_end)
+static bool fits(const struct linux_image *image, uint64_t at, uint64_t initrd, uint64_t initrd_bytes,
+	uint64_t ram_end)
 {
 	return at >= MIB && vl_within(at, image->room_bytes, ram_end) &&
 		!vl_ranges_overlap(at, image->room_bytes, initrd, initrd_bytes);
 }
 
 /* Below 4 GiB of address space every candidate is far from wrapping. */
-static int place_kernel(const struct linux_image *image, uint64_t initrd, uint64_t initrd_bytes, uint64_t ram_end,
-	uint64_t *out)
+static int place_kernel(const struct linux_image *image, uint64_t initrd, uint64_t initrd_bytes,
+	uint64_t ram_end, uint64_t *out)
 {
 	const uint64_t candidate[] = {
 		image->preferred,

@@ -33,8 +33,10 @@ static int add_interrupts(struct vm *vm)
 static int add_com(struct vm *vm, unsigned n)
 {
 	static const char *const name[2] = { "com1", "com2" };
-	const struct dev_region region = { DEV_PIO, n ? COM2_BASE : COM1_BASE, SERIAL16550_REGION_BYTES, 0, 1 };
-	struct vm_device *d = vm_device_add(vm, name[n], &serial16550_model, &vm->arch.com[n], n ? PC_IRQ_COM2 : PC_IRQ_COM1);
+	const uint64_t base = n ? COM2_BASE : COM1_BASE;
+	const struct dev_region region = { DEV_PIO, base, SERIAL16550_REGION_BYTES, 0, 1 };
+	struct vm_device *d = vm_device_add(vm, name[n], &serial16550_model, &vm->arch.com[n],
+		n ? PC_IRQ_COM2 : PC_IRQ_COM1);
 
 	if (!d)
 		return VL_E_LIMIT;
@@ -124,7 +126,8 @@ void x86_assert(struct vm *vm, uint64_t control, uint32_t destination, uint32_t 
 	int err = hvport_call(&vm->hv, HV_CALL_ASSERT_VIRTUAL_INTERRUPT, &in, sizeof(in), NULL, 0, &status);
 
 	if (err)
-		vl_debug("interrupt vector 0x%x to 0x%x: %s (status 0x%x)", vector, destination, vl_err_text(err), status);
+		vl_debug("interrupt vector 0x%x to 0x%x: %s (status 0x%x)", vector, destination,
+			vl_err_text(err), status);
 }
 
 /* Address and data as in SDM 3A 11.11; the 15-bit destination as in ioapic.h. */

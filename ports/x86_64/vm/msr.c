@@ -119,7 +119,8 @@ static bool write_msr(struct vp *vp, uint32_t msr, uint64_t value)
 	if (msr == HV_X64_MSR_HYPERCALL && !write_hypercall_page(vp, value))
 		return false;
 	if (p)
-		*p = msr == MSR_BIOS_SIGN_ID ? 0 : value; /* written before CPUID to ask for the revision: none */
+		/* written before CPUID to ask for the revision: none */
+		*p = msr == MSR_BIOS_SIGN_ID ? 0 : value;
 	return p || constant_of(msr);
 }
 

@@ -24,8 +24,8 @@ static void step(uint64_t *reg, unsigned address_size, int64_t by)
 }
 
 /* One iteration; INS and OUTS know no other segments than ES and the (overridable) DS. */
-static int string_once(struct vp *vp, struct x86_state *s, const struct x86_insn *insn, unsigned port, unsigned size,
-	const struct x86_memory *memory)
+static int string_once(struct vp *vp, struct x86_state *s, const struct x86_insn *insn, unsigned port,
+	unsigned size, const struct x86_memory *memory)
 {
 	bool in = insn->op == X86_OP_INS;
 	unsigned reg = in ? X86_RDI : X86_RSI;
@@ -48,8 +48,8 @@ static int string_once(struct vp *vp, struct x86_state *s, const struct x86_insn
 	return err;
 }
 
-static int string_run(struct vp *vp, struct x86_state *s, const struct x86_insn *insn, unsigned port, unsigned size,
-	const struct x86_memory *memory)
+static int string_run(struct vp *vp, struct x86_state *s, const struct x86_insn *insn, unsigned port,
+	unsigned size, const struct x86_memory *memory)
 {
 	uint64_t mask = low_mask(insn->address_size);
 

@@ -168,7 +168,8 @@ int x86_skip(struct vp *vp, const struct hv_x64_intercept_header *h)
 
 int x86_inject(struct vp *vp, enum x86_vector vector, int64_t error, uint64_t parameter)
 {
-	uint64_t event = HV_X64_EVENT_PENDING | HV_X64_EVENT_EXCEPTION | (uint64_t)vector << HV_X64_EVENT_VECTOR_SHIFT;
+	uint64_t event = HV_X64_EVENT_PENDING | HV_X64_EVENT_EXCEPTION |
+		(uint64_t)vector << HV_X64_EVENT_VECTOR_SHIFT;
 	struct hv_reg_value v;
 
 	if (error >= 0)

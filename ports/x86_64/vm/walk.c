@@ -29,7 +29,8 @@ static struct walk walk_of(const struct x86_state *s)
 	return (struct walk){ 2, 4, 10, s->cr3 & 0xfffff000u };
 }
 
-static int page_fault(const struct x86_state *s, uint64_t linear, unsigned how, uint32_t present, struct x86_fault *fault)
+static int page_fault(const struct x86_state *s, uint64_t linear, unsigned how, uint32_t present,
+	struct x86_fault *fault)
 {
 	*fault = (struct x86_fault){ X86_PF, present, linear };
 	if (how & X86_WALK_WRITE)
@@ -60,8 +61,8 @@ static bool is_leaf(const struct x86_state *s, const struct walk *w, unsigned le
 	return level == 2 ? w->entry_bytes == 8 || s->cr4 & X86_CR4_PSE : w->levels >= 4;
 }
 
-int x86_translate(const struct guest_memory *m, const struct x86_state *s, uint64_t linear, unsigned how, uint64_t *out,
-	struct x86_fault *fault)
+int x86_translate(const struct guest_memory *m, const struct x86_state *s, uint64_t linear, unsigned how,
+	uint64_t *out, struct x86_fault *fault)
 {
 	struct walk w = walk_of(s);
 	uint64_t rights = PTE_WRITE | PTE_USER, no_execute = 0;
@@ -85,7 +86,8 @@ int x86_translate(const struct guest_memory *m, const struct x86_state *s, uint6
 		if (is_leaf(s, &w, level, entry)) {
 			if (!allowed(s, rights, no_execute, how))
 				return page_fault(s, linear, how, X86_PF_PRESENT, fault);
-			*out = (entry & PTE_ADDRESS & ~((1ull << shift) - 1)) | (linear & ((1ull << shift) - 1));
+			*out = (entry & PTE_ADDRESS & ~((1ull << shift) - 1)) |
+				(linear & ((1ull << shift) - 1));
 			return 0;
 		}
 		w.table = entry & PTE_ADDRESS;
@@ -93,7 +95,8 @@ int x86_translate(const struct guest_memory *m, const struct x86_state *s, uint6
 	return VL_E_INTERNAL;
 }
 
-int x86_fetch(const struct guest_memory *m, const struct x86_state *s, uint8_t *out, size_t size, struct x86_fault *fault)
+int x86_fetch(const struct guest_memory *m, const struct x86_state *s, uint8_t *out, size_t size,
+	struct x86_fault *fault)
 {
 	size_t done = 0;
 

@@ -79,10 +79,11 @@ struct x86_fault {
  * The guest physical address of a linear one by the guest's page tables.
  * VL_E_GUEST and *fault when they do not allow it.
  */
-int x86_translate(const struct guest_memory *m, const struct x86_state *s, uint64_t linear, unsigned how, uint64_t *out,
-	struct x86_fault *fault);
+int x86_translate(const struct guest_memory *m, const struct x86_state *s, uint64_t linear, unsigned how,
+	uint64_t *out, struct x86_fault *fault);
 /* Reads up to `size` instruction bytes at CS:RIP; returns how many, or VL_E_GUEST and *fault for none. */
-int x86_fetch(const struct guest_memory *m, const struct x86_state *s, uint8_t *out, size_t size, struct x86_fault *fault);
+int x86_fetch(const struct guest_memory *m, const struct x86_state *s, uint8_t *out, size_t size,
+	struct x86_fault *fault);
 
 /* The memory of one instruction, for x86_execute(): RAM, and devices through the bus. */
 struct x86_view {
@@ -120,7 +121,10 @@ int x86_cpuid_register(struct vm *vm);
 /* acpi.c: the guest's ACPI tables, RSDP first, at MACHINE_ACPI_BASE. VL_E_NOSPACE, VL_E_RANGE. */
 int acpi_build(struct vm *vm);
 
-/* linux.c: checks the bzImage at config->kernel, places it and its boot parameters. Fills arch.entry and others. */
+/*
+ * linux.c: checks the bzImage at config->kernel, places it and its boot parameters. Fills
+ * arch.entry and others.
+ */
 int linux_load(struct vm *vm, char *reason);
 
 /* An interrupt of machine_arch_irq that is the PIC's INTR and not a line. */

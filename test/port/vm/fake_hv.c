@@ -164,7 +164,8 @@ unsigned fake_calls(uint16_t code, struct fake_call *last)
 
 void worker_init(struct fake_worker *w)
 {
-	static const uint32_t roles[] = { CONTROL_FD_MSHV, CONTROL_FD_VTL_LOW, CONTROL_FD_HVCALL, CONTROL_FD_CONSOLE };
+	static const uint32_t roles[] = { CONTROL_FD_MSHV, CONTROL_FD_VTL_LOW, CONTROL_FD_HVCALL,
+		CONTROL_FD_CONSOLE };
 	int pair[2];
 
 	memset(w, 0, sizeof(*w));

@@ -110,7 +110,8 @@ static void registers(struct vl_reader *r)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	static const uint32_t types[] = { HV_MESSAGE_X64_IO_PORT, HV_MESSAGE_UNMAPPED_GPA, HV_MESSAGE_X64_MSR,
-		HV_MESSAGE_X64_CPUID, HV_MESSAGE_X64_APIC_EOI, HV_MESSAGE_UNRECOVERABLE_EXCEPTION, HV_MESSAGE_X64_HALT, 0 };
+		HV_MESSAGE_X64_CPUID, HV_MESSAGE_X64_APIC_EOI, HV_MESSAGE_UNRECOVERABLE_EXCEPTION,
+		HV_MESSAGE_X64_HALT, 0 };
 	static struct vm vm;
 	static struct vp vp;
 	struct vl_reader r;

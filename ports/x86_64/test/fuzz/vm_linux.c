@@ -1,4 +1,7 @@
-/* Fuzzes the bzImage header's reading and placing: the host's file. Input: 24 bytes of sizes, then the file's head. */
+/*
+ * Fuzzes the bzImage header's reading and placing: the host's file. Input: 24 bytes of sizes, then
+ * the file's head.
+ */
 #include "ports/x86_64/vm/linux.h"
 #include "common/base/bytes.h"
 #include <stdlib.h>
@@ -24,7 +27,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		return 0;
 	if (linux_place(&image, initrd, initrd_bytes, ram_end, &place))
 		return 0;
-	if (!vl_within(place.kernel, image.room_bytes, ram_end) || !vl_within(place.initrd, initrd_bytes, ram_end) ||
+	if (!vl_within(place.kernel, image.room_bytes, ram_end) ||
+		!vl_within(place.initrd, initrd_bytes, ram_end) ||
 	    vl_ranges_overlap(place.kernel, image.room_bytes, place.initrd, initrd_bytes))
 		abort();
 	return 0;

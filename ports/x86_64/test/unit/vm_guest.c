@@ -30,7 +30,8 @@ static struct hv_x64_intercept_header header(unsigned length, enum hv_intercept_
 static void port_message(struct hv_message *m, const struct guest_step *s)
 {
 	struct hv_x64_io_port_message io = {
-		.header = header(s->code ? 0 : 1, s->kind == GUEST_OUT ? HV_INTERCEPT_WRITE : HV_INTERCEPT_READ),
+		.header = header(s->code ? 0 : 1,
+			s->kind == GUEST_OUT ? HV_INTERCEPT_WRITE : HV_INTERCEPT_READ),
 		.port = cpu_to_le16((uint16_t)s->where),
 		.access_info = (uint8_t)((s->code ? 1 : s->size) | (s->code ? HV_X64_IO_STRING : 0)),
 	};
@@ -134,9 +135,10 @@ void guest_bzimage(uint8_t *out, size_t size)
 		unsigned at, bytes;
 		uint64_t value;
 	} fields[] = {
-		{ 0x1f1, 1, 4 }, { 0x1fe, 2, 0xaa55 }, { 0x200, 2, 0x6aeb }, { 0x202, 4, 0x53726448 }, { 0x206, 2, 0x20f },
-		{ 0x211, 1, 1 }, { 0x22c, 4, 0x7fffffff }, { 0x230, 4, 0x200000 }, { 0x234, 1, 1 }, { 0x236, 2, 3 },
-		{ 0x238, 4, 2047 }, { 0x258, 8, 0x1000000 }, { 0x260, 4, 0x100000 },
+		{ 0x1f1, 1, 4 }, { 0x1fe, 2, 0xaa55 }, { 0x200, 2, 0x6aeb }, { 0x202, 4, 0x53726448 },
+		{ 0x206, 2, 0x20f },
+		{ 0x211, 1, 1 }, { 0x22c, 4, 0x7fffffff }, { 0x230, 4, 0x200000 }, { 0x234, 1, 1 },
+		{ 0x236, 2, 3 }, { 0x238, 4, 2047 }, { 0x258, 8, 0x1000000 }, { 0x260, 4, 0x100000 },
 	};
 
 	memset(out, 0x5a, size);

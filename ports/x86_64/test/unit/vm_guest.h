@@ -1,4 +1,7 @@
-/* A scripted x86_64 guest for the fake hypervisor (test/port/vm): a list of intercepts in, their results out. */
+/*
+ * A scripted x86_64 guest for the fake hypervisor (test/port/vm): a list of intercepts in, their
+ * results out.
+ */
 #ifndef VL_TEST_VM_GUEST_H
 #define VL_TEST_VM_GUEST_H
 
@@ -9,8 +12,8 @@
 #define GUEST_CODE 0x10000u /* where instruction bytes are put; RIP of MMIO steps */
 #define GUEST_IMAGE 0x400000u /* where a test's kernel file lies */
 
-enum guest_kind { GUEST_OUT, GUEST_IN, GUEST_MSR_READ, GUEST_MSR_WRITE, GUEST_MEMORY, GUEST_EOI, GUEST_TRIPLE_FAULT,
-	GUEST_MESSAGE };
+enum guest_kind { GUEST_OUT, GUEST_IN, GUEST_MSR_READ, GUEST_MSR_WRITE, GUEST_MEMORY, GUEST_EOI,
+	GUEST_TRIPLE_FAULT, GUEST_MESSAGE };
 
 struct guest_step {
 	enum guest_kind kind;
@@ -29,7 +32,10 @@ struct guest {
 };
 extern struct guest guest;
 
-/* Puts a script on VP 0; other VPs wait. Flat 64-bit mode with paging off, or what the test wrote into the register page. */
+/*
+ * Puts a script on VP 0; other VPs wait. Flat 64-bit mode with paging off, or what the test wrote
+ * into the register page.
+ */
 void guest_script(const struct guest_step *step, unsigned count);
 #define GUEST_SCRIPT(array) guest_script(array, VL_ARRAY_COUNT(array))
 struct hv_x64_register_page *guest_registers(unsigned vp);

@@ -19,7 +19,8 @@ static const char *why;
 static int parse(size_t file_bytes)
 {
 	why = "";
-	return linux_parse(file, file_bytes < LINUX_HEAD_BYTES ? file_bytes : LINUX_HEAD_BYTES, file_bytes, &image, &why);
+	return linux_parse(file, file_bytes < LINUX_HEAD_BYTES ? file_bytes : LINUX_HEAD_BYTES, file_bytes,
+		&image, &why);
 }
 
 /* A good file with `bytes` of it changed. */
@@ -76,7 +77,8 @@ static const struct {
 
 START_TEST(a_bad_header_is_refused_with_its_reason)
 {
-	ck_assert_int_eq(parse_with(breaches[_i].at, breaches[_i].bytes, breaches[_i].value), breaches[_i].err);
+	ck_assert_int_eq(parse_with(breaches[_i].at, breaches[_i].bytes, breaches[_i].value),
+		breaches[_i].err);
 	ck_assert_ptr_nonnull(strstr(why, breaches[_i].word));
 }
 END_TEST
@@ -92,8 +94,8 @@ END_TEST
 
 static struct linux_image wish(uint64_t preferred, uint64_t room, bool relocatable)
 {
-	return (struct linux_image){ .align = 2 * MIB, .preferred = preferred, .room_bytes = room, .relocatable = relocatable,
-		.initrd_end_max = 0x80000000 };
+	return (struct linux_image){ .align = 2 * MIB, .preferred = preferred, .room_bytes = room,
+		.relocatable = relocatable, .initrd_end_max = 0x80000000 };
 }
 
 START_TEST(kernel_and_initrd_stay_where_they_want_when_they_can)

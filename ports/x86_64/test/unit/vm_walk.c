@@ -31,8 +31,8 @@ static void setup(void)
 	memset(ram, 0, sizeof(ram));
 	memset(&memory, 0, sizeof(memory));
 	ck_assert_int_eq(guest_memory_add(&memory, gpa(0), sizeof(ram), ram), 0);
-	s = (struct x86_state){ .cr0 = X86_CR0_PE | X86_CR0_PG | X86_CR0_WP, .cr3 = 0x1000, .cr4 = X86_CR4_PAE,
-		.efer = X86_EFER_LMA | X86_EFER_LME | X86_EFER_NXE, .mode = 64 };
+	s = (struct x86_state){ .cr0 = X86_CR0_PE | X86_CR0_PG | X86_CR0_WP, .cr3 = 0x1000,
+		.cr4 = X86_CR4_PAE, .efer = X86_EFER_LMA | X86_EFER_LME | X86_EFER_NXE, .mode = 64 };
 	/* 4 levels: 0x40201000 -> 0x5000 | page offset */
 	put(0x1000, 0, 8, 0x2000 | P | W | U);
 	put(0x2000, 1, 8, 0x3000 | P | W | U);

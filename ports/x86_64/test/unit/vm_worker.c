@@ -119,7 +119,8 @@ END_TEST
 
 START_TEST(what_the_guest_writes_to_com1_comes_out_of_the_console)
 {
-	static const struct guest_step script[] = { OUT1(COM1, 'v'), OUT1(COM1, 't'), OUT1(COM1, 'l'), OUT1(COM1, '0') };
+	static const struct guest_step script[] = { OUT1(COM1, 'v'), OUT1(COM1, 't'), OUT1(COM1, 'l'),
+		OUT1(COM1, '0') };
 	char out[4] = "";
 
 	begin();
@@ -133,11 +134,15 @@ END_TEST
 
 START_TEST(console_input_raises_com1s_interrupt_and_is_read)
 {
-	/* I/O APIC pin 4: vector 0x44 to APIC id 0; then receive interrupts; the script goes on once an interrupt came. */
+	/*
+	 * I/O APIC pin 4: vector 0x44 to APIC id 0; then receive interrupts; the script goes on
+	 * once an interrupt came.
+	 */
 	static const struct guest_step script[] = {
-		{ .kind = GUEST_MEMORY, .where = IOAPIC_BASE, .code = "\xc7\x03\x18\0\0\0", .size = 6, .rbx = IOAPIC_BASE },
-		{ .kind = GUEST_MEMORY, .where = IOAPIC_BASE + 16, .code = "\xc7\x43\x10\x44\0\0\0", .size = 7,
+		{ .kind = GUEST_MEMORY, .where = IOAPIC_BASE, .code = "\xc7\x03\x18\0\0\0", .size = 6,
 			.rbx = IOAPIC_BASE },
+		{ .kind = GUEST_MEMORY, .where = IOAPIC_BASE + 16, .code = "\xc7\x43\x10\x44\0\0\0",
+			.size = 7, .rbx = IOAPIC_BASE },
 		OUT1(COM1 + 4, 8), OUT1(COM1 + 1, 1),
 	};
 	static const struct guest_step read_it[] = { IN1(COM1 + 5), IN1(COM1), POWER_OFF };
@@ -188,7 +193,8 @@ END_TEST
 START_TEST(a_rep_outsb_sends_its_string_and_leaves_the_registers_past_it)
 {
 	static const struct guest_step script[] = {
-		{ .kind = GUEST_OUT, .where = COM1, .code = "\xf3\x6e", .size = 2, .value = 5, .rbx = 0x20000 }, POWER_OFF,
+		{ .kind = GUEST_OUT, .where = COM1, .code = "\xf3\x6e", .size = 2, .value = 5,
+			.rbx = 0x20000 }, POWER_OFF,
 	};
 	char out[5] = "";
 
@@ -251,7 +257,8 @@ END_TEST
 START_TEST(a_hypercall_page_outside_ram_faults)
 {
 	static const struct guest_step script[] = {
-		{ .kind = GUEST_MSR_WRITE, .where = HV_X64_MSR_HYPERCALL, .value = 0xffff00000001 }, POWER_OFF,
+		{ .kind = GUEST_MSR_WRITE, .where = HV_X64_MSR_HYPERCALL, .value = 0xffff00000001 },
+		POWER_OFF,
 	};
 
 	begin();
@@ -266,10 +273,13 @@ START_TEST(device_memory_is_read_and_written_by_instructions)
 {
 	static const struct guest_step script[] = {
 		/* mov dword [rbx], 1; mov eax, [rbx+0x10]: the I/O APIC's version */
-		{ .kind = GUEST_MEMORY, .where = IOAPIC_BASE, .code = "\xc7\x03\x01\0\0\0", .size = 6, .rbx = IOAPIC_BASE },
-		{ .kind = GUEST_MEMORY, .where = IOAPIC_BASE + 16, .code = "\x8b\x43\x10", .size = 3, .rbx = IOAPIC_BASE },
+		{ .kind = GUEST_MEMORY, .where = IOAPIC_BASE, .code = "\xc7\x03\x01\0\0\0", .size = 6,
+			.rbx = IOAPIC_BASE },
+		{ .kind = GUEST_MEMORY, .where = IOAPIC_BASE + 16, .code = "\x8b\x43\x10", .size = 3,
+			.rbx = IOAPIC_BASE },
 		/* nobody there */
-		{ .kind = GUEST_MEMORY, .where = 0xd0000000, .code = "\x8b\x03", .size = 2, .rbx = 0xd0000000 },
+		{ .kind = GUEST_MEMORY, .where = 0xd0000000, .code = "\x8b\x03", .size = 2,
+			.rbx = 0xd0000000 },
 		POWER_OFF,
 	};
 
@@ -286,7 +296,8 @@ END_TEST
 START_TEST(an_instruction_that_is_not_emulated_gives_the_guest_an_exception)
 {
 	static const struct guest_step script[] = {
-		{ .kind = GUEST_MEMORY, .where = 0xd0000000, .code = "\x0f\x0b", .size = 2, .rbx = 0xd0000000 }, POWER_OFF,
+		{ .kind = GUEST_MEMORY, .where = 0xd0000000, .code = "\x0f\x0b", .size = 2,
+			.rbx = 0xd0000000 }, POWER_OFF,
 	};
 
 	begin();
@@ -305,12 +316,13 @@ START_TEST(every_port_can_be_poked_with_every_size)
 
 	/* Without those that end the guest: 0x64 (reset pulse), 0x92, 0xcf9, PM1 control. */
 	for (unsigned port = 0; port < 0x700; port++) {
-		bool ends = (port >= 0x61 && port <= 0x64) || (port >= 0x8f && port <= 0x92) || (port >= 0xcf6 && port <= 0xcf9) ||
+		bool ends = (port >= 0x61 && port <= 0x64) || (port >= 0x8f && port <= 0x92) ||
+			(port >= 0xcf6 && port <= 0xcf9) ||
 			(port >= ACPI_PM_BASE && port <= ACPI_PM_BASE + 6);
 
 		for (unsigned size = 1; size <= 4 && !ends && n + 2 < GUEST_STEPS_MAX; size *= 2)
-			script[n++] = (struct guest_step){ .kind = (port + size) & 1 ? GUEST_OUT : GUEST_IN, .where = port,
-				.size = size, .value = 0x8d4c3b2a };
+			script[n++] = (struct guest_step){ .kind = (port + size) & 1 ? GUEST_OUT : GUEST_IN,
+				.where = port, .size = size, .value = 0x8d4c3b2a };
 	}
 	script[n++] = (struct guest_step)POWER_OFF;
 	begin();
@@ -410,7 +422,8 @@ START_TEST(a_saved_machine_goes_on_in_a_fresh_worker)
 		{ .kind = GUEST_MSR_WRITE, .where = HV_X64_MSR_GUEST_OS_ID, .value = 0x1234 },
 	};
 	static const struct guest_step second[] = {
-		IN1(COM1 + 7), IN1(0x71), { .kind = GUEST_MSR_READ, .where = HV_X64_MSR_GUEST_OS_ID }, POWER_OFF,
+		IN1(COM1 + 7), IN1(0x71), { .kind = GUEST_MSR_READ, .where = HV_X64_MSR_GUEST_OS_ID },
+		POWER_OFF,
 	};
 	struct hv_reg_value star = { .low = cpu_to_le64(0xabcdef) };
 	struct hvport_vp vp = { .index = 0 };
