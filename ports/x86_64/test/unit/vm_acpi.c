@@ -34,8 +34,9 @@ static unsigned sum(uint64_t addr, uint64_t size)
 {
 	uint8_t s = 0;
 
+	ck_assert(vl_within(addr, size, sizeof(ram)));
 	while (size--)
-		s = (uint8_t)(s + at(addr++, 1));
+		s = (uint8_t)(s + ram[addr++]);
 	return s;
 }
 
@@ -181,6 +182,7 @@ Suite *suite_vm_acpi(void)
 	Suite *s = suite_create("vm_acpi");
 	TCase *c = tcase_create("acpi");
 
+	tcase_set_timeout(c, 60);
 	tcase_add_test(c, the_root_pointer_is_where_a_kernel_looks_and_sums_to_zero);
 	tcase_add_test(c, the_fadt_names_dsdt_facs_and_the_fixed_hardware);
 	tcase_add_test(c, every_vp_is_in_the_madt_once);

@@ -5,6 +5,7 @@
  */
 #include "ports/x86_64/test/unit/vm_guest.h"
 #include <check.h>
+#include <poll.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -361,6 +362,63 @@ START_TEST(the_guest_goes_on_when_its_console_is_closed)
 }
 END_TEST
 
+/* A disk's descriptor and the other end of its stream. */
+static int connect_disk(void)
+{
+	unsigned n = w.config.fd_count++;
+	int pair[2];
+
+	ck_assert_int_eq(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, pair), 0);
+	w.config.fds[n] = (struct control_fd){ CONTROL_FD_DISK, 0 };
+	w.fds[n] = pair[1];
+	return pair[0];
+}
+
+START_TEST(a_connected_disk_is_a_pci_function_and_is_asked_for_its_size)
+{
+	/* Vendor and device of slot 1, and of slot 2, where nothing is. */
+	static const struct guest_step script[] = {
+		{ .kind = GUEST_OUT, .where = 0xcf8, .size = 4, .value = 0x80000800 },
+		{ .kind = GUEST_IN, .where = 0xcfc, .size = 4 },
+		{ .kind = GUEST_OUT, .where = 0xcf8, .size = 4, .value = 0x80001000 },
+		{ .kind = GUEST_IN, .where = 0xcfc, .size = 4 },
+		POWER_OFF,
+	};
+	struct pollfd p = { .events = POLLIN };
+
+	begin();
+	p.fd = connect_disk();
+	GUEST_SCRIPT(script);
+	boot();
+	ck_assert_int_eq(poll(&p, 1, FAKE_WAIT_MS), 1);
+	expect_end(CONTROL_POWER_OFF);
+	ck_assert_uint_eq(guest.rax[1], 0x10421af4);
+	ck_assert_uint_eq(guest.rax[3], 0xffffffff);
+	close(p.fd);
+}
+END_TEST
+
+START_TEST(a_disk_whose_server_goes_away_or_babbles_leaves_the_vm_running)
+{
+	static const struct guest_step script[] = { POWER_OFF }, wait[] = { IN1(0x80) };
+	static const char garbage[4096] = "this is no answer";
+	int disk;
+
+	begin();
+	disk = connect_disk();
+	GUEST_SCRIPT(wait);
+	boot();
+	ck_assert_int_gt(write(disk, garbage, sizeof(garbage)), 0);
+	close(disk);
+	pthread_mutex_lock(&fake_hv.lock);
+	fake_hv.vp[0].step = 0;
+	GUEST_SCRIPT(script);
+	pthread_cond_broadcast(&fake_hv.changed);
+	pthread_mutex_unlock(&fake_hv.lock);
+	expect_end(CONTROL_POWER_OFF);
+}
+END_TEST
+
 START_TEST(a_worker_works_without_the_register_page)
 {
 	static const struct guest_step script[] = { OUT1(COM1, 'p'), POWER_OFF };
@@ -537,6 +595,8 @@ Suite *suite_vm_worker(void)
 	tcase_add_test(c, every_port_can_be_poked_with_every_size);
 	tcase_add_test(c, a_console_flood_is_bounded_and_the_worker_stays_responsive);
 	tcase_add_test(c, the_guest_goes_on_when_its_console_is_closed);
+	tcase_add_test(c, a_connected_disk_is_a_pci_function_and_is_asked_for_its_size);
+	tcase_add_test(c, a_disk_whose_server_goes_away_or_babbles_leaves_the_vm_running);
 	tcase_add_test(c, a_worker_works_without_the_register_page);
 	tcase_add_test(c, eight_vps_start_and_stop);
 	tcase_add_test(c, a_saved_machine_goes_on_in_a_fresh_worker);
