@@ -124,9 +124,10 @@ static int filter_msrs(int vm, bool mtrrs)
 
 static int create_vm(struct port_vm *vm, int *out, bool is_vtl0)
 {
-	/* One route per vector: see x86 level interrupts in hypercall_x86.c. */
 	/* That quirk has an OUT to 0x7e done before its exit; all others show the state before. */
-	struct kvm_enable_cap quirks = { .cap = KVM_CAP_DISABLE_QUIRKS, .args = { KVM_X86_QUIRK_OUT_7E_INC_RIP } };
+	struct kvm_enable_cap quirks = { .cap = KVM_CAP_DISABLE_QUIRKS,
+		.args = { KVM_X86_QUIRK_OUT_7E_INC_RIP } };
+	/* One route per vector: see level interrupts in hypercall_x86.c. */
 	struct kvm_enable_cap split = { .cap = KVM_CAP_SPLIT_IRQCHIP, .args = { X86_LEVEL_ROUTES } };
 	struct kvm_enable_cap x2apic = { .cap = KVM_CAP_X2APIC_API,
 			.args = { KVM_X2APIC_API_USE_32BIT_IDS } };
