@@ -288,7 +288,7 @@ Suite *suite_bus(void)
 	TCase *t = tcase_create("bus");
 
 	tcase_add_checked_fixture(t, fresh, NULL);
-	tcase_set_timeout(t, 60);
+	tcase_set_timeout(t, 300);
 	tcase_add_test(t, an_access_reaches_the_region_it_lies_in);
 	tcase_add_test(t, what_nobody_answers_reads_all_ones_and_is_reported_unclaimed);
 	tcase_add_test(t, an_access_over_a_regions_end_is_split_into_bytes);

@@ -292,7 +292,7 @@ Suite *suite_pci(void)
 	TCase *t = tcase_create("PCI");
 
 	tcase_add_checked_fixture(t, open_pci, NULL);
-	tcase_set_timeout(t, 60);
+	tcase_set_timeout(t, 300);
 	tcase_add_test(t, an_enumeration_finds_the_bridge_and_the_card_and_nothing_else);
 	tcase_add_test(t, sizing_a_bar_tells_its_size_and_maps_nothing);
 	tcase_add_test(t, a_bar_answers_where_it_was_put_while_memory_is_enabled);

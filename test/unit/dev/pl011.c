@@ -252,7 +252,7 @@ Suite *suite_pl011(void)
 	TCase *t = tcase_create("PrimeCells");
 
 	tcase_add_checked_fixture(t, open_both, NULL);
-	tcase_set_timeout(t, 60);
+	tcase_set_timeout(t, 300);
 	tcase_add_test(t, both_primecells_identify_themselves_for_the_amba_bus);
 	tcase_add_test(t, an_early_console_prints_without_any_set_up);
 	tcase_add_test(t, nothing_leaves_a_disabled_transmitter);

@@ -253,7 +253,7 @@ Suite *suite_serial(void)
 	TCase *t = tcase_create("16550A");
 
 	tcase_add_checked_fixture(t, open_serial, NULL);
-	tcase_set_timeout(t, 60);
+	tcase_set_timeout(t, 300);
 	tcase_add_test(t, linux_detects_a_16550a);
 	tcase_add_test(t, the_divisor_shows_only_behind_dlab);
 	tcase_add_test(t, sent_bytes_leave_in_order);

@@ -590,7 +590,7 @@ Suite *suite_virtio_blk(void)
 	TCase *t = tcase_create("virtio");
 
 	tcase_add_checked_fixture(t, fresh, NULL);
-	tcase_set_timeout(t, 60);
+	tcase_set_timeout(t, 300);
 	tcase_add_test(t, linux_finds_every_structure_of_a_modern_device);
 	tcase_add_test(t, the_pci_access_window_reaches_the_bar);
 	tcase_add_test(t, features_that_were_not_offered_are_not_acknowledged);

@@ -362,7 +362,7 @@ Suite *suite_state(void)
 	Suite *s = suite_create("state");
 	TCase *t = tcase_create("stream");
 
-	tcase_set_timeout(t, 60);
+	tcase_set_timeout(t, 300);
 	tcase_add_test(t, what_was_put_is_read_back_in_any_order);
 	tcase_add_test(t, every_truncation_is_refused);
 	tcase_add_test(t, every_flipped_bit_is_refused);

@@ -232,7 +232,7 @@ Suite *suite_acpi_pm(void)
 	TCase *t = tcase_create("fixed hardware");
 
 	tcase_add_checked_fixture(t, open_ports, NULL);
-	tcase_set_timeout(t, 60);
+	tcase_set_timeout(t, 300);
 	tcase_add_test(t, the_power_button_raises_the_sci_until_it_is_cleared);
 	tcase_add_test(t, acpi_mode_is_on_and_only_s5_powers_off);
 	tcase_add_test(t, the_pm_timer_counts_3579545_a_second_in_24_bits);

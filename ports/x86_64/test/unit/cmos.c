@@ -295,7 +295,7 @@ Suite *suite_cmos(void)
 	TCase *t = tcase_create("MC146818");
 
 	tcase_add_checked_fixture(t, open_cmos, NULL);
-	tcase_set_timeout(t, 120);
+	tcase_set_timeout(t, 300);
 	tcase_add_test(t, it_shows_the_wall_clock);
 	tcase_add_test(t, every_day_of_five_centuries_is_right);
 	tcase_add_test(t, a_clock_set_by_the_guest_runs_on_from_there);

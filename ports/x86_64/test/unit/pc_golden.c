@@ -111,7 +111,7 @@ Suite *suite_pc_golden(void)
 	Suite *s = suite_create("pc_golden");
 	TCase *t = tcase_create("golden files");
 
-	tcase_set_timeout(t, 60);
+	tcase_set_timeout(t, 300);
 	tcase_add_test(t, what_every_version_saved_of_the_pc_devices_is_restored);
 	suite_add_tcase(s, t);
 	return s;

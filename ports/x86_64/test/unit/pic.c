@@ -379,7 +379,7 @@ Suite *suite_pic(void)
 	TCase *t = tcase_create("interrupts");
 
 	tcase_add_checked_fixture(t, open_pic, NULL);
-	tcase_set_timeout(t, 60);
+	tcase_set_timeout(t, 300);
 	tcase_add_test(t, linux_finds_the_controller_by_its_mask_register);
 	tcase_add_test(t, an_edge_interrupts_once_until_its_end);
 	tcase_add_test(t, a_request_that_is_withdrawn_gives_the_spurious_vector);

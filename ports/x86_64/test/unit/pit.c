@@ -307,7 +307,7 @@ Suite *suite_pit(void)
 	TCase *t = tcase_create("8254");
 
 	tcase_add_checked_fixture(t, open_pit, NULL);
-	tcase_set_timeout(t, 120);
+	tcase_set_timeout(t, 300);
 	tcase_add_test(t, mode_2_interrupts_with_the_exact_period_for_ever);
 	tcase_add_test(t, mode_0_ends_once_and_out_tells);
 	tcase_add_test(t, mode_4_strobes_once_per_count_as_linux_uses_it_for_one_shots);
