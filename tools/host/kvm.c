@@ -49,8 +49,14 @@ int kvm_set_slot(int vm, unsigned number, uint64_t at, uint64_t bytes, void *mem
 
 int kvm_create_vcpu(int vm, unsigned index, size_t run_bytes, int *fd, struct kvm_run **run)
 {
-	struct { struct kvm_signal_mask head; uint8_t set[8]; } none_blocked = { .head.len = 8 };
+	/* The kernel's structure ends in an array of no declared length: here 8 bytes, no signal in them. */
+	union {
+		struct kvm_signal_mask head;
+		uint8_t room[sizeof(struct kvm_signal_mask) + 8];
+	} none_blocked;
 
+	memset(&none_blocked, 0, sizeof(none_blocked));
+	none_blocked.head.len = 8;
 	*run = NULL;
 	*fd = ioctl(vm, KVM_CREATE_VCPU, (unsigned long)index);
 	if (*fd < 0)

@@ -36,9 +36,10 @@
 #define X_INVPCID (1u << 10)
 #define X_AVX_LEAF7_EBX (1u << 5 | 1u << 16 | 1u << 17 | 1u << 21 | 1u << 28 | 1u << 30 | 1u << 31)
 
-struct table {
+/* A union: the kernel's structure ends in an array of no declared length. */
+union table {
 	struct kvm_cpuid2 head;
-	struct kvm_cpuid_entry2 entry[X86_CPUID_MAX];
+	uint8_t room[sizeof(struct kvm_cpuid2) + X86_CPUID_MAX * sizeof(struct kvm_cpuid_entry2)];
 };
 
 /* "TCGTCGTCGTCG": the processor under KVM is QEMU's. */
@@ -69,7 +70,7 @@ bool x86_cpu_virtualizes(void)
 
 int x86_cpuid_load(struct port_vm *vm)
 {
-	vm->supported = calloc(1, sizeof(struct table));
+	vm->supported = calloc(1, sizeof(union table));
 	if (!vm->supported)
 		return VL_E_NOMEM;
 	vm->supported->nent = X86_CPUID_MAX;
@@ -80,12 +81,12 @@ int x86_cpuid_load(struct port_vm *vm)
 	return 0;
 }
 
-static struct kvm_cpuid_entry2 *find(struct table *t, uint32_t leaf, uint32_t subleaf)
+static struct kvm_cpuid_entry2 *find(union table *t, uint32_t leaf, uint32_t subleaf)
 {
 	unsigned i;
 
 	for (i = 0; i < t->head.nent; i++) {
-		struct kvm_cpuid_entry2 *e = &t->entry[i];
+		struct kvm_cpuid_entry2 *e = &t->head.entries[i];
 
 		if (e->function == leaf && (!(e->flags & KVM_CPUID_FLAG_SIGNIFCANT_INDEX) ||
 				e->index == subleaf))
@@ -94,29 +95,29 @@ static struct kvm_cpuid_entry2 *find(struct table *t, uint32_t leaf, uint32_t su
 	return NULL;
 }
 
-static void put(struct table *t, uint32_t leaf, uint32_t a, uint32_t b, uint32_t c, uint32_t d)
+static void put(union table *t, uint32_t leaf, uint32_t a, uint32_t b, uint32_t c, uint32_t d)
 {
 	struct kvm_cpuid_entry2 *e = find(t, leaf, 0);
 
 	if (!e) {
 		if (t->head.nent == X86_CPUID_MAX)
 			return;
-		e = &t->entry[t->head.nent++];
+		e = &t->head.entries[t->head.nent++];
 	}
 	*e = (struct kvm_cpuid_entry2){ .function = leaf, .eax = a, .ebx = b, .ecx = c, .edx = d };
 }
 
-static void drop(struct table *t, uint32_t from, uint32_t to)
+static void drop(union table *t, uint32_t from, uint32_t to)
 {
 	unsigned i, kept = 0;
 
 	for (i = 0; i < t->head.nent; i++)
-		if (t->entry[i].function < from || t->entry[i].function > to)
-			t->entry[kept++] = t->entry[i];
+		if (t->head.entries[i].function < from || t->head.entries[i].function > to)
+			t->head.entries[kept++] = t->head.entries[i];
 	t->head.nent = kept;
 }
 
-static void no_xsave(struct table *t)
+static void no_xsave(union table *t)
 {
 	struct kvm_cpuid_entry2 *e = find(t, 1, 0);
 
@@ -133,7 +134,7 @@ static void no_xsave(struct table *t)
 }
 
 /* One package of vp_count cores with one thread each; APIC id = VP index. */
-static void topology(struct table *t, const struct host_vp *vp)
+static void topology(union table *t, const struct host_vp *vp)
 {
 	unsigned count = vp->host->config.vp_count, bits = 0;
 	struct kvm_cpuid_entry2 *e = find(t, 1, 0);
@@ -153,15 +154,15 @@ static void topology(struct table *t, const struct host_vp *vp)
 		e->ecx = bits << 12 | (count - 1);
 	if (t->head.nent + 2 > X86_CPUID_MAX)
 		return;
-	t->entry[t->head.nent++] = (struct kvm_cpuid_entry2){ .function = 0xb,
+	t->head.entries[t->head.nent++] = (struct kvm_cpuid_entry2){ .function = 0xb,
 			.flags = KVM_CPUID_FLAG_SIGNIFCANT_INDEX,
 		.index = 0, .eax = 0, .ebx = 1, .ecx = 0x100, .edx = id };
-	t->entry[t->head.nent++] = (struct kvm_cpuid_entry2){ .function = 0xb,
+	t->head.entries[t->head.nent++] = (struct kvm_cpuid_entry2){ .function = 0xb,
 			.flags = KVM_CPUID_FLAG_SIGNIFCANT_INDEX,
 		.index = 1, .eax = bits, .ebx = count, .ecx = 0x201, .edx = id };
 }
 
-static void base(struct table *t, const struct host_vp *vp)
+static void base(union table *t, const struct host_vp *vp)
 {
 	struct kvm_cpuid_entry2 *e;
 
@@ -182,7 +183,7 @@ static void base(struct table *t, const struct host_vp *vp)
 }
 
 /* TLFS 2.4: what a VTL2 Linux looks at; the reasons for each bit are the features implemented here. */
-static void hyperv_leaves(struct table *t, const struct host_vp *vp)
+static void hyperv_leaves(union table *t, const struct host_vp *vp)
 {
 	uint32_t count = vp->host->config.vp_count;
 	uint32_t leaf;
@@ -207,7 +208,7 @@ static void hyperv_leaves(struct table *t, const struct host_vp *vp)
 	}
 }
 
-static int load(const struct x86_vcpu *c, const struct table *t)
+static int load(const struct x86_vcpu *c, const union table *t)
 {
 	if (!ioctl(c->fd, KVM_SET_CPUID2, t))
 		return 0;
@@ -217,7 +218,7 @@ static int load(const struct x86_vcpu *c, const struct table *t)
 
 int x86_cpuid_vtl2(struct host_vp *vp)
 {
-	struct table t;
+	union table t;
 	struct kvm_cpuid_entry2 *e;
 
 	base(&t, vp);
@@ -233,14 +234,14 @@ int x86_cpuid_vtl2(struct host_vp *vp)
 	return load(&vp->port->vtl2, &t);
 }
 
-static void overlay(struct table *t, const struct x86_cpuid_override *o)
+static void overlay(union table *t, const struct x86_cpuid_override *o)
 {
 	struct kvm_cpuid_entry2 *e = find(t, o->leaf, o->subleaf);
 
 	if (!e) {
 		if (t->head.nent == X86_CPUID_MAX)
 			return;
-		e = &t->entry[t->head.nent++];
+		e = &t->head.entries[t->head.nent++];
 		*e = (struct kvm_cpuid_entry2){ .function = o->leaf,
 			.index = o->subleaf_matters ? o->subleaf : 0,
 			.flags = o->subleaf_matters ? KVM_CPUID_FLAG_SIGNIFCANT_INDEX : 0 };
@@ -254,7 +255,7 @@ static void overlay(struct table *t, const struct x86_cpuid_override *o)
 int x86_cpuid_vtl0(struct host_vp *vp)
 {
 	struct port_vm *vm = vp->host->port;
-	struct table t;
+	union table t;
 	struct kvm_cpuid_entry2 *e;
 	unsigned i;
 

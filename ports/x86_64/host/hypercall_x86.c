@@ -158,18 +158,20 @@ static uint16_t send_ipi_ex(struct host_vp *vp)
  */
 static int route_level(struct port_vm *vm, unsigned vector)
 {
-	struct {
+	union {
 		struct kvm_irq_routing head;
-		struct kvm_irq_routing_entry entry[X86_LEVEL_ROUTES];
-	} table = { 0 };
+		uint8_t room[sizeof(struct kvm_irq_routing) +
+			X86_LEVEL_ROUTES * sizeof(struct kvm_irq_routing_entry)];
+	} table;
 	unsigned i;
 	int err = 0;
 
+	memset(&table, 0, sizeof(table));
 	pthread_mutex_lock(&vm->lock);
 	if (!(vm->level_routed[vector / 8] & 1u << (vector % 8))) {
 		vm->level_routed[vector / 8] |= (uint8_t)(1u << (vector % 8));
 		for (i = 0; i < X86_LEVEL_ROUTES; i++) {
-			struct kvm_irq_routing_entry *e = &table.entry[table.head.nr];
+			struct kvm_irq_routing_entry *e = &table.head.entries[table.head.nr];
 
 			if (!(vm->level_routed[i / 8] & 1u << (i % 8)))
 				continue;

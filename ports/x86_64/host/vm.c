@@ -38,24 +38,35 @@ struct kvm_sregs *x86_change_sregs(struct x86_vcpu *c)
 	return &c->run->s.regs.sregs;
 }
 
-struct one_msr {
+/* A union: the kernel's structure ends in an array of no declared length. */
+union one_msr {
 	struct kvm_msrs head;
-	struct kvm_msr_entry entry;
+	uint8_t room[sizeof(struct kvm_msrs) + sizeof(struct kvm_msr_entry)];
 };
+
+static union one_msr one_msr(uint32_t msr, uint64_t value)
+{
+	union one_msr m;
+
+	memset(&m, 0, sizeof(m));
+	m.head.nmsrs = 1;
+	m.head.entries[0] = (struct kvm_msr_entry){ .index = msr, .data = value };
+	return m;
+}
 
 int x86_get_msr(struct x86_vcpu *c, uint32_t msr, uint64_t *value)
 {
-	struct one_msr m = { .head.nmsrs = 1, .entry.index = msr };
+	union one_msr m = one_msr(msr, 0);
 
 	if (ioctl(c->fd, KVM_GET_MSRS, &m) != 1)
 		return VL_E_OS;
-	*value = m.entry.data;
+	*value = m.head.entries[0].data;
 	return 0;
 }
 
 int x86_set_msr(struct x86_vcpu *c, uint32_t msr, uint64_t value)
 {
-	struct one_msr m = { .head.nmsrs = 1, .entry = { .index = msr, .data = value } };
+	union one_msr m = one_msr(msr, value);
 
 	return ioctl(c->fd, KVM_SET_MSRS, &m) == 1 ? 0 : VL_E_OS;
 }
