@@ -274,7 +274,8 @@ int host_devicetree_build(const struct host_config *config, void *out, size_t si
 		.vmbus_vtl0.connection_id = 1, .vmbus_vtl2.connection_id = 4,
 		.entropy = config->entropy, .entropy_bytes = sizeof(config->entropy),
 		.guest_kernel = dt_range(&config->guest_kernel), .guest_initrd = dt_range(&config->guest_initrd),
-		.bootargs = config->log ? "loglevel=8" : NULL, .guest_bootargs = config->append, .disk_count = config->disk_count,
+		.bootargs = config->log ? "loglevel=8" : NULL,
+		.guest_bootargs = config->append, .disk_count = config->disk_count,
 	};
 	size_t used;
 	int err;
@@ -285,8 +286,9 @@ int host_devicetree_build(const struct host_config *config, void *out, size_t si
 	for (unsigned i = 0; i < config->vp_count; i++)
 		hardware_id[i] = host_dt_port_hardware_id(i);
 	for (unsigned i = 0; i < config->vtl0_ram_count; i++)
-		memory[dt.memory_count++] = (struct host_dt_memory){ dt_range(&config->vtl0_ram[i]), HOST_DT_MEMORY, 0 };
-	memory[dt.memory_count++] = (struct host_dt_memory){ dt_range(&config->vtl2_ram), HOST_DT_VTL2_PROTECTABLE, 0 };
+		memory[dt.memory_count++] = (struct host_dt_memory){ .range = dt_range(&config->vtl0_ram[i]) };
+	memory[dt.memory_count++] = (struct host_dt_memory){ .range = dt_range(&config->vtl2_ram),
+							     .type = HOST_DT_VTL2_PROTECTABLE };
 	take_mmio(&dt.vmbus_vtl0, config->vtl0_mmio, VL_ARRAY_COUNT(config->vtl0_mmio));
 	take_mmio(&dt.vmbus_vtl2, &config->vtl2_mmio, 1);
 	err = host_dt_build(&dt, out, size, &used);

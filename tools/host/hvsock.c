@@ -72,7 +72,8 @@ struct hvsock {
 };
 
 /* <port>-facb-11e6-bd58-64006a7986d3 */
-static const uint8_t service_template[12] = { 0xcb, 0xfa, 0xe6, 0x11, 0xbd, 0x58, 0x64, 0x00, 0x6a, 0x79, 0x86, 0xd3 };
+static const uint8_t service_template[12] = { 0xcb, 0xfa, 0xe6, 0x11, 0xbd, 0x58, 0x64, 0x00, 0x6a, 0x79,
+		0x86, 0xd3 };
 
 static struct vmbus_guid port_guid(uint32_t port)
 {
@@ -373,7 +374,8 @@ static void on_tick(struct host_source *source, uint32_t events)
 
 /* --- Connecting -------------------------------------------------------------------------------- */
 
-static struct host_stream *new_stream(struct hvsock *sockets, const struct host_service_ops *ops, void *connection)
+static struct host_stream *new_stream(struct hvsock *sockets, const struct host_service_ops *ops,
+		void *connection)
 {
 	for (unsigned i = 0; i < HVSOCK_STREAM_MAX; i++) {
 		struct host_stream *s = &sockets->stream[i];
@@ -393,7 +395,8 @@ static void drop_stream(struct host_stream *s)
 	*s = (struct host_stream){ .sockets = s->sockets };
 }
 
-static int offer_stream(struct host_stream *s, struct vmbus_guid type, struct vmbus_guid instance, bool from_host)
+static int offer_stream(struct host_stream *s, struct vmbus_guid type, struct vmbus_guid instance,
+		bool from_host)
 {
 	struct vmbus_offer offer = {
 		.type = type, .instance = instance,
@@ -419,8 +422,8 @@ static const struct service *find_service(const struct hvsock *sockets, const st
 	return NULL;
 }
 
-static int accept_stream(struct host_stream *s, const struct service *service, const struct vmbus_guid *endpoint,
-			 const struct vmbus_guid *guid)
+static int accept_stream(struct host_stream *s, const struct service *service,
+		const struct vmbus_guid *endpoint, const struct vmbus_guid *guid)
 {
 	int err = service->ops->open ? service->ops->open(service->service, s, &s->connection) : 0;
 
@@ -447,8 +450,8 @@ static void on_connect(void *context, const struct vmbus_guid *endpoint, const s
 	vmbus_refuse_connect(sockets->bus, endpoint, guid);
 }
 
-int hvsock_connect(struct hvsock *sockets, uint32_t port, const struct host_service_ops *ops, void *connection,
-		   void (*connected)(void *connection), struct host_stream **stream)
+int hvsock_connect(struct hvsock *sockets, uint32_t port, const struct host_service_ops *ops,
+		void *connection, void (*connected)(void *connection), struct host_stream **stream)
 {
 	struct host_stream *s;
 	int err;
@@ -472,7 +475,8 @@ int hvsock_connect(struct hvsock *sockets, uint32_t port, const struct host_serv
 
 /* --- For services ------------------------------------------------------------------------------- */
 
-int host_service_register(struct hvsock *sockets, uint32_t port, const struct host_service_ops *ops, void *service)
+int host_service_register(struct hvsock *sockets, uint32_t port, const struct host_service_ops *ops,
+		void *service)
 {
 	if (port > HVSOCK_PORT_MAX)
 		return VL_E_RANGE;
@@ -557,7 +561,8 @@ struct hvsock *hvsock_create(struct host *h, struct vmbus *bus)
 	sockets->bus = bus;
 	for (unsigned i = 0; i < HVSOCK_STREAM_MAX; i++)
 		sockets->stream[i].sockets = sockets;
-	sockets->tick = (struct host_source){ timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC), on_tick,
+	sockets->tick = (struct host_source){ timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC),
+		on_tick,
 					      sockets };
 	if (sockets->tick.fd < 0 || loop_add(h, &sockets->tick, EPOLLIN)) {
 		vl_error("hvsock: cannot make a timer; is the limit of open files reached?");

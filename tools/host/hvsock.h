@@ -57,7 +57,8 @@ void hvsock_destroy(struct hvsock *sockets);
  * Offers `port` (common/base/ports.h) to VTL2. `ops` and `service` must stay
  * as long as `sockets`. 0, or VL_E_EXISTS, VL_E_LIMIT, VL_E_RANGE (port).
  */
-int host_service_register(struct hvsock *sockets, uint32_t port, const struct host_service_ops *ops, void *service);
+int host_service_register(struct hvsock *sockets, uint32_t port, const struct host_service_ops *ops,
+		void *service);
 
 /*
  * Queues bytes for VTL2 and returns how many were accepted: all of them unless
@@ -89,7 +90,7 @@ void host_stream_close(struct host_stream *stream);
  * accept it within 5 seconds. 0, or VL_E_RANGE, VL_E_LIMIT, VL_E_STATE (VTL2 has
  * no VMBus connection yet).
  */
-int hvsock_connect(struct hvsock *sockets, uint32_t port, const struct host_service_ops *ops, void *connection,
-		   void (*connected)(void *connection), struct host_stream **stream);
+int hvsock_connect(struct hvsock *sockets, uint32_t port, const struct host_service_ops *ops,
+		void *connection, void (*connected)(void *connection), struct host_stream **stream);
 
 #endif

@@ -109,7 +109,8 @@ static void on_connected(void *connection)
 {
 	struct client *c = connection;
 	char text[COMMAND_BYTES];
-	size_t n = vl_format(text, sizeof(text), "OK %u\n", HVSOCK_PORT_MAX + 1 + (unsigned)(c - c->bridge->client));
+	unsigned port = HVSOCK_PORT_MAX + 1 + (unsigned)(c - c->bridge->client);
+	size_t n = vl_format(text, sizeof(text), "OK %u\n", port);
 
 	c->connected = true;
 	/* An empty socket takes these few bytes; one that does not has no reader. */

@@ -102,7 +102,8 @@ static int64_t to_stdout(void *context, const uint8_t *data, size_t bytes)
 		return n;
 	if (errno == EINTR || errno == EAGAIN)
 		return wait_for_out(c);
-	vl_warn("console: stdout cannot be written (errno %d); the guest's output is dropped from here on", errno);
+	vl_warn("console: stdout cannot be written (errno %d); the guest's output is dropped from here on",
+		errno);
 	c->out_failed = true;
 	return (int64_t)bytes;
 }

@@ -163,7 +163,8 @@ static size_t reply_bytes(const struct slot *s)
 }
 
 /* reply and data are adjacent in a slot: an answer is one run of bytes. */
-_Static_assert(offsetof(struct slot, data) == offsetof(struct slot, reply) + sizeof(struct blockio_reply), "adjacent");
+_Static_assert(offsetof(struct slot, data) == offsetof(struct slot, reply) + sizeof(struct blockio_reply),
+		"adjacent");
 
 static void send_ready(struct link *l)
 {
@@ -172,7 +173,8 @@ static void send_ready(struct link *l)
 	while (l->ready.first) {
 		struct slot *s = l->ready.first;
 
-		l->sent += host_stream_send(l->stream, (const uint8_t *)&s->reply + l->sent, reply_bytes(s) - l->sent);
+		l->sent += host_stream_send(l->stream, (const uint8_t *)&s->reply + l->sent,
+			reply_bytes(s) - l->sent);
 		if (l->sent < reply_bytes(s))
 			break;
 		l->sent = 0;
@@ -263,7 +265,9 @@ static uint8_t *fill_at(struct link *l)
 {
 	size_t header = sizeof(struct blockio_request);
 
-	return l->filled < header ? (uint8_t *)&l->filling->request + l->filled : l->filling->data + (l->filled - header);
+	if (l->filled < header)
+		return (uint8_t *)&l->filling->request + l->filled;
+	return l->filling->data + (l->filled - header);
 }
 
 static int64_t on_receive(void *connection, const uint8_t *data, size_t bytes)
@@ -350,7 +354,8 @@ static int open_image(struct disk *d, const char *path)
 	}
 	size = lseek(d->fd, 0, SEEK_END);
 	if (size <= 0 || !vl_is_aligned((uint64_t)size, BLOCKIO_BLOCK_BYTES)) {
-		vl_error("disk %s has %lld bytes; a raw image has at least one and only whole blocks of %u bytes", path,
+		vl_error("disk %s has %lld bytes; a raw image has at least one and only whole blocks of %u bytes",
+			path,
 			 (long long)size, BLOCKIO_BLOCK_BYTES);
 		return VL_E_RANGE;
 	}
@@ -393,7 +398,7 @@ int disk_create(struct host *h, struct hvsock *sockets, unsigned index, const ch
 	return err;
 }
 
-/* The sockets are gone: each link with nothing at the disk was freed, the others are found through their slots. */
+/* The sockets are gone: a link with nothing at the disk was freed, others are found through their slots. */
 static void free_last(struct disk *d, struct list *list)
 {
 	struct slot *s;

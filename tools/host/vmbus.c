@@ -176,8 +176,8 @@ static struct vmbus_channel *free_channel(struct vmbus *bus)
 	return NULL;
 }
 
-int vmbus_offer(struct vmbus *bus, const struct vmbus_offer *offer, const struct vmbus_channel_ops *ops, void *context,
-		struct vmbus_channel **channel)
+int vmbus_offer(struct vmbus *bus, const struct vmbus_offer *offer, const struct vmbus_channel_ops *ops,
+		void *context, struct vmbus_channel **channel)
 {
 	struct vmbus_offer_channel m = { .type = offer->type, .instance = offer->instance };
 	struct vmbus_channel *c = free_channel(bus);
@@ -188,7 +188,8 @@ int vmbus_offer(struct vmbus *bus, const struct vmbus_offer *offer, const struct
 		return VL_E_LIMIT;
 	if (instance_in_use(bus, &offer->instance))
 		return VL_E_EXISTS;
-	*c = (struct vmbus_channel){ .bus = bus, .state = CHANNEL_OFFERED, .relid = (uint32_t)(c - bus->channel) + 1,
+	*c = (struct vmbus_channel){ .bus = bus, .state = CHANNEL_OFFERED,
+				     .relid = (uint32_t)(c - bus->channel) + 1,
 				     .instance = offer->instance, .ops = ops, .context = context };
 	bus->last_relid = c->relid;
 	mark_offered(bus, c->relid, true);
@@ -447,7 +448,8 @@ static void on_modify(struct vmbus *bus, const uint8_t *payload, size_t bytes)
 
 static bool contact_ok(struct vmbus *bus, const struct vmbus_initiate_contact *m)
 {
-	static const uint32_t known[] = { VMBUS_VERSION_6_0, VMBUS_VERSION_5_3, VMBUS_VERSION_5_2, VMBUS_VERSION_5_1,
+	static const uint32_t known[] = { VMBUS_VERSION_6_0, VMBUS_VERSION_5_3, VMBUS_VERSION_5_2,
+		VMBUS_VERSION_5_1,
 					  VMBUS_VERSION_5_0 };
 	bool version = false;
 
@@ -499,7 +501,8 @@ static void on_connect_request(struct vmbus *bus, const uint8_t *payload, size_t
 		vmbus_refuse_connect(bus, &m.endpoint, &m.service);
 }
 
-void vmbus_refuse_connect(struct vmbus *bus, const struct vmbus_guid *endpoint, const struct vmbus_guid *service)
+void vmbus_refuse_connect(struct vmbus *bus, const struct vmbus_guid *endpoint,
+		const struct vmbus_guid *service)
 {
 	struct vmbus_tl_connect_result m = { .endpoint = *endpoint, .service = *service,
 					     .status = cpu_to_le32(VMBUS_STATUS_CONNECTION_REFUSED) };
@@ -574,7 +577,8 @@ static void deliver_signals(struct vmbus *bus)
 		uint64_t bits = atomic_exchange(&bus->signalled[w], 0);
 
 		while (bits) {
-			struct vmbus_channel *c = find_channel(bus, cpu_to_le32(w * 64 + (uint32_t)__builtin_ctzll(bits)));
+			uint32_t relid = w * 64 + (uint32_t)__builtin_ctzll(bits);
+			struct vmbus_channel *c = find_channel(bus, cpu_to_le32(relid));
 
 			bits &= bits - 1;
 			if (c && c->state == CHANNEL_OPEN)
@@ -611,7 +615,8 @@ static void wake(struct vmbus *bus)
 		loop_post(bus->h, run, bus);
 }
 
-uint16_t vmbus_post_message(struct vmbus *bus, uint32_t connection_id, uint32_t type, const void *payload, size_t size)
+uint16_t vmbus_post_message(struct vmbus *bus, uint32_t connection_id, uint32_t type, const void *payload,
+		size_t size)
 {
 	bool room;
 
@@ -657,7 +662,8 @@ int vmbus_create(struct host *h, struct vmbus **out)
 		return VL_E_NOMEM;
 	bus->h = h;
 	bus->sint = HV_SINT_VMBUS;
-	bus->retry = (struct host_source){ timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC), retry, bus };
+	bus->retry = (struct host_source){ timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC), retry,
+		bus };
 	err = bus->retry.fd < 0 ? VL_E_OS : loop_add(h, &bus->retry, EPOLLIN);
 	if (err) {
 		vl_error("vmbus: cannot make a timer: %s", vl_err_text(err));

@@ -43,16 +43,18 @@ struct vmbus_channel_ops {
 };
 
 /* VTL2's request for a Hyper-V socket connection; answered by vmbus_offer or vmbus_refuse_connect. */
-typedef void vmbus_connect_fn(void *context, const struct vmbus_guid *endpoint, const struct vmbus_guid *service);
+typedef void vmbus_connect_fn(void *context, const struct vmbus_guid *endpoint,
+		const struct vmbus_guid *service);
 void vmbus_set_connect_handler(struct vmbus *bus, vmbus_connect_fn *fn, void *context);
-void vmbus_refuse_connect(struct vmbus *bus, const struct vmbus_guid *endpoint, const struct vmbus_guid *service);
+void vmbus_refuse_connect(struct vmbus *bus, const struct vmbus_guid *endpoint,
+		const struct vmbus_guid *service);
 
 /*
  * Offers a channel to VTL2. 0 and the channel, or VL_E_STATE (VTL2 is not
  * connected), VL_E_LIMIT (VMBUS_CHANNEL_MAX), VL_E_EXISTS (the instance is in use).
  */
-int vmbus_offer(struct vmbus *bus, const struct vmbus_offer *offer, const struct vmbus_channel_ops *ops, void *context,
-		struct vmbus_channel **channel);
+int vmbus_offer(struct vmbus *bus, const struct vmbus_offer *offer, const struct vmbus_channel_ops *ops,
+		void *context, struct vmbus_channel **channel);
 /* Withdraws the offer; `released` follows when VTL2 has let go, or at its next connection. */
 void vmbus_rescind(struct vmbus_channel *channel);
 /* Releases every channel at once, as when VTL2 unloads. */

@@ -29,7 +29,8 @@ void *host_memory_map(const struct host *h, gpa_t addr, size_t size)
 	return vl_within(at, size, RAM_BYTES) ? h->ram + at : NULL;
 }
 
-int synic_post_message(struct host *h, unsigned vp, unsigned sint, uint32_t type, const void *payload, size_t size)
+int synic_post_message(struct host *h, unsigned vp, unsigned sint, uint32_t type, const void *payload,
+		size_t size)
 {
 	if (vp >= h->config.vp_count || sint >= HV_SINT_COUNT || size > HV_MESSAGE_PAYLOAD_BYTES)
 		return VL_E_RANGE;
@@ -220,7 +221,8 @@ static void post_gpadl(struct guest_channel *c, uint32_t count)
 {
 	struct { struct vmbus_gpadl_header m; le64 page[26]; } VL_PACKED head = { .m = {
 		.relid = cpu_to_le32(c->relid), .gpadl = cpu_to_le32(c->gpadl), .range_count = cpu_to_le16(1),
-		.range_bytes = cpu_to_le16((uint16_t)(8 + 8 * count)), .byte_count = cpu_to_le32(count * VL_PAGE_BYTES) } };
+		.range_bytes = cpu_to_le16((uint16_t)(8 + 8 * count)),
+			.byte_count = cpu_to_le32(count * VL_PAGE_BYTES) } };
 	struct { struct vmbus_gpadl_body m; le64 page[28]; } VL_PACKED body = { .m.gpadl = cpu_to_le32(c->gpadl) };
 	uint32_t done = 0, n;
 
@@ -277,7 +279,8 @@ uint32_t guest_open(struct guest_channel *c)
 
 static struct vmbus_guid socket_guid(uint32_t port)
 {
-	struct vmbus_guid g = { { (uint8_t)port, (uint8_t)(port >> 8), (uint8_t)(port >> 16), (uint8_t)(port >> 24),
+	struct vmbus_guid g = { { (uint8_t)port, (uint8_t)(port >> 8), (uint8_t)(port >> 16),
+		(uint8_t)(port >> 24),
 				  0xcb, 0xfa, 0xe6, 0x11, 0xbd, 0x58, 0x64, 0x00, 0x6a, 0x79, 0x86, 0xd3 } };
 
 	return g;

@@ -161,9 +161,11 @@ END_TEST
 START_TEST(a_contradiction_gives_no_tree)
 {
 	static const struct { uint64_t base, bytes; int err; } bad[] = {
-		{ 0x1fffffff000, 0, VL_E_ALIGN }, { 0x30000001, 0x1000, VL_E_ALIGN }, { 0x30000000, 0x1001, VL_E_ALIGN },
+		{ 0x1fffffff000, 0, VL_E_ALIGN }, { 0x30000001, 0x1000, VL_E_ALIGN }, { 0x30000000, 0x1001,
+			VL_E_ALIGN },
 		{ UINT64_MAX - 0xfff, 0x2000, VL_E_OVERFLOW }, { 0x1ffff000, 0x1000, VL_E_OVERLAP },
-		{ 0x23fff000, 0x2000, VL_E_OVERLAP }, { 0xe0fff000, 0x1000, VL_E_OVERLAP }, { 0, 1ull << 40, VL_E_OVERLAP },
+		{ 0x23fff000, 0x2000, VL_E_OVERLAP }, { 0xe0fff000, 0x1000, VL_E_OVERLAP }, { 0, 1ull << 40,
+			VL_E_OVERLAP },
 	};
 
 	for (size_t i = 0; i < VL_ARRAY_COUNT(bad); i++) {

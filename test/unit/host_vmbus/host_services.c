@@ -223,7 +223,8 @@ END_TEST
 
 static const struct { uint32_t op; uint64_t offset; uint32_t bytes; } outside[] = {
 	{ BLOCKIO_READ, DISK_BYTES, 512 }, { BLOCKIO_READ, DISK_BYTES - 512, 1024 }, { BLOCKIO_READ, 1, 512 },
-	{ BLOCKIO_READ, 0, 511 }, { BLOCKIO_READ, UINT64_MAX - 511, 512 }, { BLOCKIO_READ, UINT64_MAX - 511, 1024 },
+	{ BLOCKIO_READ, 0, 511 }, { BLOCKIO_READ, UINT64_MAX - 511, 512 }, { BLOCKIO_READ, UINT64_MAX - 511,
+		1024 },
 };
 
 START_TEST(requests_outside_of_the_disk_are_answered_as_such)
@@ -239,7 +240,8 @@ START_TEST(requests_outside_of_the_disk_are_answered_as_such)
 END_TEST
 
 static const struct { uint32_t op; uint64_t offset; uint32_t bytes; } malformed[] = {
-	{ 4, 0, 0 }, { 0xffffffff, 0, 0 }, { BLOCKIO_READ, 0, BLOCKIO_DATA_MAX + 512 }, { BLOCKIO_WRITE, 0, 0xffffffff },
+	{ 4, 0, 0 }, { 0xffffffff, 0, 0 }, { BLOCKIO_READ, 0, BLOCKIO_DATA_MAX + 512 }, { BLOCKIO_WRITE, 0,
+		0xffffffff },
 	{ BLOCKIO_INFO, 0, 8 }, { BLOCKIO_INFO, 512, 16 }, { BLOCKIO_FLUSH, 0, 512 },
 };
 
@@ -377,7 +379,8 @@ START_TEST(what_a_client_sent_before_it_hung_up_arrives)
 }
 END_TEST
 
-static const char *const bad_commands[] = { "\n", "CONNECT\n", "CONNECT \n", "CONNECT x\n", "CONNECT -1\n", "CONNECT 2 \n",
+static const char *const bad_commands[] = { "\n", "CONNECT\n", "CONNECT \n", "CONNECT x\n", "CONNECT -1\n",
+		"CONNECT 2 \n",
 					    "CONNECT 2147483648\n", "CONNECT 99999999999999999999\n", "connect 2\n",
 					    "GET / HTTP/1.1 and a long line that never ends" };
 

@@ -44,7 +44,8 @@ START_TEST(the_relayed_connection_is_refused_so_that_linux_takes_the_plain_one)
 {
 	struct vmbus_header m = { 0 };
 
-	ck_assert_uint_eq(vmbus_post_message(h->bus, 0x800074, 1, &m, sizeof(m)), HV_STATUS_INVALID_CONNECTION_ID);
+	ck_assert_uint_eq(vmbus_post_message(h->bus, 0x800074, 1, &m, sizeof(m)),
+		HV_STATUS_INVALID_CONNECTION_ID);
 	ck_assert_uint_eq(vmbus_post_message(h->bus, 1, 1, &m, sizeof(m)), HV_STATUS_INVALID_CONNECTION_ID);
 	ck_assert_uint_eq(vmbus_post_message(h->bus, 4, 2, &m, sizeof(m)), HV_STATUS_INVALID_PARAMETER);
 	ck_assert_uint_eq(vmbus_post_message(h->bus, 4, 1, &m, 241), HV_STATUS_INVALID_PARAMETER);
@@ -52,14 +53,16 @@ START_TEST(the_relayed_connection_is_refused_so_that_linux_takes_the_plain_one)
 END_TEST
 
 static const struct { uint32_t version; uint8_t vtl, sint; uint32_t vp; bool good; } contacts[] = {
-	{ 0x60000, 2, 2, 0, true }, { 0x50003, 2, 2, 1, true }, { 0x50000, 2, 2, 0, true }, { 0x60001, 2, 2, 0, false },
+	{ 0x60000, 2, 2, 0, true }, { 0x50003, 2, 2, 1, true }, { 0x50000, 2, 2, 0, true }, { 0x60001, 2, 2, 0,
+		false },
 	{ 0x40000, 2, 2, 0, false }, { 0x60000, 0, 2, 0, false }, { 0x60000, 2, 16, 0, false },
 	{ 0x60000, 2, 2, 2, false }, { 0x60000, 2, 2, 0xffffffff, false },
 };
 
 START_TEST(only_known_versions_and_existing_targets_are_accepted)
 {
-	struct vmbus_initiate_contact m = { .version = cpu_to_le32(contacts[_i].version), .sint = contacts[_i].sint,
+	struct vmbus_initiate_contact m = { .version = cpu_to_le32(contacts[_i].version),
+		.sint = contacts[_i].sint,
 					    .vtl = contacts[_i].vtl, .target_vp = cpu_to_le32(contacts[_i].vp) };
 	struct vmbus_version_response answer;
 
@@ -122,8 +125,8 @@ START_TEST(a_gpadl_of_many_messages_is_created_once_and_torn_down)
 }
 END_TEST
 
-static uint32_t bad_gpadl(const struct guest_channel *c, uint32_t pages, uint16_t range_bytes, uint16_t ranges,
-			  uint32_t offset, uint32_t sent)
+static uint32_t bad_gpadl(const struct guest_channel *c, uint32_t pages, uint16_t range_bytes,
+		uint16_t ranges, uint32_t offset, uint32_t sent)
 {
 	struct { struct vmbus_gpadl_header m; le64 page[26]; } VL_PACKED m = { .m = {
 		.relid = cpu_to_le32(c->relid), .gpadl = cpu_to_le32(99), .range_count = cpu_to_le16(ranges),
@@ -268,7 +271,8 @@ Suite *suite_host_vmbus(void)
 
 	tcase_add_checked_fixture(t, begin, end);
 	tcase_add_test(t, the_relayed_connection_is_refused_so_that_linux_takes_the_plain_one);
-	tcase_add_loop_test(t, only_known_versions_and_existing_targets_are_accepted, 0, VL_ARRAY_COUNT(contacts));
+	tcase_add_loop_test(t, only_known_versions_and_existing_targets_are_accepted, 0,
+		VL_ARRAY_COUNT(contacts));
 	tcase_add_test(t, a_request_for_offers_ends_with_all_offers_delivered);
 	tcase_add_test(t, before_contact_only_contact_and_unload_are_heard);
 	tcase_add_test(t, unknown_and_short_messages_are_ignored);
