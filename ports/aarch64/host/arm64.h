@@ -65,8 +65,8 @@ struct port_vp {
 	struct arm64_vcpu vtl0, vtl2;
 	bool in_vtl0;
 	uint64_t context_page; /* HV_REG_ARM64_CONTEXT_PAGE */
-	uint64_t x[31];        /* VTL0's, as last stored to the context page */
-	bool x_valid;
+	uint64_t x[31];        /* what the context page showed when it last agreed with VTL0's vCPU */
+	bool x_valid;          /* it has; before that the page alone counts */
 	atomic_bool wanted;    /* VTL2 has an interrupt: VTL0 is to be left */
 	_Atomic pid_t tid;
 	timer_t timer;
@@ -108,6 +108,9 @@ uint64_t arm64_kvm_register(uint32_t name, const struct arm64_vcpu *c);
 /* vtl2.c, vtl0.c: run until the VTL changes or the host ends. */
 void arm64_run_vtl2(struct port_vp *p);
 void arm64_run_vtl0(struct port_vp *p);
+
+/* VTL0's X`n` was set by name: the context page shows it too. */
+void arm64_show_register(struct port_vp *p, unsigned n, uint64_t value);
 
 /* watch.c */
 int arm64_watch_create(struct port_vp *p); /* on the VP's thread: timer and watcher */

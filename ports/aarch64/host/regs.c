@@ -156,6 +156,6 @@ uint16_t port_register_set(struct host_vp *vp, unsigned vtl, uint32_t name, cons
 	if (ioctl(c->fd, KVM_SET_ONE_REG, &reg))
 		return HV_STATUS_INVALID_REGISTER_VALUE;
 	if (vtl == HOST_VTL0 && name >= HV_ARM64_REG_X0 && name <= HV_ARM64_REG_LR)
-		vp->port->x_valid = false; /* the context page no longer shows what the vCPU has */
+		arm64_show_register(vp->port, name - HV_ARM64_REG_X0, le64_to_cpu(value->low));
 	return HV_STATUS_SUCCESS;
 }

@@ -40,7 +40,11 @@ static void store_registers(struct port_vp *p)
 	p->x_valid = true;
 }
 
-/* Takes over what VTL2 changed; each value is read once. */
+/*
+ * Takes over what VTL2 changed since the page was last filled; each value is
+ * read once. After an interrupt the page still shows the last intercept: so
+ * only a difference to what was there then counts.
+ */
 static void load_registers(struct port_vp *p)
 {
 	const volatile le64 *in = context_registers(p);
@@ -50,9 +54,20 @@ static void load_registers(struct port_vp *p)
 
 		if (p->x_valid && v == p->x[i])
 			continue;
-		if (!arm64_set_reg(&p->vtl0, ARM64_X(i), v))
-			p->x[i] = v;
+		(void)arm64_set_reg(&p->vtl0, ARM64_X(i), v);
+		p->x[i] = v;
 	}
+	p->x_valid = in != NULL;
+}
+
+void arm64_show_register(struct port_vp *p, unsigned n, uint64_t value)
+{
+	le64 *out = context_registers(p);
+
+	if (!out || !p->x_valid)
+		return;
+	out[n] = cpu_to_le64(value);
+	p->x[n] = value;
 }
 
 static void enter_vtl2(struct port_vp *p, enum hv_vtl_entry_reason reason, uint32_t type, const void *payload, size_t size)
