@@ -37,6 +37,16 @@ void clock_stop(struct vm_clock *c)
 	c->running = false;
 }
 
+uint64_t clock_to_monotonic(const struct vm_clock *c, uint64_t deadline_ns)
+{
+	uint64_t vm_now = clock_now_ns(c), now = clock_monotonic_ns();
+	uint64_t left = deadline_ns > vm_now ? deadline_ns - vm_now : 0;
+
+	if (!c->running || deadline_ns == VM_NEVER || left >= VM_NEVER - now)
+		return VM_NEVER;
+	return now + left;
+}
+
 uint64_t clock_wall_ns(const struct vm_clock *c)
 {
 	if (!c->utc_ns)

@@ -61,8 +61,7 @@ static void env_timer_set(struct dev_env *env, unsigned timer, uint64_t deadline
 	if (timer >= DEV_TIMER_COUNT)
 		return;
 	d->deadline_ns[timer] = deadline_ns;
-	if (d->vm->clock.running && deadline_ns < VM_NEVER - d->vm->clock.offset_ns)
-		loop_arm(d->vm, deadline_ns + d->vm->clock.offset_ns);
+	loop_arm(d->vm, clock_to_monotonic(&d->vm->clock, deadline_ns));
 }
 
 static void env_timer_cancel(struct dev_env *env, unsigned timer)

@@ -68,13 +68,11 @@ void loop_arm(struct vm *vm, uint64_t deadline_ns)
 /* Timers and rings that are due, then the clock for what comes next. */
 static void serve_clock(struct vm *vm)
 {
-	uint64_t next, now;
+	uint64_t now;
 
 	pthread_mutex_lock(&vm->lock);
 	vm->armed_ns = VM_NEVER;
-	next = vm_timers_run(vm);
-	if (next < VM_NEVER - vm->clock.offset_ns)
-		loop_arm(vm, next + vm->clock.offset_ns);
+	loop_arm(vm, clock_to_monotonic(&vm->clock, vm_timers_run(vm)));
 	now = clock_monotonic_ns();
 	for (unsigned i = 0; i < vm->stream_count; i++) {
 		struct vm_stream *s = vm->stream[i];
@@ -127,9 +125,8 @@ static int send_crash(int fd, uint32_t vp, int error, const char *text)
 	return control_send(fd, CONTROL_CRASH, &m, sizeof(m), NULL, 0);
 }
 
-static int send_end(struct loop *l)
+static int send_end(struct loop *l, const struct vm_end *end)
 {
-	const struct vm_end *end = &l->vm->end;
 	struct control_triple_fault fault = { .vp = end->vp, .register_count = end->register_count };
 
 	vm_stop(l->vm);
@@ -243,7 +240,7 @@ static int do_stop(struct loop *l)
 	vm_stop(l->vm);
 	l->running = false;
 	/* A guest that ended meanwhile is reported instead: the VM cannot go on. */
-	return l->vm->end.type ? 0 : send_done(l, CONTROL_STOP, 0, -1);
+	return vm_ended(l->vm, NULL) ? 0 : send_done(l, CONTROL_STOP, 0, -1);
 }
 
 static int act(struct loop *l, const struct channel_message *m)
@@ -289,6 +286,7 @@ static int turn(struct loop *l)
 	struct epoll_event e[8];
 	uint32_t ready[VM_STREAM_MAX] = { 0 };
 	uint64_t count;
+	struct vm_end end;
 	int err = 0, n = epoll_wait(l->epoll_fd, e, VL_ARRAY_COUNT(e), -1);
 
 	for (int i = 0; i < n; i++) {
@@ -302,8 +300,8 @@ static int turn(struct loop *l)
 	}
 	serve_clock(l->vm);
 	serve_streams(l, ready);
-	if (!err && l->vm->end.type && !l->ended)
-		err = send_end(l);
+	if (!err && !l->ended && vm_ended(l->vm, &end))
+		err = send_end(l, &end);
 	return err;
 }
 

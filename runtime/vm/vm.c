@@ -252,7 +252,7 @@ int vm_restore(struct vm *vm, const void *data, size_t size)
 
 /* --- How the guest ends -------------------------------------------------------- */
 
-/* Tells everybody that `end` is filled; the machine lock guards it. */
+/* The first end counts; all VPs leave VTL0. */
 static void publish_end(struct vm *vm, const struct vm_end *end)
 {
 	pthread_mutex_lock(&vm->run_lock);
@@ -263,6 +263,18 @@ static void publish_end(struct vm *vm, const struct vm_end *end)
 	for (unsigned i = 0; i < vm->vp_count; i++)
 		hvport_kick(&vm->vp[i].hv);
 	loop_wake(vm);
+}
+
+bool vm_ended(struct vm *vm, struct vm_end *end)
+{
+	bool ended;
+
+	pthread_mutex_lock(&vm->run_lock);
+	ended = vm->end.type != 0;
+	if (ended && end)
+		*end = vm->end;
+	pthread_mutex_unlock(&vm->run_lock);
+	return ended;
 }
 
 void vm_finish(struct vm *vm, enum control_type type)

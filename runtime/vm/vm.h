@@ -6,7 +6,8 @@
  * timers). One thread per VP, bound to its CPU, runs VTL0 and serves its
  * exits.
  * Locks: `lock` (the machine lock) guards the bus, all devices, their timers
- * and streams and the port's machine state; `run_lock` guards the VPs' jobs.
+ * and streams and the port's machine state; `run_lock` guards the VPs' jobs
+ * and how the guest ended.
  * `run_lock` may be taken under `lock`, never the reverse. Neither is held
  * while VTL0 runs or while a thread waits for I/O.
  */
@@ -76,6 +77,8 @@ uint64_t clock_monotonic_ns(void);
 uint64_t clock_now_ns(const struct vm_clock *c);
 void clock_start(struct vm_clock *c);
 void clock_stop(struct vm_clock *c);
+/* CLOCK_MONOTONIC at which VM time will be deadline_ns; VM_NEVER for that, or while stopped. */
+uint64_t clock_to_monotonic(const struct vm_clock *c, uint64_t deadline_ns);
 uint64_t clock_wall_ns(const struct vm_clock *c);
 
 /* --- Streams (stream.c) of serial ports and disks: machine lock held in all of them --- */
@@ -164,11 +167,11 @@ struct vm {
 	struct vm_stream *console[CONTROL_CONSOLE_MAX], *disk[CONTROL_DISK_MAX]; /* NULL: not connected */
 	struct machine_arch arch;
 	uint64_t strays; /* accesses that no device answered */
-	struct vm_end end; /* type is set last, once */
 
 	pthread_mutex_t run_lock;
 	pthread_cond_t run_changed;
 	_Atomic bool halt; /* VPs are to leave VTL0 */
+	struct vm_end end; /* filled once, under run_lock */
 	struct vp *vp;
 	unsigned vp_count;
 
@@ -199,6 +202,8 @@ int vm_restore(struct vm *vm, const void *data, size_t size);
 void vm_finish(struct vm *vm, enum control_type type);
 void vm_crash(struct vm *vm, uint32_t vp, int error, const char *fmt, ...) VL_PRINTF(4, 5);
 void vm_triple_fault(struct vp *vp);
+/* True, and how, once it has ended. */
+bool vm_ended(struct vm *vm, struct vm_end *end);
 
 /* --- The I/O loop (loop.c, loop.h) ------------------------------------------------ */
 
