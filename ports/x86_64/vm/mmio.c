@@ -26,7 +26,7 @@ int x86_intercepted(struct vp *vp, const struct x86_state *s, const uint8_t *byt
 	if (count && count <= 16)
 		err = x86_decode(bytes, count, s->mode, insn);
 	if (err == VL_E_TRUNCATED) {
-		n = x86_fetch(&vp->vm->memory, s, fetched, sizeof(fetched), fault);
+		n = x86_fetch_insn(&vp->vm->memory, s, fetched, sizeof(fetched), fault);
 		if (n < 0)
 			return n;
 		err = x86_decode(fetched, (size_t)n, s->mode, insn);

@@ -61,7 +61,7 @@ static bool is_leaf(const struct x86_state *s, const struct walk *w, unsigned le
 	return level == 2 ? w->entry_bytes == 8 || s->cr4 & X86_CR4_PSE : w->levels >= 4;
 }
 
-int x86_translate(const struct guest_memory *m, const struct x86_state *s, uint64_t linear, unsigned how,
+int x86_walk(const struct guest_memory *m, const struct x86_state *s, uint64_t linear, unsigned how,
 	uint64_t *out, struct x86_fault *fault)
 {
 	struct walk w = walk_of(s);
@@ -95,7 +95,7 @@ int x86_translate(const struct guest_memory *m, const struct x86_state *s, uint6
 	return VL_E_INTERNAL;
 }
 
-int x86_fetch(const struct guest_memory *m, const struct x86_state *s, uint8_t *out, size_t size,
+int x86_fetch_insn(const struct guest_memory *m, const struct x86_state *s, uint8_t *out, size_t size,
 	struct x86_fault *fault)
 {
 	size_t done = 0;
@@ -103,7 +103,7 @@ int x86_fetch(const struct guest_memory *m, const struct x86_state *s, uint8_t *
 	while (done < size) {
 		uint64_t linear = s->cpu.segment_base[X86_CS] + s->cpu.rip + done, addr;
 		size_t n = VL_PAGE_BYTES - (linear & (VL_PAGE_BYTES - 1));
-		int err = x86_translate(m, s, linear, X86_WALK_FETCH, &addr, fault);
+		int err = x86_walk(m, s, linear, X86_WALK_FETCH, &addr, fault);
 
 		if (n > size - done)
 			n = size - done;
@@ -158,9 +158,9 @@ static int view_access(struct x86_view *v, uint64_t linear, uint8_t *out, const 
 
 	if (first > size)
 		first = size;
-	err = x86_translate(m, v->state, linear, how, &addr[0], &v->fault);
+	err = x86_walk(m, v->state, linear, how, &addr[0], &v->fault);
 	if (!err && first < size)
-		err = x86_translate(m, v->state, linear + first, how, &addr[1], &v->fault);
+		err = x86_walk(m, v->state, linear + first, how, &addr[1], &v->fault);
 	if (err)
 		return err;
 	for (unsigned i = 0, at = 0; at < size; i++, at += first) {

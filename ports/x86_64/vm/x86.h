@@ -79,10 +79,10 @@ struct x86_fault {
  * The guest physical address of a linear one by the guest's page tables.
  * VL_E_GUEST and *fault when they do not allow it.
  */
-int x86_translate(const struct guest_memory *m, const struct x86_state *s, uint64_t linear, unsigned how,
+int x86_walk(const struct guest_memory *m, const struct x86_state *s, uint64_t linear, unsigned how,
 	uint64_t *out, struct x86_fault *fault);
 /* Reads up to `size` instruction bytes at CS:RIP; returns how many, or VL_E_GUEST and *fault for none. */
-int x86_fetch(const struct guest_memory *m, const struct x86_state *s, uint8_t *out, size_t size,
+int x86_fetch_insn(const struct guest_memory *m, const struct x86_state *s, uint8_t *out, size_t size,
 	struct x86_fault *fault);
 
 /* The memory of one instruction, for x86_execute(): RAM, and devices through the bus. */

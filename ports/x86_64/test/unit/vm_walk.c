@@ -42,7 +42,7 @@ static void setup(void)
 
 static int walk(uint64_t linear, unsigned how)
 {
-	return x86_translate(&memory, &s, linear, how, &out, &fault);
+	return x86_walk(&memory, &s, linear, how, &out, &fault);
 }
 
 START_TEST(without_paging_linear_is_physical)
@@ -147,11 +147,11 @@ START_TEST(an_instruction_across_a_page_is_fetched_as_far_as_it_is_mapped)
 
 	memset(ram + 0x5ff8, 0x90, 8);
 	s.cpu.rip = 0x40201ff8;
-	ck_assert_int_eq(x86_fetch(&memory, &s, bytes, sizeof(bytes), &fault), 8);
+	ck_assert_int_eq(x86_fetch_insn(&memory, &s, bytes, sizeof(bytes), &fault), 8);
 	put(0x4000, 2, 8, 0x9000 | P);
-	ck_assert_int_eq(x86_fetch(&memory, &s, bytes, sizeof(bytes), &fault), sizeof(bytes));
+	ck_assert_int_eq(x86_fetch_insn(&memory, &s, bytes, sizeof(bytes), &fault), sizeof(bytes));
 	s.cpu.rip = 0x50000000;
-	ck_assert_int_eq(x86_fetch(&memory, &s, bytes, sizeof(bytes), &fault), VL_E_GUEST);
+	ck_assert_int_eq(x86_fetch_insn(&memory, &s, bytes, sizeof(bytes), &fault), VL_E_GUEST);
 }
 END_TEST
 
