@@ -17,7 +17,7 @@ int init_mounts(const char **what);
 /* Standard streams: 0 /dev/null, 1 and 2 /dev/kmsg. VL_E_OS. */
 int init_streams(void);
 
-/* settings.c: sysctls and resource limits. A kernel without one of them is logged, nothing more. */
+/* settings.c: sysctls. A kernel without one of them is logged, nothing more. */
 void init_settings(void);
 
 /*

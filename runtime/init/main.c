@@ -9,6 +9,7 @@
 #include "runtime/init/init.h"
 #include "runtime/lib/clock.h"
 #include "runtime/lib/kmsg.h"
+#include "runtime/sandbox/sandbox.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -102,6 +103,9 @@ int main(void)
 	if (err)
 		return fatal("standard streams", err);
 	init_settings();
+	err = sandbox_enter(&sandbox_init, &what);
+	if (err)
+		return fatal(what, err);
 	err = init_entropy();
 	if (err)
 		vl_warn("no entropy from the host: %s", vl_err_text(err));

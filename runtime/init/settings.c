@@ -1,5 +1,5 @@
 /*
- * Kernel settings and limits (init.h): what openhcl's init sets, without what
+ * Kernel settings (init.h): what openhcl's init sets, without what
  * only its drivers need.
  */
 #include "runtime/init/init.h"
@@ -8,7 +8,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <unistd.h>
 
 static const struct {
@@ -28,9 +27,6 @@ static const struct {
 	{ "/sys/kernel/mm/transparent_hugepage/enabled", "madvise" },
 };
 
-#define NOFILE_MAX 0x10000
-#define CORE_MAX 0
-
 static void apply(const char *path, const char *value)
 {
 	int fd = open(path, O_WRONLY | O_CLOEXEC);
@@ -42,18 +38,8 @@ static void apply(const char *path, const char *value)
 		close(fd);
 }
 
-static void limit(int resource, rlim_t value, const char *name)
-{
-	const struct rlimit r = { value, value };
-
-	if (setrlimit(resource, &r) != 0)
-		vl_warn("limit %s: %s", name, strerror(errno));
-}
-
 void init_settings(void)
 {
 	for (size_t i = 0; i < VL_ARRAY_COUNT(settings); i++)
 		apply(settings[i].path, settings[i].value);
-	limit(RLIMIT_NOFILE, NOFILE_MAX, "open files");
-	limit(RLIMIT_CORE, CORE_MAX, "core size");
 }

@@ -69,6 +69,10 @@
 	CALL_IF(clone, THREAD) \
 	SANDBOX_WORKER_CALLS(CALL, CALL_IF)
 
+/* Init's own are few; the rest is its child's. */
+#define SANDBOX_INIT_CALLS(CALL, CALL_IF) \
+	SANDBOX_PARAVISOR_CALLS(CALL, CALL_IF)
+
 /* Also all of its workers' calls, for a list binds the children too; their own narrow it. */
 #define SANDBOX_PARAVISOR_CALLS(CALL, CALL_IF) \
 	CALL(ioctl) \

@@ -13,30 +13,54 @@
 #define RUN (LANDLOCK_ACCESS_FS_READ_FILE | LANDLOCK_ACCESS_FS_EXECUTE)
 #define CAPABILITY(c) (1ull << (c))
 
+/* The drivers ask for SYS_ADMIN and SYS_RAWIO; the rest is what a worker needs to enter its cage. */
+#define PARAVISOR_CAPABILITIES (CAPABILITY(CAP_SYS_ADMIN) | CAPABILITY(CAP_SYS_RAWIO) | \
+	CAPABILITY(CAP_SYS_CHROOT) | CAPABILITY(CAP_SETUID) | CAPABILITY(CAP_SETGID) | \
+	CAPABILITY(CAP_SETPCAP) | CAPABILITY(CAP_KILL))
+
+/* /proc/device-tree leads to /sys/firmware; /dev/mem is for the shim's log. */
+#define PARAVISOR_PATHS \
+	{ "/sys/firmware", READ }, \
+	{ "/proc/device-tree", READ }, \
+	{ "/bin", RUN }, \
+	{ "/dev/mem", LANDLOCK_ACCESS_FS_READ_FILE }, \
+	{ "/dev/mshv", DEVICE }, \
+	{ "/dev/mshv_vtl_low", DEVICE }, \
+	{ "/dev/mshv_hvcall", DEVICE }, \
+	{ SANDBOX_EMPTY, LANDLOCK_ACCESS_FS_READ_DIR },
+
 #define ALLOW(name) { SYS_##name, SANDBOX_ANY },
 #define ALLOW_IF(name, check) { SYS_##name, SANDBOX_##check },
+
+/* --- init: once the system stands, before it reads the kernel command line ------------------ */
+
+static const struct sandbox_rule init_rules[] = { SANDBOX_INIT_CALLS(ALLOW, ALLOW_IF) };
+
+static const struct sandbox_path init_paths[] = {
+	{ "/proc/cmdline", LANDLOCK_ACCESS_FS_READ_FILE },
+	{ "/dev/random", DEVICE },
+	PARAVISOR_PATHS
+};
+
+const struct sandbox_profile sandbox_init = {
+	.name = "init",
+	.capabilities = PARAVISOR_CAPABILITIES,
+	.descriptor_max = DESCRIPTOR_MAX,
+	.paths = init_paths,
+	.path_count = VL_ARRAY_COUNT(init_paths),
+	.rules = init_rules,
+	.rule_count = VL_ARRAY_COUNT(init_rules),
+};
 
 /* --- vallum: opens what its workers get, starts them, speaks with the host ---------------- */
 
 static const struct sandbox_rule paravisor_rules[] = { SANDBOX_PARAVISOR_CALLS(ALLOW, ALLOW_IF) };
 
-static const struct sandbox_path paravisor_paths[] = {
-	{ "/sys/firmware", READ }, /* /proc/device-tree leads there */
-	{ "/proc/device-tree", READ },
-	{ "/bin", RUN },
-	{ "/dev/mem", LANDLOCK_ACCESS_FS_READ_FILE }, /* the shim's log */
-	{ "/dev/mshv", DEVICE },
-	{ "/dev/mshv_vtl_low", DEVICE },
-	{ "/dev/mshv_hvcall", DEVICE },
-	{ SANDBOX_EMPTY, LANDLOCK_ACCESS_FS_READ_DIR },
-};
+static const struct sandbox_path paravisor_paths[] = { PARAVISOR_PATHS };
 
 const struct sandbox_profile sandbox_paravisor = {
 	.name = "vallum",
-	/* The drivers ask for SYS_ADMIN and SYS_RAWIO; the rest is what a worker needs to enter its cage. */
-	.capabilities = CAPABILITY(CAP_SYS_ADMIN) | CAPABILITY(CAP_SYS_RAWIO) | CAPABILITY(CAP_SYS_CHROOT) |
-		CAPABILITY(CAP_SETUID) | CAPABILITY(CAP_SETGID) | CAPABILITY(CAP_SETPCAP) |
-		CAPABILITY(CAP_KILL),
+	.capabilities = PARAVISOR_CAPABILITIES,
 	.descriptor_max = DESCRIPTOR_MAX,
 	.paths = paravisor_paths,
 	.path_count = VL_ARRAY_COUNT(paravisor_paths),

@@ -77,6 +77,6 @@ int sandbox_landlock(const struct sandbox_profile *p);
 int sandbox_seccomp(const struct sandbox_profile *p);
 
 /* The cages of our processes (profiles.c). */
-extern const struct sandbox_profile sandbox_paravisor, sandbox_vm;
+extern const struct sandbox_profile sandbox_init, sandbox_paravisor, sandbox_vm;
 
 #endif
