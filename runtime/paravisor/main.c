@@ -19,7 +19,7 @@
 #include <string.h>
 
 #define WORKER_PATH "/bin/vallum-vm"
-#define STREAM_LIMIT_MS 10000u
+#define STREAM_LIMIT_MS 30000u
 
 static int connect_host(void *context, unsigned limit_ms)
 {

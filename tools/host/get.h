@@ -9,7 +9,7 @@
 #include "tools/host/host.h"
 #include "tools/host/hvsock.h"
 
-#define GET_BOOT_LIMIT_SECONDS 300 /* from the start to VTL0's; then VTL2 is taken for hung */
+#define GET_BOOT_LIMIT_SECONDS 600 /* from the start to VTL0's; then VTL2 is taken for hung */
 
 struct host_channel;
 
