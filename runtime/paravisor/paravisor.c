@@ -17,7 +17,7 @@
 #include <unistd.h>
 
 #define CONNECT_LIMIT_MS 30000u
-#define START_LIMIT_MS 240000u /* a guest of many VPs under emulation, on a machine that does other things too */
+#define START_LIMIT_MS 240000u /* a guest of many VPs under emulation on a busy machine */
 #define END_LIMIT_MS 15000u
 #define NO_WAIT_MS 60000 /* poll()'s limit when nothing has a deadline */
 
