@@ -68,6 +68,7 @@ struct port_vp {
 	uint64_t x[31];        /* what the context page showed when it last agreed with VTL0's vCPU */
 	bool x_valid;          /* it has; before that the page alone counts */
 	atomic_bool wanted;    /* VTL2 has an interrupt: VTL0 is to be left */
+	uint64_t vtl0_runs, intercepts; /* for the log */
 	_Atomic pid_t tid;
 	timer_t timer;
 	bool timer_created;

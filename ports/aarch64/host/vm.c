@@ -248,6 +248,19 @@ void port_register_page_changed(struct host_vp *vp)
 	vp->register_page = 0;
 }
 
+/* Where the VP stood when the run ended: what one wants to know of a run that hangs. */
+static void show_state(const struct port_vp *p)
+{
+	uint64_t pc0 = 0, pc2 = 0, pstate0 = 0;
+
+	(void)arm64_get_reg(&p->vtl0, ARM64_CORE_REG(regs.pc), &pc0);
+	(void)arm64_get_reg(&p->vtl0, ARM64_CORE_REG(regs.pstate), &pstate0);
+	(void)arm64_get_reg(&p->vtl2, ARM64_CORE_REG(regs.pc), &pc2);
+	vl_info("VP %u ended in VTL%u: VTL0 pc 0x%llx pstate 0x%llx after %llu runs, %llu intercepts; VTL2 pc 0x%llx",
+		p->vp->index, p->in_vtl0 ? 0u : 2u, (unsigned long long)pc0, (unsigned long long)pstate0,
+		(unsigned long long)p->vtl0_runs, (unsigned long long)p->intercepts, (unsigned long long)pc2);
+}
+
 void port_vp_run(struct host_vp *vp)
 {
 	struct port_vp *p = vp->port;
@@ -266,4 +279,6 @@ void port_vp_run(struct host_vp *vp)
 	}
 	arm64_watch_destroy(p);
 	atomic_store(&p->tid, 0);
+	if (vp->host->config.log)
+		show_state(p);
 }

@@ -82,6 +82,7 @@ static void enter_vtl2(struct port_vp *p, enum hv_vtl_entry_reason reason, uint3
 		return;
 	}
 	if (reason == HV_VTL_ENTRY_INTERCEPT) {
+		p->intercepts++;
 		struct hv_message *m = &page->intercept_message;
 
 		memset(m, 0, sizeof(*m));
@@ -246,6 +247,7 @@ void arm64_run_vtl0(struct port_vp *p)
 			enter_vtl2(p, HV_VTL_ENTRY_INTERRUPT, 0, NULL, 0);
 			break;
 		}
+		p->vtl0_runs++;
 		r = arm64_run(&p->vtl0);
 		if (!r) {
 			serve(p);
