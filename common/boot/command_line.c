@@ -49,11 +49,13 @@ int boot_options_parse(struct boot_options *out, const struct paravisor_command_
 	if (policy != COMMAND_LINE_STATIC && policy != COMMAND_LINE_APPEND_CHOSEN)
 		return boot_fail(error, VL_E_RANGE, "measured command line: policy %u is unknown", policy);
 	if (length > COMMAND_LINE_TEXT_MAX)
-		return boot_fail(error, VL_E_RANGE, "measured command line: length %u is beyond its page", length);
+		return boot_fail(error, VL_E_RANGE, "measured command line: length %u is beyond its page",
+			length);
 	memcpy(out->text, measured->text, length);
 	for (unsigned i = 0; i < length; i++)
 		if (out->text[i] < ' ' || out->text[i] > '~')
-			return boot_fail(error, VL_E_FORMAT, "measured command line: byte 0x%x at %u is not printable",
+			return boot_fail(error, VL_E_FORMAT,
+				"measured command line: byte 0x%x at %u is not printable",
 				measured->text[i], i);
 	out->append_host = policy == COMMAND_LINE_APPEND_CHOSEN;
 	out->confidential_debug = option_on(out->text, "OPENHCL_CONFIDENTIAL_DEBUG");
@@ -64,10 +66,12 @@ int kernel_command_line_write(char *out, size_t size, const struct kernel_comman
 	struct boot_error *error)
 {
 	bool host = line->trusted && line->options->append_host && line->host_bootargs[0];
-	size_t length = vl_format(out, size, "%s %s console=%s%s%s%s%s%s%s", KERNEL_ARGUMENTS, PORT_KERNEL_ARGUMENTS,
+	size_t length = vl_format(out, size, "%s %s console=%s%s%s%s%s%s%s", KERNEL_ARGUMENTS,
+		PORT_KERNEL_ARGUMENTS,
 		line->console, line->isolated ? " OPENHCL_CONFIDENTIAL=1" : "",
 		line->isolated && line->trusted ? " OPENHCL_CONFIDENTIAL_DEBUG=1" : "",
-		line->options->text[0] ? " " : "", line->options->text, host ? " " : "", host ? line->host_bootargs : "");
+		line->options->text[0] ? " " : "", line->options->text, host ? " " : "",
+		host ? line->host_bootargs : "");
 
 	if (length >= size)
 		return boot_fail(error, VL_E_LIMIT,

@@ -9,7 +9,8 @@
 #include "common/boot/command_line.h"
 #include "common/boot/host_dt.h"
 
-enum boot_isolation { BOOT_ISOLATION_NONE, BOOT_ISOLATION_VBS, BOOT_ISOLATION_SNP, BOOT_ISOLATION_TDX, BOOT_ISOLATION_CCA };
+enum boot_isolation { BOOT_ISOLATION_NONE, BOOT_ISOLATION_VBS, BOOT_ISOLATION_SNP, BOOT_ISOLATION_TDX,
+	BOOT_ISOLATION_CCA };
 
 /* The names of the VTL2 device tree's isolation-type. */
 const char *boot_isolation_name(enum boot_isolation isolation);

@@ -97,8 +97,9 @@ int host_dt_check_range(struct host_dt_reader *r, int node, const char *name, co
 		return host_dt_fail(r, node, VL_E_ALIGN, "%s 0x%llx+0x%llx is not whole pages", name,
 			(unsigned long long)range->base, (unsigned long long)range->size);
 	if (!range->size || !vl_within(range->base, range->size, limit))
-		return host_dt_fail(r, node, VL_E_RANGE, "%s 0x%llx+0x%llx is empty or ends above 0x%llx", name,
-			(unsigned long long)range->base, (unsigned long long)range->size, (unsigned long long)limit);
+		return host_dt_fail(r, node, VL_E_RANGE, "%s 0x%llx+0x%llx is empty or ends above 0x%llx",
+			name, (unsigned long long)range->base, (unsigned long long)range->size,
+			(unsigned long long)limit);
 	return 0;
 }
 
@@ -112,7 +113,8 @@ static int numa_node(struct parser *p, int node, uint32_t *value)
 	int err = host_dt_u32(&p->reader, node, "numa-node-id", value);
 
 	if (!err && *value >= HOST_NUMA_NODES_MAX)
-		return host_dt_fail(&p->reader, node, VL_E_LIMIT, "numa-node-id %u, at most %d are supported", *value,
+		return host_dt_fail(&p->reader, node, VL_E_LIMIT, "numa-node-id %u, at most %d are supported",
+			*value,
 			HOST_NUMA_NODES_MAX - 1);
 	return err;
 }
@@ -143,7 +145,8 @@ static int parse_cpu(struct parser *p, int node, uint32_t cells)
 		return host_dt_fail(&p->reader, node, VL_E_LIMIT, "more than %d CPUs", HOST_CPUS_MAX);
 	for (unsigned i = 0; i < out->cpu_count; i++)
 		if (out->cpu[i].reg == cpu.reg)
-			return host_dt_fail(&p->reader, node, VL_E_DUPLICATE, "reg 0x%llx belongs to two CPUs",
+			return host_dt_fail(&p->reader, node, VL_E_DUPLICATE,
+				"reg 0x%llx belongs to two CPUs",
 				(unsigned long long)cpu.reg);
 	out->cpu[out->cpu_count++] = cpu;
 	return 0;
@@ -158,7 +161,8 @@ static int parse_cpus(struct parser *p, int cpus)
 	if (err)
 		return err;
 	if (cells != 1 && cells != 2)
-		return host_dt_fail(&p->reader, cpus, VL_E_RANGE, "#address-cells is %u, must be 1 or 2", cells);
+		return host_dt_fail(&p->reader, cpus, VL_E_RANGE, "#address-cells is %u, must be 1 or 2",
+			cells);
 	fdt_for_each_subnode(node, fdt, cpus) {
 		if (strncmp(fdt_get_name(fdt, node, NULL), "cpu@", 4) != 0)
 			continue;
@@ -193,16 +197,19 @@ static int parse_memory(struct parser *p, int node)
 	if (err)
 		return err;
 	if (ram.igvm_type > IGVM_MEMORY_HIDDEN)
-		return host_dt_fail(&p->reader, node, VL_E_RANGE, "microsoft,igvm-type %u is unknown", ram.igvm_type);
+		return host_dt_fail(&p->reader, node, VL_E_RANGE, "microsoft,igvm-type %u is unknown",
+			ram.igvm_type);
 	if (!length || length % 16)
-		return host_dt_fail(&p->reader, node, VL_E_FORMAT, "reg has %d bytes, not a multiple of 16", length);
+		return host_dt_fail(&p->reader, node, VL_E_FORMAT, "reg has %d bytes, not a multiple of 16",
+			length);
 	for (unsigned i = 0; i < (unsigned)length / 16; i++) {
 		ram.range = (struct boot_range){ cell64(reg, 2 * i), cell64(reg, 2 * i + 1) };
 		err = host_dt_check_range(&p->reader, node, "reg", &ram.range);
 		if (err)
 			return err;
 		if (p->out->ram_count == HOST_RAM_MAX)
-			return host_dt_fail(&p->reader, node, VL_E_LIMIT, "more than %d RAM ranges", HOST_RAM_MAX);
+			return host_dt_fail(&p->reader, node, VL_E_LIMIT, "more than %d RAM ranges",
+				HOST_RAM_MAX);
 		insert_ram(p->out, &ram);
 	}
 	return 0;
@@ -218,15 +225,17 @@ static int parse_vmbus_ranges(struct parser *p, int node, struct host_vmbus *bus
 	if (err)
 		return err;
 	if (length % 24)
-		return host_dt_fail(&p->reader, node, VL_E_FORMAT, "ranges has %d bytes, not a multiple of 24", length);
+		return host_dt_fail(&p->reader, node, VL_E_FORMAT,
+			"ranges has %d bytes, not a multiple of 24", length);
 	if (length / 24 > HOST_MMIO_MAX)
-		return host_dt_fail(&p->reader, node, VL_E_LIMIT, "%d ranges, at most %d are supported", length / 24,
-			HOST_MMIO_MAX);
+		return host_dt_fail(&p->reader, node, VL_E_LIMIT, "%d ranges, at most %d are supported",
+			length / 24, HOST_MMIO_MAX);
 	for (unsigned i = 0; i < (unsigned)length / 24; i++) {
 		struct boot_range mmio = { cell64(ranges, 3 * i + 1), cell64(ranges, 3 * i + 2) };
 
 		if (cell64(ranges, 3 * i) != mmio.base)
-			return host_dt_fail(&p->reader, node, VL_E_RANGE, "ranges must map each address to itself");
+			return host_dt_fail(&p->reader, node, VL_E_RANGE,
+				"ranges must map each address to itself");
 		err = host_dt_check_range(&p->reader, node, "ranges", &mmio);
 		if (err)
 			return err;
@@ -292,7 +301,8 @@ static int parse_chosen(struct parser *p, int node)
 		return err;
 	length = strlen(text);
 	if (length >= HOST_BOOTARGS_MAX)
-		return host_dt_fail(&p->reader, node, VL_E_LIMIT, "bootargs has %zu bytes, at most %d are supported", length,
+		return host_dt_fail(&p->reader, node, VL_E_LIMIT,
+			"bootargs has %zu bytes, at most %d are supported", length,
 			HOST_BOOTARGS_MAX - 1);
 	memcpy(p->out->bootargs, text, length + 1);
 	return 0;
@@ -325,7 +335,8 @@ static int parse_allocation(struct parser *p, int node)
 	if (strcmp(mode, "host") == 0)
 		return 0;
 	if (strcmp(mode, "vtl2") != 0)
-		return host_dt_fail(&p->reader, node, VL_E_TYPE, "memory-allocation-mode \"%.16s\", must be host or vtl2",
+		return host_dt_fail(&p->reader, node, VL_E_TYPE,
+			"memory-allocation-mode \"%.16s\", must be host or vtl2",
 			mode);
 	out->allocation = VTL2_ALLOCATES;
 	if (has(p, node, "memory-size"))
@@ -386,7 +397,8 @@ static bool overlap(const struct boot_range *a, const struct boot_range *b)
 	return vl_ranges_overlap(a->base, a->size, b->base, b->size);
 }
 
-static int overlap_fail(struct parser *p, const char *what, const struct boot_range *a, const struct boot_range *b)
+static int overlap_fail(struct parser *p, const char *what, const struct boot_range *a,
+	const struct boot_range *b)
 {
 	return host_dt_fail(&p->reader, 0, VL_E_OVERLAP, "%s: 0x%llx+0x%llx and 0x%llx+0x%llx", what,
 		(unsigned long long)a->base, (unsigned long long)a->size, (unsigned long long)b->base,
@@ -420,7 +432,8 @@ static int check_overlaps(struct parser *p)
 				return overlap_fail(p, "VMBus MMIO overlaps VMBus MMIO", &mmio[i], &mmio[j]);
 		for (unsigned j = 0; j < dt->ram_count; j++)
 			if (overlap(&mmio[i], &dt->ram[j].range))
-				return overlap_fail(p, "VMBus MMIO overlaps RAM", &mmio[i], &dt->ram[j].range);
+				return overlap_fail(p, "VMBus MMIO overlaps RAM", &mmio[i],
+					&dt->ram[j].range);
 	}
 	return 0;
 }
@@ -428,9 +441,11 @@ static int check_overlaps(struct parser *p)
 static int check_whole(struct parser *p)
 {
 	if (!p->out->cpu_count)
-		return host_dt_fail(&p->reader, 0, VL_E_MISSING, "no CPU with status okay; give at least one");
+		return host_dt_fail(&p->reader, 0, VL_E_MISSING,
+			"no CPU with status okay; give at least one");
 	if (!p->out->ram_count)
-		return host_dt_fail(&p->reader, 0, VL_E_MISSING, "no memory@ node; describe the machine's RAM");
+		return host_dt_fail(&p->reader, 0, VL_E_MISSING,
+			"no memory@ node; describe the machine's RAM");
 	return check_overlaps(p);
 }
 
@@ -445,8 +460,8 @@ static int check_tree(const void *fdt, size_t size, struct boot_error *error)
 	int err = size < sizeof(struct fdt_header) ? -FDT_ERR_TRUNCATED : fdt_check_header(fdt);
 
 	if (!err && fdt_version(fdt) < FDT_VERSION_LEAST)
-		return boot_fail(error, VL_E_VERSION, "host device tree: version %u, at least %d is needed", fdt_version(fdt),
-			FDT_VERSION_LEAST);
+		return boot_fail(error, VL_E_VERSION, "host device tree: version %u, at least %d is needed",
+			fdt_version(fdt), FDT_VERSION_LEAST);
 	if (!err)
 		err = fdt_check_full(fdt, size);
 	if (err)

@@ -21,35 +21,43 @@ static int refused(struct boot_error *error, const char *what, uint64_t result)
 }
 
 /* HvCallGetVpRegisters: header, then one name per rep; one 16-byte value per rep comes back. */
-int hypercall_get_register(struct hypercall_pages *pages, uint32_t name, uint64_t *value, struct boot_error *error)
+int hypercall_get_register(struct hypercall_pages *pages, uint32_t name, uint64_t *value,
+	struct boot_error *error)
 {
-	struct hv_vp_registers_header header = { cpu_to_le64(HV_PARTITION_ID_SELF), cpu_to_le32(HV_VP_INDEX_SELF), 0, { 0 } };
+	struct hv_vp_registers_header header = { cpu_to_le64(HV_PARTITION_ID_SELF),
+		cpu_to_le32(HV_VP_INDEX_SELF), 0, { 0 } };
 	le32 wire = cpu_to_le32(name);
 	struct hv_reg_value out;
 	uint64_t result;
 
 	memcpy(pages->input, &header, sizeof(header));
 	memcpy(pages->input + sizeof(header), &wire, sizeof(wire));
-	result = port_hypercall(HV_CALL_GET_VP_REGISTERS | 1ull << HV_CONTROL_REP_COUNT_SHIFT, pages->input, pages->output);
+	result = port_hypercall(HV_CALL_GET_VP_REGISTERS | 1ull << HV_CONTROL_REP_COUNT_SHIFT, pages->input,
+		pages->output);
 	if (status_of(result) != HV_STATUS_SUCCESS || reps_of(result) != 1)
-		return boot_fail(error, VL_E_HYPERCALL, "register 0x%x: hypercall status 0x%x", name, status_of(result));
+		return boot_fail(error, VL_E_HYPERCALL, "register 0x%x: hypercall status 0x%x", name,
+			status_of(result));
 	memcpy(&out, pages->output, sizeof(out));
 	*value = le64_to_cpu(out.low);
 	return 0;
 }
 
 /* HvCallSetVpRegisters: header, then one association per rep. */
-int hypercall_set_register(struct hypercall_pages *pages, uint32_t name, uint64_t value, struct boot_error *error)
+int hypercall_set_register(struct hypercall_pages *pages, uint32_t name, uint64_t value,
+	struct boot_error *error)
 {
-	struct hv_vp_registers_header header = { cpu_to_le64(HV_PARTITION_ID_SELF), cpu_to_le32(HV_VP_INDEX_SELF), 0, { 0 } };
+	struct hv_vp_registers_header header = { cpu_to_le64(HV_PARTITION_ID_SELF),
+		cpu_to_le32(HV_VP_INDEX_SELF), 0, { 0 } };
 	struct hv_reg_assoc assoc = { .name = cpu_to_le32(name), .value.low = cpu_to_le64(value) };
 	uint64_t result;
 
 	memcpy(pages->input, &header, sizeof(header));
 	memcpy(pages->input + sizeof(header), &assoc, sizeof(assoc));
-	result = port_hypercall(HV_CALL_SET_VP_REGISTERS | 1ull << HV_CONTROL_REP_COUNT_SHIFT, pages->input, NULL);
+	result = port_hypercall(HV_CALL_SET_VP_REGISTERS | 1ull << HV_CONTROL_REP_COUNT_SHIFT, pages->input,
+		NULL);
 	if (status_of(result) != HV_STATUS_SUCCESS || reps_of(result) != 1)
-		return boot_fail(error, VL_E_HYPERCALL, "setting register 0x%x: hypercall status 0x%x", name, status_of(result));
+		return boot_fail(error, VL_E_HYPERCALL, "setting register 0x%x: hypercall status 0x%x", name,
+			status_of(result));
 	return 0;
 }
 
@@ -62,8 +70,8 @@ struct index_header {
 
 #define CPUS_PER_CALL 256u /* fits both pages for ids of 4 and of 8 bytes */
 
-static int check_batch(struct hypercall_pages *pages, const struct host_dt *host, unsigned first, unsigned count,
-	struct boot_error *error)
+static int check_batch(struct hypercall_pages *pages, const struct host_dt *host, unsigned first,
+	unsigned count, struct boot_error *error)
 {
 	struct index_header header = { cpu_to_le64(HV_PARTITION_ID_SELF), 0, { 0 } };
 	uint64_t result;
@@ -74,7 +82,8 @@ static int check_batch(struct hypercall_pages *pages, const struct host_dt *host
 
 		memcpy(pages->input + sizeof(header) + i * PORT_HV_CPU_ID_BYTES, &id, PORT_HV_CPU_ID_BYTES);
 	}
-	result = port_hypercall(HV_CALL_GET_VP_INDEX_FROM_APIC_ID | (uint64_t)count << HV_CONTROL_REP_COUNT_SHIFT,
+	result =
+		port_hypercall(HV_CALL_GET_VP_INDEX_FROM_APIC_ID | (uint64_t)count << HV_CONTROL_REP_COUNT_SHIFT,
 		pages->input, pages->output);
 	if (status_of(result) != HV_STATUS_SUCCESS || reps_of(result) != count)
 		return refused(error, "VP indices of the CPUs", result);

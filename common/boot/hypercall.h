@@ -14,10 +14,12 @@ struct hypercall_pages {
 } __attribute__((aligned(VL_PAGE_BYTES)));
 
 /* A register of this VP and VTL, its low 64 bits. VL_E_HYPERCALL. */
-int hypercall_get_register(struct hypercall_pages *pages, uint32_t name, uint64_t *value, struct boot_error *error);
+int hypercall_get_register(struct hypercall_pages *pages, uint32_t name, uint64_t *value,
+	struct boot_error *error);
 
 /* Sets a register of this VP and VTL. VL_E_HYPERCALL. */
-int hypercall_set_register(struct hypercall_pages *pages, uint32_t name, uint64_t value, struct boot_error *error);
+int hypercall_set_register(struct hypercall_pages *pages, uint32_t name, uint64_t value,
+	struct boot_error *error);
 
 /*
  * Checks that the hypervisor numbers the VPs as the device tree lists the CPUs.

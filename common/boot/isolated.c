@@ -39,8 +39,8 @@ static bool in_vtl2(const struct memory_map *map, const struct boot_range *range
 	return at >= end;
 }
 
-int isolated_check_regions(const struct imported_regions *regions, uint64_t moved, const struct memory_map *map,
-	struct boot_error *error)
+int isolated_check_regions(const struct imported_regions *regions, uint64_t moved,
+	const struct memory_map *map, struct boot_error *error)
 {
 	const uint64_t pages_max = 1ull << (HOST_ADDRESS_BITS - VL_PAGE_SHIFT);
 	uint64_t next = 0;
@@ -55,13 +55,15 @@ int isolated_check_regions(const struct imported_regions *regions, uint64_t move
 		if (!vl_within(page, count, pages_max) || r->accepted > 1)
 			return boot_fail(error, VL_E_RANGE, "imported regions: number %u is out of range", n);
 		if (page < next)
-			return boot_fail(error, VL_E_ORDER, "imported regions: number %u is not above the one before", n);
+			return boot_fail(error, VL_E_ORDER,
+				"imported regions: number %u is not above the one before", n);
 		next = page + count;
 		range = region_at(regions, n, moved);
 		if (!vl_range_ok(range.base, range.size))
 			return boot_fail(error, VL_E_OVERFLOW, "imported regions: number %u wraps around", n);
 		if (!r->accepted && !in_vtl2(map, &range))
-			return boot_fail(error, VL_E_RANGE, "imported regions: number %u at 0x%llx is neither VTL2's nor measured", n,
+			return boot_fail(error, VL_E_RANGE,
+				"imported regions: number %u at 0x%llx is neither VTL2's nor measured", n,
 				(unsigned long long)range.base);
 	}
 	return 0;
@@ -91,12 +93,14 @@ struct accept_input {
 #define ACCEPT_VTL_SET_SHIFT 8
 #define ACCEPT_PAGES_MAX 512u
 
-static int check_result(uint64_t result, unsigned reps, const char *what, uint64_t page, struct boot_error *error)
+static int check_result(uint64_t result, unsigned reps, const char *what, uint64_t page,
+	struct boot_error *error)
 {
 	unsigned done = (unsigned)(result >> HV_CONTROL_REP_COUNT_SHIFT) & HV_REP_MASK;
 
 	if ((uint16_t)result != HV_STATUS_SUCCESS || done != reps)
-		return boot_fail(error, VL_E_HYPERCALL, "%s of %u pages at 0x%llx: hypercall status 0x%x, %u done", what, reps,
+		return boot_fail(error, VL_E_HYPERCALL,
+			"%s of %u pages at 0x%llx: hypercall status 0x%x, %u done", what, reps,
 			(unsigned long long)page << VL_PAGE_SHIFT, (unsigned)(uint16_t)result, done);
 	return 0;
 }
@@ -118,13 +122,15 @@ static int accept(struct hypercall_pages *pages, uint64_t page, unsigned count, 
 	struct accept_input *in = (void *)pages->input;
 
 	*in = (struct accept_input){ .partition_id = cpu_to_le64(HV_PARTITION_ID_SELF),
-		.attributes = cpu_to_le32(ACCEPT_RAM | 1u << VTL2 << ACCEPT_VTL_SET_SHIFT), .base_page = cpu_to_le64(page) };
+		.attributes = cpu_to_le32(ACCEPT_RAM | 1u << VTL2 << ACCEPT_VTL_SET_SHIFT),
+		.base_page = cpu_to_le64(page) };
 	return check_result(port_hypercall(HV_CALL_ACCEPT_GPA_PAGES | (uint64_t)count << HV_CONTROL_REP_COUNT_SHIFT, in,
 		NULL), count, "accepting", page, error);
 }
 
 /* Protects or accepts [base, end) in calls of what fits one. */
-static int take(struct hypercall_pages *pages, uint64_t base, uint64_t end, bool accepted, struct boot_error *error)
+static int take(struct hypercall_pages *pages, uint64_t base, uint64_t end, bool accepted,
+	struct boot_error *error)
 {
 	uint64_t page = base >> VL_PAGE_SHIFT, left = (end - base) >> VL_PAGE_SHIFT;
 	uint64_t most = accepted ? PROTECT_PAGES_MAX : ACCEPT_PAGES_MAX;
@@ -173,8 +179,8 @@ static int take_range(struct hypercall_pages *pages, const struct imported_regio
 	return err;
 }
 
-int isolated_take_memory(struct hypercall_pages *pages, const struct imported_regions *regions, uint64_t moved,
-	const struct boot_plan *plan, struct boot_error *error)
+int isolated_take_memory(struct hypercall_pages *pages, const struct imported_regions *regions,
+	uint64_t moved, const struct boot_plan *plan, struct boot_error *error)
 {
 	int err = hypercall_set_register(pages, HV_REG_VSM_PARTITION_CONFIG,
 		HV_VSM_CONFIG_ENABLE_VTL_PROTECTION | ALL_ACCESS << DEFAULT_MASK_SHIFT, error);

@@ -33,14 +33,16 @@ int memory_map_add(struct memory_map *map, const struct memory_range *range, str
 		const struct boot_range *other = &map->range[i].range;
 
 		if (vl_ranges_overlap(other->base, other->size, range->range.base, range->range.size))
-			return boot_fail(error, VL_E_OVERLAP, "memory map: 0x%llx+0x%llx overlaps 0x%llx+0x%llx",
+			return boot_fail(error, VL_E_OVERLAP,
+				"memory map: 0x%llx+0x%llx overlaps 0x%llx+0x%llx",
 				(unsigned long long)range->range.base, (unsigned long long)range->range.size,
 				(unsigned long long)other->base, (unsigned long long)other->size);
 	}
 	return insert(map, at, range) ? 0 : full(error);
 }
 
-bool memory_map_covers(const struct memory_map *map, const struct boot_range *range, enum boot_memory_type type)
+bool memory_map_covers(const struct memory_map *map, const struct boot_range *range,
+	enum boot_memory_type type)
 {
 	uint64_t at = range->base;
 
@@ -78,7 +80,8 @@ int memory_map_retype(struct memory_map *map, const struct boot_range *range, en
 	enum boot_memory_type to, const char *what, struct boot_error *error)
 {
 	if (!memory_map_covers(map, range, from))
-		return boot_fail(error, VL_E_RANGE, "memory map: %s 0x%llx+0x%llx is not inside memory of type %d", what,
+		return boot_fail(error, VL_E_RANGE,
+			"memory map: %s 0x%llx+0x%llx is not inside memory of type %d", what,
 			(unsigned long long)range->base, (unsigned long long)range->size, (int)from);
 	if (!split(map, range->base) || !split(map, end_of(range)))
 		return full(error);

@@ -37,7 +37,8 @@ int memory_map_retype(struct memory_map *map, const struct boot_range *range, en
 	enum boot_memory_type to, const char *what, struct boot_error *error);
 
 /* True when all of `range` has the type `type`. */
-bool memory_map_covers(const struct memory_map *map, const struct boot_range *range, enum boot_memory_type type);
+bool memory_map_covers(const struct memory_map *map, const struct boot_range *range,
+	enum boot_memory_type type);
 
 /* A range that the VTL2 kernel knows, as RAM or as reserved: not VTL0's, no MMIO. */
 bool memory_is_vtl2(enum boot_memory_type type);

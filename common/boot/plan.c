@@ -21,15 +21,17 @@ static int place(struct boot_range *out, uint64_t base, const struct part *part,
 {
 	*out = (struct boot_range){ 0, 0 };
 	if (!part->size)
-		return part->required ? boot_fail(error, VL_E_MISSING, "boot parameters: no %s; rebuild the image", part->name)
+		return part->required ? boot_fail(error, VL_E_MISSING,
+			"boot parameters: no %s; rebuild the image", part->name)
 				      : 0;
 	out->base = base + part->offset;
 	out->size = part->size;
 	if (!vl_range_ok(out->base, out->size))
-		return boot_fail(error, VL_E_OVERFLOW, "boot parameters: %s wraps around the address space", part->name);
+		return boot_fail(error, VL_E_OVERFLOW, "boot parameters: %s wraps around the address space",
+			part->name);
 	if (!vl_is_aligned(out->base, part->alignment))
-		return boot_fail(error, VL_E_ALIGN, "boot parameters: %s at 0x%llx is not aligned to 0x%llx", part->name,
-			(unsigned long long)out->base, (unsigned long long)part->alignment);
+		return boot_fail(error, VL_E_ALIGN, "boot parameters: %s at 0x%llx is not aligned to 0x%llx",
+			part->name, (unsigned long long)out->base, (unsigned long long)part->alignment);
 	return 0;
 }
 
@@ -41,19 +43,24 @@ static bool inside(const struct boot_range *whole, uint64_t base, uint64_t size)
 static int check_points(const struct image_layout *out, struct boot_error *error)
 {
 	if (!inside(&out->memory, out->kernel_entry, 1))
-		return boot_fail(error, VL_E_RANGE, "boot parameters: the kernel entry 0x%llx is outside the image",
+		return boot_fail(error, VL_E_RANGE,
+			"boot parameters: the kernel entry 0x%llx is outside the image",
 			(unsigned long long)out->kernel_entry);
 	if (!inside(&out->memory, out->command_line, VL_PAGE_BYTES))
-		return boot_fail(error, VL_E_RANGE, "boot parameters: the command line 0x%llx is outside the image",
+		return boot_fail(error, VL_E_RANGE,
+			"boot parameters: the command line 0x%llx is outside the image",
 			(unsigned long long)out->command_line);
 	if (out->parameters.size < (PARAMETER_VTL2_CONFIG_PAGE + PARAMETER_VTL2_CONFIG_PAGES) * VL_PAGE_BYTES)
-		return boot_fail(error, VL_E_RANGE, "boot parameters: the parameter region has only 0x%llx bytes",
+		return boot_fail(error, VL_E_RANGE,
+			"boot parameters: the parameter region has only 0x%llx bytes",
 			(unsigned long long)out->parameters.size);
 	if (out->log.size != SHIM_LOG_BYTES)
-		return boot_fail(error, VL_E_RANGE, "boot parameters: the log buffer has 0x%llx bytes, not 0x%x",
+		return boot_fail(error, VL_E_RANGE,
+			"boot parameters: the log buffer has 0x%llx bytes, not 0x%x",
 			(unsigned long long)out->log.size, SHIM_LOG_BYTES);
 	if (out->persisted.size && out->persisted.size != SHIM_PERSISTED_BYTES)
-		return boot_fail(error, VL_E_RANGE, "boot parameters: the persisted region has 0x%llx bytes, not 0x%x",
+		return boot_fail(error, VL_E_RANGE,
+			"boot parameters: the persisted region has 0x%llx bytes, not 0x%x",
 			(unsigned long long)out->persisted.size, SHIM_PERSISTED_BYTES);
 	return 0;
 }
@@ -63,18 +70,20 @@ int image_layout_init(struct image_layout *out, const struct shim_params *params
 {
 	uint64_t used = le64_to_cpu(params->used_start);
 	const struct part parts[] = {
-		{ "memory", &out->memory, le64_to_cpu(params->memory_start_offset), le64_to_cpu(params->memory_size),
-			VL_LARGE_PAGE_BYTES, true },
+		{ "memory", &out->memory, le64_to_cpu(params->memory_start_offset),
+			le64_to_cpu(params->memory_size), VL_LARGE_PAGE_BYTES, true },
 		{ "used range", &out->used, used, le64_to_cpu(params->used_end) - used, VL_PAGE_BYTES, true },
 		{ "parameter region", &out->parameters, le64_to_cpu(params->parameter_region_offset),
 			le64_to_cpu(params->parameter_region_size), VL_PAGE_BYTES, true },
 		{ "reserved region", &out->reserved, le64_to_cpu(params->vtl2_reserved_region_offset),
 			le64_to_cpu(params->vtl2_reserved_region_size), VL_PAGE_BYTES, false },
-		{ "log buffer", &out->log, le64_to_cpu(params->log_buffer_start), le64_to_cpu(params->log_buffer_size),
+		{ "log buffer", &out->log, le64_to_cpu(params->log_buffer_start),
+		le64_to_cpu(params->log_buffer_size),
 			VL_PAGE_BYTES, true },
 		{ "persisted region", &out->persisted, le64_to_cpu(params->persisted_state_region_offset),
 			le64_to_cpu(params->persisted_state_region_size), VL_PAGE_BYTES, false },
-		{ "initrd", &out->initrd, le64_to_cpu(params->initrd_offset), le64_to_cpu(params->initrd_size),
+		{ "initrd", &out->initrd, le64_to_cpu(params->initrd_offset),
+		le64_to_cpu(params->initrd_size),
 			VL_PAGE_BYTES, true },
 	};
 
@@ -85,7 +94,8 @@ int image_layout_init(struct image_layout *out, const struct shim_params *params
 		if (err)
 			return err;
 		if (parts[i].range->size && !inside(&out->memory, parts[i].range->base, parts[i].range->size))
-			return boot_fail(error, VL_E_RANGE, "boot parameters: the %s is outside the image's memory",
+			return boot_fail(error, VL_E_RANGE,
+				"boot parameters: the %s is outside the image's memory",
 				parts[i].name);
 	}
 	out->initrd_crc = le32_to_cpu(params->initrd_crc);
@@ -109,7 +119,8 @@ static int add_ram(struct boot_plan *plan, const struct host_dt *host, struct bo
 	return 0;
 }
 
-static int take_host_ranges(struct boot_plan *plan, const struct image_layout *image, struct boot_error *error)
+static int take_host_ranges(struct boot_plan *plan, const struct image_layout *image,
+	struct boot_error *error)
 {
 	bool any = false;
 
@@ -156,7 +167,8 @@ static int take_from_node(struct boot_plan *plan, uint32_t node, uint64_t need, 
 
 		if (!top.size)
 			continue;
-		err = memory_map_retype(&plan->map, &top, BOOT_MEMORY_VTL0, BOOT_MEMORY_VTL2_RAM, "VTL2 memory", error);
+		err = memory_map_retype(&plan->map, &top, BOOT_MEMORY_VTL0, BOOT_MEMORY_VTL2_RAM,
+			"VTL2 memory", error);
 		if (err)
 			return err;
 		need -= top.size;
@@ -194,9 +206,11 @@ static int self_allocate(struct boot_plan *plan, const struct host_dt *host, con
 	int err;
 
 	if (total > 1ull << HOST_ADDRESS_BITS)
-		return boot_fail(error, VL_E_RANGE, "host device tree: /openhcl: memory-size 0x%llx is absurd",
+		return boot_fail(error, VL_E_RANGE,
+			"host device tree: /openhcl: memory-size 0x%llx is absurd",
 			(unsigned long long)total);
-	err = memory_map_retype(&plan->map, &image->memory, BOOT_MEMORY_VTL0, BOOT_MEMORY_VTL2_RAM, "the image's memory",
+	err = memory_map_retype(&plan->map, &image->memory, BOOT_MEMORY_VTL0, BOOT_MEMORY_VTL2_RAM,
+		"the image's memory",
 		error);
 	if (err)
 		return err;
@@ -222,12 +236,14 @@ static int list_ram(struct boot_plan *plan, struct boot_error *error)
 
 		if (r->type != BOOT_MEMORY_VTL2_RAM)
 			continue;
-		if (last && last->numa_node == r->numa_node && last->range.base + last->range.size == r->range.base) {
+		if (last && last->numa_node == r->numa_node &&
+			last->range.base + last->range.size == r->range.base) {
 			last->range.size += r->range.size;
 			continue;
 		}
 		if (plan->ram_count == VTL2_RAM_RANGES_MAX)
-			return boot_fail(error, VL_E_LIMIT, "VTL2 memory: more than %d ranges", VTL2_RAM_RANGES_MAX);
+			return boot_fail(error, VL_E_LIMIT, "VTL2 memory: more than %d ranges",
+				VTL2_RAM_RANGES_MAX);
 		plan->ram[plan->ram_count++] = (struct host_ram){ r->range, r->numa_node, r->igvm_type };
 	}
 	return 0;
@@ -247,7 +263,8 @@ static int set_apart(struct boot_plan *plan, const struct image_layout *image, s
 		enum boot_memory_type type;
 		const char *name;
 	} parts[] = {
-		{ pages_of(&image->parameters, PARAMETER_SLIT_PAGE, PARAMETER_SLIT_PAGES + PARAMETER_PPTT_PAGES),
+		{ pages_of(&image->parameters, PARAMETER_SLIT_PAGE,
+			PARAMETER_SLIT_PAGES + PARAMETER_PPTT_PAGES),
 			BOOT_MEMORY_VTL2_CONFIG, "the host's tables" },
 		{ pages_of(&image->parameters, PARAMETER_VTL2_CONFIG_PAGE, PARAMETER_VTL2_CONFIG_PAGES),
 			BOOT_MEMORY_VTL2_CONFIG, "the measured configuration" },
@@ -265,7 +282,8 @@ static int set_apart(struct boot_plan *plan, const struct image_layout *image, s
 			"VTL2 memory: the image at 0x%llx+0x%llx is not inside what the host gives VTL2",
 			(unsigned long long)image->memory.base, (unsigned long long)image->memory.size);
 	for (size_t i = 0; i < VL_ARRAY_COUNT(parts); i++) {
-		int err = parts[i].range.size ? memory_map_retype(&plan->map, &parts[i].range, BOOT_MEMORY_VTL2_RAM,
+		int err = parts[i].range.size ? memory_map_retype(&plan->map, &parts[i].range,
+			BOOT_MEMORY_VTL2_RAM,
 			parts[i].type, parts[i].name, error) : 0;
 
 		if (err)
@@ -277,12 +295,14 @@ static int set_apart(struct boot_plan *plan, const struct image_layout *image, s
 /* --- MMIO ------------------------------------------------------------------------------------ */
 
 /* Cuts VTL2's part from the top of `gap`, which is VTL0's. */
-static int carve_mmio(struct boot_plan *plan, struct boot_range *gap, uint64_t wanted, struct boot_error *error)
+static int carve_mmio(struct boot_plan *plan, struct boot_range *gap, uint64_t wanted,
+	struct boot_error *error)
 {
 	uint64_t size = wanted ? wanted : gap->size / 2;
 
 	if (!wanted)
-		size = size < VTL2_MMIO_LEAST ? VTL2_MMIO_LEAST : size > VTL2_MMIO_MOST ? VTL2_MMIO_MOST : size;
+		size =
+			size < VTL2_MMIO_LEAST ? VTL2_MMIO_LEAST : size > VTL2_MMIO_MOST ? VTL2_MMIO_MOST : size;
 	size = vl_align_down(size, VL_PAGE_BYTES);
 	if (!size || size >= gap->size)
 		return boot_fail(error, VL_E_NOMEM,
@@ -320,7 +340,8 @@ static int plan_mmio(struct boot_plan *plan, const struct host_dt *host, struct 
 	}
 	if (!err)
 		err = add_mmio(plan, vtl0.mmio, vtl0.mmio_count, BOOT_MEMORY_VTL0_MMIO, error);
-	return err ? err : add_mmio(plan, plan->vtl2_mmio, plan->vtl2_mmio_count, BOOT_MEMORY_VTL2_MMIO, error);
+	return err ? err : add_mmio(plan, plan->vtl2_mmio, plan->vtl2_mmio_count, BOOT_MEMORY_VTL2_MMIO,
+		error);
 }
 
 int boot_plan_make(struct boot_plan *plan, const struct host_dt *host, const struct image_layout *image,

@@ -31,7 +31,8 @@ static int identify(struct shim *s, struct boot_error *error)
 
 static int read_options(struct shim *s, struct boot_error *error)
 {
-	int err = boot_options_parse(&s->options, port_memory(gpa(s->image.command_line), VL_PAGE_BYTES), error);
+	int err = boot_options_parse(&s->options, port_memory(gpa(s->image.command_line), VL_PAGE_BYTES),
+		error);
 
 	if (!err)
 		s->trusted = can_trust_host(s->isolation, &s->options);
@@ -118,7 +119,8 @@ static uint64_t distance_moved(const struct shim *s, const struct imported_regio
 static int secure_memory(struct shim *s, struct boot_error *error)
 {
 	const struct imported_regions *regions = port_memory(
-		gpa(s->image.parameters.base + PARAMETER_IMPORTED_REGIONS_PAGE * VL_PAGE_BYTES), sizeof(*regions));
+		gpa(s->image.parameters.base + PARAMETER_IMPORTED_REGIONS_PAGE * VL_PAGE_BYTES),
+		sizeof(*regions));
 	uint64_t moved = distance_moved(s, regions);
 	int err;
 
@@ -136,8 +138,10 @@ static int verify_initrd(struct shim *s, struct boot_error *error)
 	uint32_t crc = vl_crc32(0, port_memory(gpa(initrd->base), initrd->size), initrd->size);
 
 	if (crc != s->image.initrd_crc)
-		return boot_fail(error, VL_E_CHECKSUM, "initrd at 0x%llx+0x%llx: CRC-32 0x%x, the image says 0x%x",
-			(unsigned long long)initrd->base, (unsigned long long)initrd->size, crc, s->image.initrd_crc);
+		return boot_fail(error, VL_E_CHECKSUM,
+			"initrd at 0x%llx+0x%llx: CRC-32 0x%x, the image says 0x%x",
+			(unsigned long long)initrd->base, (unsigned long long)initrd->size, crc,
+			s->image.initrd_crc);
 	return 0;
 }
 

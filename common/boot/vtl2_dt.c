@@ -191,14 +191,15 @@ int vtl2_dt_write(void *fdt, size_t size, const struct vtl2_dt *dt, struct boot_
 	write_reserved(&w, &dt->plan->map);
 	write_root(&w, dt);
 	if (copy_vallum(&w, dt->host_fdt, dt->handoff->host->vallum_node))
-		return boot_fail(error, VL_E_LIMIT, "host device tree: /vallum: deeper than %d, more than %d nodes or %d bytes",
+		return boot_fail(error, VL_E_LIMIT,
+			"host device tree: /vallum: deeper than %d, more than %d nodes or %d bytes",
 			VALLUM_DEPTH_MAX, VALLUM_NODES_MAX, VALLUM_BYTES_MAX);
 	fdtw_end(&w);
 	err = fdtw_finish(&w);
 	if (err)
 		return boot_fail(error, err == -FDT_ERR_NOSPACE ? VL_E_NOSPACE : VL_E_INTERNAL,
-			"VTL2 device tree: %s (libfdt) with %u CPUs and %u ranges in %zu bytes; give fewer", fdt_strerror(err),
-			dt->handoff->host->cpu_count, dt->plan->map.count, size);
+			"VTL2 device tree: %s (libfdt) with %u CPUs and %u ranges in %zu bytes; give fewer",
+			fdt_strerror(err), dt->handoff->host->cpu_count, dt->plan->map.count, size);
 	fdt_set_boot_cpuid_phys(fdt, dt->handoff->host->boot_cpu);
 	return 0;
 }

@@ -49,7 +49,8 @@ static void write_tree(const void *fdt)
 	struct boot_handoff handoff = { .host = &host, .map = &plan.map, .fdt = out };
 	struct vtl2_dt dt = { .handoff = &handoff, .plan = &plan, .host_fdt = fdt };
 
-	if (boot_plan_make(&plan, &host, &image, &error) == 0 && vtl2_dt_write(out, sizeof(out), &dt, &error) == 0 &&
+	if (boot_plan_make(&plan, &host, &image, &error) == 0 && vtl2_dt_write(out, sizeof(out), &dt,
+		&error) == 0 &&
 	    fdt_check_full(out, sizeof(out)) != 0)
 		abort();
 }

@@ -27,7 +27,8 @@ static bool on_hypervisor(void)
 
 static uint64_t register_call(uint64_t code, uint32_t name, uint64_t *value)
 {
-	struct smccc call = { { HV_ARM64_FUNCTION_ID, code | ONE_REGISTER, HV_PARTITION_ID_SELF, HV_VP_INDEX_SELF, name, 0,
+	struct smccc call = { { HV_ARM64_FUNCTION_ID, code | ONE_REGISTER, HV_PARTITION_ID_SELF,
+		HV_VP_INDEX_SELF, name, 0,
 		*value } };
 
 	boot_hvc(&call);
@@ -46,7 +47,8 @@ int port_isolation(uint32_t supported, enum boot_isolation *isolation, struct bo
 	*isolation = BOOT_ISOLATION_NONE;
 	if (supported == SHIM_ISOLATION_VBS)
 		return 0;
-	return boot_fail(error, VL_E_UNSUPPORTED, "boot parameters: isolation type %u does not exist on aarch64", supported);
+	return boot_fail(error, VL_E_UNSUPPORTED,
+		"boot parameters: isolation type %u does not exist on aarch64", supported);
 }
 
 /* The image's page tables map its memory one to one. */
@@ -77,7 +79,8 @@ uint64_t port_reference_time(void)
 int port_hypercall_start(struct boot_error *error)
 {
 	if (!on_hypervisor())
-		return boot_fail(error, VL_E_UNSUPPORTED, "no hypervisor with Hyper-V's SMCCC interface; start the image under one");
+		return boot_fail(error, VL_E_UNSUPPORTED,
+			"no hypervisor with Hyper-V's SMCCC interface; start the image under one");
 	set_register(HV_REG_GUEST_OS_ID, OS_ID_SHIM);
 	return 0;
 }
@@ -105,7 +108,8 @@ int port_prepare_cpus(void *input, unsigned cpu_count, struct boot_error *error)
 			.vp_index = cpu_to_le32(vp), .target_vtl = VTL2 };
 		status = (uint16_t)port_hypercall(HV_CALL_ENABLE_VP_VTL, in, NULL);
 		if (status != HV_STATUS_SUCCESS && status != HV_STATUS_VTL_ALREADY_ENABLED)
-			return boot_fail(error, VL_E_HYPERCALL, "enabling VTL 2 on VP %u: hypercall status 0x%x", vp, status);
+			return boot_fail(error, VL_E_HYPERCALL,
+				"enabling VTL 2 on VP %u: hypercall status 0x%x", vp, status);
 	}
 	return 0;
 }

@@ -58,7 +58,8 @@ static int parse_gic(struct port_platform *p, struct host_dt_reader *r, int node
 	if (err)
 		return err;
 	if (!p->redistributor_stride || !vl_is_aligned(p->redistributor_stride, REDISTRIBUTOR_STRIDE / 2))
-		return host_dt_fail(r, node, VL_E_ALIGN, "redistributor-stride 0x%llx is not a multiple of 64 KiB",
+		return host_dt_fail(r, node, VL_E_ALIGN,
+			"redistributor-stride 0x%llx is not a multiple of 64 KiB",
 			(unsigned long long)p->redistributor_stride);
 	p->gic = true;
 	p->distributor_base = ranges[0].base;
@@ -80,7 +81,8 @@ static int read_interrupt(struct host_dt_reader *r, int node, uint32_t type, uin
 		return host_dt_fail(r, node, VL_E_FORMAT, "interrupts has %d bytes, not 12", length);
 	*number = fdt32_ld((const void *)(cells + 4));
 	if (fdt32_ld((const void *)cells) != type || *number >= limit)
-		return host_dt_fail(r, node, VL_E_RANGE, "interrupts is not of type %u and below %u", type, limit);
+		return host_dt_fail(r, node, VL_E_RANGE, "interrupts is not of type %u and below %u", type,
+			limit);
 	return 0;
 }
 
@@ -155,7 +157,8 @@ static void write_gic(struct fdt_writer *w, const struct host_dt *host)
 	uint64_t stride = p->gic ? p->redistributor_stride : REDISTRIBUTOR_STRIDE;
 	const uint64_t given[4] = { p->distributor_base, p->distributor_size, p->redistributors_base,
 		p->redistributors_size };
-	const uint64_t fixed[4] = { DISTRIBUTOR_BASE, DISTRIBUTOR_SIZE, REDISTRIBUTORS_BASE, host->cpu_count * stride };
+	const uint64_t fixed[4] = { DISTRIBUTOR_BASE, DISTRIBUTOR_SIZE, REDISTRIBUTORS_BASE,
+		host->cpu_count * stride };
 	const uint64_t *reg = p->gic ? given : fixed;
 
 	fdtw_begin_at(w, "intc", reg[0]);

@@ -33,11 +33,13 @@ void boot_exception(uint64_t kind, uint64_t esr, uint64_t elr, uint64_t far, uin
 		port_halt();
 	again = true;
 	if (far >= (uintptr_t)boot_stack_guard && far - (uintptr_t)boot_stack_guard < VL_PAGE_BYTES)
-		boot_fail(&error, VL_E_INTERNAL, "the boot shim's stack overflowed at PC 0x%llx", (unsigned long long)elr);
+		boot_fail(&error, VL_E_INTERNAL, "the boot shim's stack overflowed at PC 0x%llx",
+			(unsigned long long)elr);
 	else
-		boot_fail(&error, VL_E_INTERNAL, "processor exception, vector %u, ESR 0x%llx, PC 0x%llx, FAR 0x%llx, SP 0x%llx",
-			(unsigned)kind, (unsigned long long)esr, (unsigned long long)elr, (unsigned long long)far,
-			(unsigned long long)sp);
+		boot_fail(&error, VL_E_INTERNAL,
+			"processor exception, vector %u, ESR 0x%llx, PC 0x%llx, FAR 0x%llx, SP 0x%llx",
+			(unsigned)kind, (unsigned long long)esr, (unsigned long long)elr,
+			(unsigned long long)far, (unsigned long long)sp);
 	boot_stop(&error, elr);
 }
 

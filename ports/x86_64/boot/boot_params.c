@@ -38,7 +38,8 @@ static unsigned fill_e820(struct kernel_params *out, const struct memory_map *ma
 }
 
 /* Puts `data` at the head of the chain. */
-static void chain(struct kernel_params *out, struct setup_data *data, enum setup_data_type type, size_t length)
+static void chain(struct kernel_params *out, struct setup_data *data, enum setup_data_type type,
+	size_t length)
 {
 	*data = (struct setup_data){ out->zero_page.setup_data, cpu_to_le32(type), cpu_to_le32((uint32_t)length) };
 	out->zero_page.setup_data = cpu_to_le64(address(data));
@@ -62,7 +63,8 @@ static void fill_header(struct boot_params *p, const struct boot_handoff *handof
 	p->ramdisk_size = cpu_to_le32((uint32_t)handoff->initrd.size);
 }
 
-int kernel_params_fill(struct kernel_params *out, const struct boot_handoff *handoff, struct boot_error *error)
+int kernel_params_fill(struct kernel_params *out, const struct boot_handoff *handoff,
+	struct boot_error *error)
 {
 	unsigned count;
 
@@ -74,7 +76,8 @@ int kernel_params_fill(struct kernel_params *out, const struct boot_handoff *han
 	count = fill_e820(out, handoff->map);
 	out->zero_page.e820_entries = (uint8_t)(count > BOOT_E820_MAX ? BOOT_E820_MAX : count);
 	if (count > BOOT_E820_MAX)
-		chain(out, &out->more.header, SETUP_E820_EXT, (count - BOOT_E820_MAX) * sizeof(struct e820_entry));
+		chain(out, &out->more.header, SETUP_E820_EXT,
+			(count - BOOT_E820_MAX) * sizeof(struct e820_entry));
 	chain(out, (struct setup_data *)((uint8_t *)handoff->fdt - sizeof(struct setup_data)), SETUP_DTB,
 		fdt_totalsize(handoff->fdt));
 	return 0;

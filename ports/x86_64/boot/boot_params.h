@@ -22,6 +22,7 @@ struct kernel_params {
  * is not mentioned. The setup data header of the device tree is written right
  * before handoff->fdt. VL_E_LIMIT when the initrd or the tree is 4 GiB or more.
  */
-int kernel_params_fill(struct kernel_params *out, const struct boot_handoff *handoff, struct boot_error *error);
+int kernel_params_fill(struct kernel_params *out, const struct boot_handoff *handoff,
+	struct boot_error *error);
 
 #endif

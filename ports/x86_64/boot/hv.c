@@ -42,7 +42,8 @@ static int vbs_or_none(enum boot_isolation *isolation, struct boot_error *error)
 		return 0;
 	type = cpuid(LEAF_HV_ISOLATION).ebx & HV_ISOLATION_TYPE;
 	if (type != HV_ISOLATION_TYPE_VBS)
-		return boot_fail(error, VL_E_UNSUPPORTED, "the hypervisor isolates by type %u, the image is made for none or VBS",
+		return boot_fail(error, VL_E_UNSUPPORTED,
+			"the hypervisor isolates by type %u, the image is made for none or VBS",
 			type);
 	*isolation = BOOT_ISOLATION_VBS;
 	return 0;
@@ -61,7 +62,8 @@ int port_isolation(uint32_t supported, enum boot_isolation *isolation, struct bo
 		*isolation = BOOT_ISOLATION_TDX;
 		break;
 	}
-	return boot_fail(error, VL_E_UNSUPPORTED, "boot parameters: isolation type %u is not supported by this shim", supported);
+	return boot_fail(error, VL_E_UNSUPPORTED,
+		"boot parameters: isolation type %u is not supported by this shim", supported);
 }
 
 /* The image's page tables map its memory one to one. */
@@ -85,7 +87,8 @@ uint64_t port_reference_time(void)
 int port_hypercall_start(struct boot_error *error)
 {
 	if (!on_hypervisor() || !(cpuid(LEAF_HV_FEATURES).eax & HV_EAX_HYPERCALL_MSRS))
-		return boot_fail(error, VL_E_UNSUPPORTED, "no hypervisor with the Hv#1 interface and hypercalls; start the image under one");
+		return boot_fail(error, VL_E_UNSUPPORTED,
+			"no hypervisor with the Hv#1 interface and hypercalls; start the image under one");
 	wrmsr(HV_X64_MSR_GUEST_OS_ID, OS_ID_SHIM);
 	wrmsr(HV_X64_MSR_HYPERCALL, (uintptr_t)hypercall_page | HYPERCALL_ENABLE);
 	return 0;

@@ -61,9 +61,11 @@ void boot_exception(const struct exception *e)
 	if (e->vector == PAGE_FAULT)
 		__asm__ volatile("mov %%cr2, %0" : "=r"(cr2));
 	if (cr2 >= (uintptr_t)boot_stack_guard && cr2 - (uintptr_t)boot_stack_guard < VL_PAGE_BYTES)
-		boot_fail(&error, VL_E_INTERNAL, "the boot shim's stack overflowed at RIP 0x%llx", (unsigned long long)e->rip);
+		boot_fail(&error, VL_E_INTERNAL, "the boot shim's stack overflowed at RIP 0x%llx",
+			(unsigned long long)e->rip);
 	else
-		boot_fail(&error, VL_E_INTERNAL, "processor exception %u, error code 0x%llx, RIP 0x%llx, RSP 0x%llx, CR2 0x%llx",
+		boot_fail(&error, VL_E_INTERNAL,
+			"processor exception %u, error code 0x%llx, RIP 0x%llx, RSP 0x%llx, CR2 0x%llx",
 			(unsigned)e->vector, (unsigned long long)e->code, (unsigned long long)e->rip,
 			(unsigned long long)e->rsp, (unsigned long long)cr2);
 	boot_stop(&error, e->rip);

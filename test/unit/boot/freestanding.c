@@ -79,8 +79,10 @@ START_TEST(comparing_agrees_with_the_c_library)
 
 	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
 		for (size_t j = 0; j < sizeof(words) / sizeof(words[0]); j++) {
-			ck_assert_int_eq(sign(boot_strcmp(words[i], words[j])), sign(strcmp(words[i], words[j])));
-			ck_assert_int_eq(sign(boot_strncmp(words[i], words[j], 2)), sign(strncmp(words[i], words[j], 2)));
+			ck_assert_int_eq(sign(boot_strcmp(words[i], words[j])), sign(strcmp(words[i],
+				words[j])));
+			ck_assert_int_eq(sign(boot_strncmp(words[i], words[j], 2)), sign(strncmp(words[i],
+				words[j], 2)));
 		}
 		ck_assert_uint_eq(boot_strlen(words[i]), strlen(words[i]));
 		ck_assert_uint_eq(boot_strnlen(words[i], 2), strnlen(words[i], 2));

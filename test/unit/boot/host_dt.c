@@ -160,7 +160,8 @@ static void vmbus_cells(void) { tree_set_u32(fdt, "/bus/vmbus-vtl2", "#size-cell
 
 static void ranges_three(void)
 {
-	static const uint64_t three[9] = { 0x2000000000, 0x2000000000, 0x1000, 0x3000000000, 0x3000000000, 0x1000,
+	static const uint64_t three[9] = { 0x2000000000, 0x2000000000, 0x1000, 0x3000000000, 0x3000000000,
+		0x1000,
 		0x4000000000, 0x4000000000, 0x1000 };
 
 	tree_set_u64s(fdt, "/bus/vmbus-vtl2", "ranges", three, 9);

@@ -31,24 +31,28 @@ static void make_unmeasured(uint64_t at)
 	br_sha384_context sha;
 
 	*region(1) = (struct imported_region){
-		.base_page = cpu_to_le64(le64_to_cpu(region(0)->base_page) + at), .page_count = cpu_to_le64(2) };
+		.base_page = cpu_to_le64(le64_to_cpu(region(0)->base_page) + at),
+			.page_count = cpu_to_le64(2) };
 	region(0)->page_count = cpu_to_le64(at);
 	*region(2) = (struct imported_region){ .base_page = cpu_to_le64(le64_to_cpu(region(1)->base_page) + 2),
 		.page_count = cpu_to_le64(count - at - 2), .accepted = 1 };
 	br_sha384_init(&sha);
-	br_sha384_update(&sha, machine_at(MACHINE_BASE + SHIM_PERSISTED_BYTES + at * VL_PAGE_BYTES), 2 * VL_PAGE_BYTES);
+	br_sha384_update(&sha, machine_at(MACHINE_BASE + SHIM_PERSISTED_BYTES + at * VL_PAGE_BYTES),
+		2 * VL_PAGE_BYTES);
 	br_sha384_out(&sha, machine_regions()->sha384);
 }
 
 START_TEST(every_page_of_vtl2_is_protected_or_accepted)
 {
-	const unsigned first = SHIM_PERSISTED_BYTES / VL_PAGE_BYTES, end = (MACHINE_LOG - MACHINE_BASE) / VL_PAGE_BYTES;
+	const unsigned first = SHIM_PERSISTED_BYTES / VL_PAGE_BYTES,
+		end = (MACHINE_LOG - MACHINE_BASE) / VL_PAGE_BYTES;
 
 	machine_boot();
 	ck_assert(machine.end == MACHINE_ENTERED_KERNEL);
 	for (unsigned i = 0; i < VL_ARRAY_COUNT(machine.page_state); i++)
 		ck_assert_msg(machine.page_state[i] ==
-			(i >= first && i < end ? MACHINE_PAGE_PROTECTED : MACHINE_PAGE_ACCEPTED), "page %u: %d", i,
+			(i >= first && i < end ? MACHINE_PAGE_PROTECTED : MACHINE_PAGE_ACCEPTED),
+			"page %u: %d", i,
 			machine.page_state[i]);
 	/* VTL2 has 64 MiB, the image asked for less. */
 	ck_assert_uint_eq(machine.pages_outside, (0x4000000 - MACHINE_BYTES) / VL_PAGE_BYTES);
@@ -71,7 +75,8 @@ START_TEST(a_region_loaded_unmeasured_is_accepted_and_must_have_its_hash)
 	make_unmeasured(3);
 	machine_boot();
 	ck_assert(machine.end == MACHINE_ENTERED_KERNEL);
-	ck_assert_uint_eq(machine.page_state[SHIM_PERSISTED_BYTES / VL_PAGE_BYTES + 3], MACHINE_PAGE_ACCEPTED);
+	ck_assert_uint_eq(machine.page_state[SHIM_PERSISTED_BYTES / VL_PAGE_BYTES + 3],
+		MACHINE_PAGE_ACCEPTED);
 	setup();
 	make_unmeasured(3);
 	((uint8_t *)machine_at(MACHINE_BASE + SHIM_PERSISTED_BYTES + 4 * VL_PAGE_BYTES))[9] ^= 1;

@@ -106,8 +106,10 @@ START_TEST(vtl2_takes_its_size_evenly_from_the_tops_of_the_nodes)
 	make();
 	ck_assert_uint_eq(ram_in_node(0), 32 * MIB);
 	ck_assert_uint_eq(ram_in_node(1), 32 * MIB);
-	ck_assert(memory_map_covers(&plan.map, &(struct boot_range){ 5088 * MIB, 32 * MIB }, BOOT_MEMORY_VTL2_RAM));
-	ck_assert(memory_map_covers(&plan.map, &(struct boot_range){ 1008 * MIB, 16 * MIB }, BOOT_MEMORY_VTL2_RAM));
+	ck_assert(memory_map_covers(&plan.map, &(struct boot_range){ 5088 * MIB, 32 * MIB },
+		BOOT_MEMORY_VTL2_RAM));
+	ck_assert(memory_map_covers(&plan.map, &(struct boot_range){ 1008 * MIB, 16 * MIB },
+		BOOT_MEMORY_VTL2_RAM));
 }
 END_TEST
 

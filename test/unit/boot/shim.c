@@ -110,7 +110,8 @@ START_TEST(the_openhcl_node_covers_all_memory_without_overlap)
 	ck_assert_uint_eq(total, 0x20000000 + 0x4000000 + 0x10000000 + 0x80000000ull);
 	ck_assert_uint_eq(u32_of("/openhcl/memory@0", "openhcl,memory-type"), BOOT_MEMORY_VTL0);
 	ck_assert_uint_eq(u32_of("/openhcl/memory@203d0000", "openhcl,memory-type"), BOOT_MEMORY_SHIM_LOG);
-	ck_assert_uint_eq(u32_of("/openhcl/memory@20000000", "openhcl,memory-type"), BOOT_MEMORY_PERSISTED_HEADER);
+	ck_assert_uint_eq(u32_of("/openhcl/memory@20000000", "openhcl,memory-type"),
+		BOOT_MEMORY_PERSISTED_HEADER);
 	ck_assert_uint_eq(u32_of("/openhcl/memory@c0000000", "openhcl,memory-type"), BOOT_MEMORY_VTL0_MMIO);
 }
 END_TEST
@@ -274,8 +275,10 @@ static void log_odd_size(void) { machine_params()->log_buffer_size = cpu_to_le64
 static void initrd_wraps(void) { machine_params()->initrd_size = cpu_to_le64(~0ull - 4095); }
 static void entry_outside(void) { machine_params()->kernel_entry_offset = cpu_to_le64(1ull << 33); }
 static void line_outside(void) { machine_params()->cmdline_offset = cpu_to_le64(1ull << 33); }
-static void parameters_short(void) { machine_params()->parameter_region_size = cpu_to_le64(40 * VL_PAGE_BYTES); }
-static void persisted_odd(void) { machine_params()->persisted_state_region_size = cpu_to_le64(VL_PAGE_BYTES); }
+static void parameters_short(void) { machine_params()->parameter_region_size =
+	cpu_to_le64(40 * VL_PAGE_BYTES); }
+static void persisted_odd(void) { machine_params()->persisted_state_region_size =
+	cpu_to_le64(VL_PAGE_BYTES); }
 static void overlapping_parts(void)
 {
 	machine_params()->log_buffer_start = cpu_to_le64(MACHINE_PARAMETERS - MACHINE_SHIM);
@@ -381,7 +384,8 @@ Suite *suite_shim(void)
 	tcase_add_test(t, the_alias_map_needs_the_hypervisors_capability);
 	tcase_add_test(t, the_log_is_left_for_user_space);
 	tcase_add_test(t, eight_hundred_cpus_are_checked_in_batches);
-	tcase_add_loop_test(t, a_fault_stops_the_boot_and_its_reason_reaches_the_host, 0, (int)VL_ARRAY_COUNT(stops));
+	tcase_add_loop_test(t, a_fault_stops_the_boot_and_its_reason_reaches_the_host, 0,
+		(int)VL_ARRAY_COUNT(stops));
 	tcase_add_test(t, the_reason_is_also_in_the_log);
 	tcase_add_test(t, an_isolated_vm_stops_in_silence);
 	tcase_add_test(t, outside_vtl2_the_cpu_check_is_left_out);

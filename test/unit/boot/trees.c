@@ -107,7 +107,8 @@ static void add_vallum(void *fdt)
 
 void tree_make(void *fdt, unsigned cpus)
 {
-	static const uint64_t vtl0_mmio[] = { 0xc0000000, 0xc0000000, 0x10000000, 0x1000000000, 0x1000000000, 0x80000000 };
+	static const uint64_t vtl0_mmio[] = { 0xc0000000, 0xc0000000, 0x10000000, 0x1000000000, 0x1000000000,
+		0x80000000 };
 
 	ck_assert_int_eq(fdt_create_empty_tree(fdt, TREE_BYTES), 0);
 	add_cpus(fdt, cpus);

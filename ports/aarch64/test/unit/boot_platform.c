@@ -120,7 +120,8 @@ START_TEST(the_kernel_finds_its_line_and_initrd_in_chosen)
 {
 	ck_assert_str_eq(boot(), "");
 	ck_assert_str_eq((const char *)property("/chosen", "bootargs", -1), machine.shim.command_line);
-	ck_assert_uint_eq(fdt64_ld((const void *)property("/chosen", "linux,initrd-start", 8)), MACHINE_INITRD);
+	ck_assert_uint_eq(fdt64_ld((const void *)property("/chosen", "linux,initrd-start", 8)),
+		MACHINE_INITRD);
 	ck_assert_uint_eq(fdt64_ld((const void *)property("/chosen", "linux,initrd-end", 8)),
 		MACHINE_INITRD + MACHINE_INITRD_BYTES);
 }
@@ -149,7 +150,8 @@ static void odd_stride(void)
 static void short_reg(void) { tree_set(host, "/intc@ffff0000", "reg", "12345678", 8); }
 static void unaligned_reg(void)
 {
-	tree_set_u64s(host, "/intc@ffff0000", "reg", (const uint64_t[]){ 0xffff0001, 0x10000, 0xff000000, 0x40000 }, 4);
+	tree_set_u64s(host, "/intc@ffff0000", "reg", (const uint64_t[]){ 0xffff0001, 0x10000, 0xff000000,
+		0x40000 }, 4);
 }
 static void serial_no_reg(void) { tree_delete(host, "/serial@fec80000", "reg"); }
 static void serial_no_interrupt(void) { tree_delete(host, "/serial@fec80000", "interrupts"); }
@@ -183,7 +185,8 @@ START_TEST(a_bad_device_stops_the_boot_by_name_and_place)
 	bad[_i].bend();
 	reason = boot();
 	ck_assert_msg(machine.end == MACHINE_HALTED, "row %d booted", _i);
-	ck_assert_msg((int64_t)machine.crash[1] == bad[_i].code && strstr(reason, bad[_i].text), "row %d: %s", _i, reason);
+	ck_assert_msg((int64_t)machine.crash[1] == bad[_i].code && strstr(reason, bad[_i].text), "row %d: %s",
+		_i, reason);
 }
 END_TEST
 
