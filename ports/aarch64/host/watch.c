@@ -39,6 +39,8 @@ static void wait_suspended(struct port_vp *p)
 			break;
 		if (!r)
 			r = VL_E_INTERNAL;
+		else if (r == 1)
+			kvm_take_kicks(); /* a kick left pending would end every later KVM_RUN at once */
 	}
 	if (r < 0)
 		host_end(p->vp->host, HOST_END_ERROR, "KVM cannot suspend VTL2 on VP %u: exit reason %u", p->vp->index,
