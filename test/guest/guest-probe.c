@@ -117,6 +117,6 @@ int main(int argc, char **argv)
 		return bench_mmio((unsigned)strtoul(argv[2], NULL, 0));
 	status = probe_port(argc, argv);
 	if (status < 0)
-		fprintf(stderr, "usage: guest-probe poke | bench-mmio COUNT | reboot-once | a command of the port\n");
+		fprintf(stderr, "usage: guest-probe poke | bench-mmio COUNT | a command of the port\n");
 	return status < 0 ? 1 : status;
 }

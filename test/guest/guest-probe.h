@@ -13,11 +13,7 @@ extern const uint64_t probe_port_mmio_base, probe_port_mmio_end;
 /* Touches all that the port's machine has besides memory; an exit status. */
 int probe_port_poke(void);
 
-/*
- * Runs the port's command in argv[1..argc): `reboot-once` (0 the first time, 1
- * after the machine was reset) on every port, and whatever else it documents.
- * Returns the exit status, or -1 when the port has no such command.
- */
+/* Runs the port's own command in argv[1..argc). Returns its exit status, or -1 when the port has no such command. */
 int probe_port(int argc, char **argv);
 
 /* The time between two calls, measured around `count` accesses, on one line for the test. */

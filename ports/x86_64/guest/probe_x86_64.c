@@ -1,7 +1,6 @@
 /*
  * guest-probe on x86_64: `poke` reads and writes every port, `bench-pio PORT
- * COUNT` reads one, `reboot-once` keeps its mark in CMOS memory, which outlives a
- * reset.
+ * COUNT` reads one.
  */
 #include "test/guest/guest-probe.h"
 #include <stdio.h>
@@ -10,10 +9,6 @@
 #include <sys/io.h>
 
 #define PORT_COUNT 0x10000u
-#define CMOS_INDEX 0x70
-#define CMOS_DATA 0x71
-#define CMOS_MARK_AT 0x70
-#define CMOS_MARK 0xa5
 
 const uint64_t probe_port_mmio_base = 0xd0000000;
 const uint64_t probe_port_mmio_end = 0xfe000000;
@@ -57,16 +52,6 @@ static int bench_pio(uint64_t port, unsigned count)
 	return 0;
 }
 
-static int reboot_once(void)
-{
-	outb(CMOS_MARK_AT, CMOS_INDEX);
-	if (inb(CMOS_DATA) == CMOS_MARK)
-		return 1;
-	outb(CMOS_MARK_AT, CMOS_INDEX);
-	outb(CMOS_MARK, CMOS_DATA);
-	return 0;
-}
-
 int probe_port(int argc, char **argv)
 {
 	const char *what = argc > 1 ? argv[1] : "";
@@ -77,5 +62,5 @@ int probe_port(int argc, char **argv)
 	}
 	if (!strcmp(what, "bench-pio") && argc == 4)
 		return bench_pio(strtoul(argv[2], NULL, 0), (unsigned)strtoul(argv[3], NULL, 0));
-	return strcmp(what, "reboot-once") ? -1 : reboot_once();
+	return -1;
 }
