@@ -43,9 +43,10 @@ void probe_timing_access(struct probe_timing *t, void (*access)(uint64_t where),
 
 void probe_timing_print(const struct probe_timing *t, const char *what, uint64_t where)
 {
-	printf("vallum-guest: bench %s of %#llx: mean_ns %llu best_ns %llu count %u\n", what, (unsigned long long)where,
-	       (unsigned long long)((now_ns() - t->start_ns) / (t->count ? t->count : 1)),
-	       (unsigned long long)t->best_ns, t->count);
+	uint64_t mean_ns = (now_ns() - t->start_ns) / (t->count ? t->count : 1);
+
+	printf("vallum-guest: bench %s of %#llx: mean_ns %llu best_ns %llu count %u\n", what,
+	       (unsigned long long)where, (unsigned long long)mean_ns, (unsigned long long)t->best_ns, t->count);
 }
 
 /* One page of the guest's physical address space, or NULL. */
