@@ -59,7 +59,7 @@ $(OUT)/cover/unit-tests: $(call objects,cover,$(UNIT_SOURCES) test/unit/main.c) 
 .PHONY: unit fuzz fuzzers sparse check
 unit: $(OUT)/unit/unit-tests ## unit tests under the sanitizers; CASE=name runs one suite
 	@for f in $(NATIVE_ONLY); do echo "left out because this machine is not $(ARCH): $$f"; done
-	@VL_TEST_DIR=$(CURDIR)/test $< $(CASE)
+	@CK_DEFAULT_TIMEOUT=120 CK_TIMEOUT_MULTIPLIER=10 VL_TEST_DIR=$(CURDIR)/test $< $(CASE)
 fuzzers: $(FUZZERS)
 fuzz: $(FUZZERS) ## each fuzzer for FUZZ_SECONDS over its kept corpus
 	@test/fuzz/run $(OUT)/fuzz $(FUZZ_SECONDS) $(notdir $(FUZZERS))

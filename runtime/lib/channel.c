@@ -80,20 +80,17 @@ int channel_send(int fd, const void *data, size_t size, const int *fds, size_t f
 	}
 }
 
+/* No other kind of control message is switched on for this socket, so descriptors are in the first one. */
 static void take_fds(struct channel_message *m, struct msghdr *h)
 {
-	struct cmsghdr *c;
+	const struct cmsghdr *c = CMSG_FIRSTHDR(h);
 	size_t bytes;
 
-	for (c = CMSG_FIRSTHDR(h); c; c = CMSG_NXTHDR(h, c)) {
-		if (c->cmsg_level != SOL_SOCKET || c->cmsg_type != SCM_RIGHTS)
-			continue;
-		bytes = c->cmsg_len - CMSG_LEN(0);
-		/* One SCM_RIGHTS header per message; its room bounds the count. */
-		memcpy(m->fds, CMSG_DATA(c), bytes);
-		m->fd_count = bytes / sizeof(int);
+	if (!c || c->cmsg_level != SOL_SOCKET || c->cmsg_type != SCM_RIGHTS)
 		return;
-	}
+	bytes = c->cmsg_len - CMSG_LEN(0);
+	memcpy(m->fds, CMSG_DATA(c), bytes); /* the room that recvmsg had bounds the count */
+	m->fd_count = bytes / sizeof(int);
 }
 
 static int receive_once(int fd, struct channel_message *m)
