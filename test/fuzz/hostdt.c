@@ -46,7 +46,7 @@ static void write_tree(const void *fdt)
 		.log = { IMAGE + 0x800000, SHIM_LOG_BYTES },
 		.persisted = { IMAGE, SHIM_PERSISTED_BYTES },
 	};
-	struct boot_handoff handoff = { .host = &host, .map = &plan.map, .fdt = out };
+	struct boot_handoff handoff = { .command_line = "", .host = &host, .map = &plan.map, .fdt = out };
 	struct vtl2_dt dt = { .handoff = &handoff, .plan = &plan, .host_fdt = fdt };
 
 	if (boot_plan_make(&plan, &host, &image, &error) == 0 && vtl2_dt_write(out, sizeof(out), &dt,
