@@ -259,6 +259,73 @@ int get_client_dps(struct get_client *c, struct dps_settings *s)
 	return err && !c->err ? fail(c, err) : err;
 }
 
+/* --- Guest state storage ----------------------------------------------------------- */
+
+int get_client_vmgs_info(struct get_client *c, struct get_client_vmgs_info *info)
+{
+	struct get_header q = get_header(GET_HOST_REQUEST, GET_VMGS_GET_DEVICE_INFO);
+	const struct get_vmgs_device_info_response *r = (const void *)c->in.message;
+	int err = get_client_call(c, &q, sizeof(q), NULL, 0);
+
+	if (err)
+		return err;
+	if (le32_to_cpu(r->status) != GET_VMGS_SUCCESS)
+		return VL_E_NOTFOUND;
+	info->capacity_sectors = le64_to_cpu(r->capacity_sectors);
+	info->sector_bytes = le16_to_cpu(r->logical_sector_bytes);
+	info->transfer_max_bytes = le32_to_cpu(r->transfer_max_bytes);
+	return 0;
+}
+
+static int vmgs_io(struct get_client *c, enum get_host_request id, uint64_t sector, uint32_t sector_count,
+	const void *data, size_t bytes)
+{
+	struct get_vmgs_io_request q = {
+		.header = get_header(GET_HOST_REQUEST, id),
+		.sector = cpu_to_le64(sector),
+		.sector_count = cpu_to_le32(sector_count),
+	};
+	const struct get_vmgs_io_response *r = (const void *)c->in.message;
+	int err = get_client_call(c, &q, sizeof(q), data, bytes);
+
+	if (err)
+		return err;
+	return le32_to_cpu(r->status) == GET_VMGS_SUCCESS ? 0 : VL_E_IO;
+}
+
+int get_client_vmgs_read(struct get_client *c, uint64_t sector, uint32_t sector_count, void *out,
+	size_t bytes)
+{
+	const uint8_t *data;
+	size_t size;
+	int err = vmgs_io(c, GET_VMGS_READ, sector, sector_count, NULL, 0);
+
+	if (err)
+		return err;
+	data = get_payload(c->in.message, c->in.size, &size);
+	if (size != bytes)
+		return fail(c, VL_E_PROTOCOL);
+	memcpy(out, data, size);
+	return 0;
+}
+
+int get_client_vmgs_write(struct get_client *c, uint64_t sector, uint32_t sector_count, const void *data,
+	size_t bytes)
+{
+	return vmgs_io(c, GET_VMGS_WRITE, sector, sector_count, data, bytes);
+}
+
+int get_client_vmgs_flush(struct get_client *c)
+{
+	struct get_header q = get_header(GET_HOST_REQUEST, GET_VMGS_FLUSH);
+	const struct get_vmgs_io_response *r = (const void *)c->in.message;
+	int err = get_client_call(c, &q, sizeof(q), NULL, 0);
+
+	if (err)
+		return err;
+	return le32_to_cpu(r->status) == GET_VMGS_SUCCESS ? 0 : VL_E_IO;
+}
+
 /* --- Notifications ---------------------------------------------------------------- */
 
 int get_client_event(struct get_client *c, enum get_event_log_id event)

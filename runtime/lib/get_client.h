@@ -27,6 +27,12 @@ struct get_client {
 	char document[DPS_DOCUMENT_MAX];       /* pieces of a long answer */
 };
 
+/* The host's storage of the guest state file. */
+struct get_client_vmgs_info {
+	uint64_t capacity_sectors;
+	uint32_t sector_bytes, transfer_max_bytes;
+};
+
 struct get_client_time {
 	uint64_t reference_100ns; /* since the partition began */
 	uint64_t utc_ns;          /* since 1970; 0 when the host's time is before that */
@@ -59,6 +65,16 @@ int get_client_ready(struct get_client *c);
 int get_client_version(struct get_client *c); /* VL_E_VERSION: the host does not speak ours */
 int get_client_time(struct get_client *c, struct get_client_time *t);
 int get_client_dps(struct get_client *c, struct dps_settings *s); /* of dps_decode; VL_E_LIMIT: too long */
+/*
+ * VMGS storage. VL_E_NOTFOUND from _info: this host keeps no guest state; VL_E_IO:
+ * its storage fails. `bytes` is sectors times the sector's size, at most GET_PAYLOAD_MAX.
+ */
+int get_client_vmgs_info(struct get_client *c, struct get_client_vmgs_info *info);
+int get_client_vmgs_read(struct get_client *c, uint64_t sector, uint32_t sector_count, void *out,
+	size_t bytes);
+int get_client_vmgs_write(struct get_client *c, uint64_t sector, uint32_t sector_count, const void *data,
+	size_t bytes);
+int get_client_vmgs_flush(struct get_client *c); /* 0: all that was written before is durable */
 
 /* Notifications. Errors of get_client_send. */
 int get_client_event(struct get_client *c, enum get_event_log_id event);

@@ -33,6 +33,7 @@ void paravisor_init(struct paravisor *p, const struct paravisor_ops *ops, void *
 	p->host.err = VL_E_CLOSED;
 	p->vm.pidfd = -1;
 	p->vm.control = -1;
+	store_broker_init(&p->store);
 }
 
 static bool isolated(const struct paravisor *p)
@@ -355,6 +356,30 @@ static void on_worker_death(struct paravisor *p)
 		paravisor_fail(p, VL_E_INTERNAL, "VM worker ended unexpectedly: %s", how);
 }
 
+/* --- Guest state --------------------------------------------------------------------------- */
+
+/* An isolated VM has no key for its state yet, so that what it keeps ends with it. */
+static int take_up_state(struct paravisor *p)
+{
+	enum guest_state_lifetime lifetime = GUEST_STATE_EPHEMERAL;
+	enum get_event_log_id event = GET_EVENT_VMGS_INIT_FAILED;
+	int err = isolated(p) ? 0 : guest_state_lifetime(p->dps.guest_state_lifetime, &lifetime);
+
+	if (!err)
+		err = guest_state_open(&p->state, &p->host, lifetime, &event);
+	if (!err && vmgs_is_encrypted(&p->state.vmgs)) {
+		err = VL_E_DENIED;
+		event = GET_EVENT_DEK_DECRYPTION_FAILED;
+	}
+	if (!err) {
+		p->store.state = &p->state.vmgs;
+		return 0;
+	}
+	get_client_event(&p->host, event);
+	paravisor_fail(p, err, "guest state file: %s", vl_err_text(err));
+	return err;
+}
+
 /* --- Loop -------------------------------------------------------------------------------- */
 
 static void on_deadline(struct paravisor *p)
@@ -383,19 +408,21 @@ static int poll_limit_ms(const struct paravisor *p)
 
 static void turn(struct paravisor *p)
 {
-	struct pollfd f[] = {
+	struct pollfd f[3 + STORE_CHANNEL_MAX] = {
 		{ .fd = p->host.fd, .events = POLLIN },
 		{ .fd = p->vm.control, .events = POLLIN },
 		{ .fd = p->vm.pidfd, .events = POLLIN },
 	};
 	int err;
 
+	store_broker_poll(&p->store, f + 3);
 	if (poll(f, VL_ARRAY_COUNT(f), poll_limit_ms(p)) < 0)
 		return;
 	if (f[0].revents && (err = get_client_ready(&p->host)) != 0)
 		lost_host(p, err);
 	if (p->save_asked)
 		refuse_save(p);
+	store_broker_ready(&p->store, f + 3);
 	if (f[2].revents)
 		on_worker_death(p);
 	else if (f[1].revents)
@@ -430,7 +457,7 @@ static int boot(struct paravisor *p)
 int paravisor_run(struct paravisor *p)
 {
 	supervise_init(&p->vm, "vallum-vm", WORKER_FATAL, p->start_limit_ms);
-	if (p->phase == PARAVISOR_BOOTING && boot(p) == 0) {
+	if (p->phase == PARAVISOR_BOOTING && boot(p) == 0 && take_up_state(p) == 0) {
 		mark_boot(p);
 		supervise_event(&p->vm, WORKER_START, clock_boot_ns());
 		start_vm(p);
@@ -438,5 +465,7 @@ int paravisor_run(struct paravisor *p)
 	/* After the end: until the host stops us, or it is clear that it will not. */
 	while (p->phase != PARAVISOR_ENDING || clock_left_ms(p->end_deadline_ns))
 		turn(p);
+	store_broker_close(&p->store);
+	guest_state_close(&p->state);
 	return p->failed;
 }

@@ -7,7 +7,9 @@
 #define VL_PARAVISOR_PARAVISOR_H
 
 #include "runtime/lib/get_client.h"
+#include "runtime/paravisor/guest_state.h"
 #include "runtime/paravisor/machine.h"
+#include "runtime/paravisor/store_broker.h"
 #include "runtime/paravisor/supervise.h"
 
 #define PARAVISOR_MARK_MAX 16
@@ -56,6 +58,8 @@ struct paravisor {
 	struct get_client host;
 	struct get_client_time time;
 	struct dps_settings dps;
+	struct guest_state state;
+	struct store_broker store; /* the workers' files in the state; see store_broker_add() */
 	struct worker vm;
 	struct control_config config;
 	union control_any message; /* from the worker */

@@ -115,6 +115,7 @@ static int choose_header(struct vmgs *v, const struct vmgs_header h[2], const in
 
 int vmgs_open(struct vmgs *v, const struct vmgs_io *io)
 {
+	static const struct vmgs_header blank;
 	struct vmgs_header h[2];
 	int checks[2], err = io_check(v, io);
 
@@ -122,6 +123,8 @@ int vmgs_open(struct vmgs *v, const struct vmgs_io *io)
 		err = v->io.read(v->io.ctx, (uint64_t)i * v->io.sector_bytes, &h[i], sizeof(h[i]));
 		checks[i] = err ? err : header_check(&h[i]);
 	}
+	if (!err && !memcmp(&h[0], &blank, sizeof(blank)) && !memcmp(&h[1], &blank, sizeof(blank)))
+		err = VL_E_NOTFOUND;
 	if (!err)
 		err = choose_header(v, h, checks);
 	return err ? err : load_state(v);

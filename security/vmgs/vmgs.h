@@ -50,9 +50,10 @@ struct vmgs {
 int vmgs_format(struct vmgs *v, const struct vmgs_io *io);
 
 /*
- * Reads what is there. VL_E_MAGIC: neither header is one (an empty file, for
- * example); VL_E_CHECKSUM: both are damaged; VL_E_VERSION; VL_E_FORMAT,
- * VL_E_RANGE, VL_E_OVERLAP: tables that cannot be; storage errors.
+ * Reads what is there. VL_E_NOTFOUND: the storage is blank where the headers
+ * belong; VL_E_MAGIC: neither header is one; VL_E_CHECKSUM: both are damaged;
+ * VL_E_VERSION; VL_E_FORMAT, VL_E_RANGE, VL_E_OVERLAP: tables that cannot be;
+ * storage errors.
  */
 int vmgs_open(struct vmgs *v, const struct vmgs_io *io);
 

@@ -5,6 +5,7 @@
  */
 #include "tools/host/get.h"
 #include "tools/host/get_service.h"
+#include "tools/host/state_file.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -21,6 +22,8 @@ struct host_channel {
 	struct host *host;
 	struct hvsock *sockets;
 	struct dps_settings settings;
+	struct state_file state;
+	struct get_storage storage;
 	struct host_source boot_timer;
 	unsigned connection_count;
 	char last_words[GET_SERVICE_TEXT_MAX]; /* the last critical text, to explain an end that follows */
@@ -169,6 +172,8 @@ static int on_open(void *service, struct host_stream *stream, void **connection)
 	c->channel = channel;
 	c->stream = stream;
 	get_service_init(&c->service, &service_ops, c, &channel->settings);
+	if (host_config(channel->host)->state)
+		c->service.storage = &channel->storage;
 	channel->connection_count++;
 	*connection = c;
 	return 0;
@@ -244,6 +249,31 @@ static int fill_settings(struct dps_settings *s)
 	return 0;
 }
 
+static int storage_read(void *context, uint64_t offset, void *out, size_t size)
+{
+	return state_file_read(context, offset, out, size);
+}
+
+static int storage_write(void *context, uint64_t offset, const void *data, size_t size)
+{
+	return state_file_write(context, offset, data, size);
+}
+
+static int storage_flush(void *context)
+{
+	return state_file_flush(context);
+}
+
+static int open_storage(struct host_channel *c)
+{
+	const char *path = host_config(c->host)->state;
+	int err = path ? state_file_open(&c->state, path) : 0;
+
+	c->storage = (struct get_storage){ storage_read, storage_write, storage_flush, &c->state,
+		c->state.size_bytes };
+	return err;
+}
+
 int host_channel_create(struct host *h, struct hvsock *sockets, struct host_channel **out)
 {
 	struct host_channel *c = calloc(1, sizeof(*c));
@@ -254,13 +284,17 @@ int host_channel_create(struct host *h, struct hvsock *sockets, struct host_chan
 	c->host = h;
 	c->sockets = sockets;
 	c->boot_timer.fd = -1;
+	c->state.fd = -1;
 	err = fill_settings(&c->settings);
+	if (!err)
+		err = open_storage(c);
 	if (!err)
 		err = host_service_register(sockets, VL_PORT_GET, &stream_ops, c);
 	if (!err)
 		err = arm(c);
 	if (err) {
 		fprintf(stderr, "vallum-host: host channel: %s\n", vl_err_text(err));
+		state_file_close(&c->state);
 		free(c);
 		return err;
 	}
@@ -274,5 +308,6 @@ void host_channel_destroy(struct host_channel *c)
 		return;
 	if (c->boot_timer.fd >= 0)
 		disarm(c);
+	state_file_close(&c->state);
 	free(c);
 }

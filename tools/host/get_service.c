@@ -70,6 +70,83 @@ static int on_dps(struct get_service *s)
 	return err;
 }
 
+/* --- Guest state storage ------------------------------------------------------------ */
+
+static int on_device_info(struct get_service *s)
+{
+	struct get_vmgs_device_info_response r = {
+		.header = get_header(GET_HOST_RESPONSE, GET_VMGS_GET_DEVICE_INFO),
+		.status = cpu_to_le32(GET_VMGS_DEVICE_ERROR),
+	};
+
+	if (s->storage) {
+		r.status = cpu_to_le32(GET_VMGS_SUCCESS);
+		r.capacity_sectors = cpu_to_le64(s->storage->size_bytes / GET_STORAGE_SECTOR_BYTES);
+		r.logical_sector_bytes = cpu_to_le16(GET_STORAGE_SECTOR_BYTES);
+		r.physical_sector_bytes = cpu_to_le16(4096);
+		r.transfer_max_bytes = cpu_to_le32(GET_PAYLOAD_MAX);
+	}
+	return answer(s, &r, sizeof(r), NULL, 0);
+}
+
+static int answer_io(struct get_service *s, unsigned id, enum get_vmgs_status status, const void *data,
+	size_t bytes)
+{
+	struct get_vmgs_io_response r = {
+		.header = get_header(GET_HOST_RESPONSE, id),
+		.status = cpu_to_le32(status),
+	};
+
+	return answer(s, &r, sizeof(r), data, status == GET_VMGS_SUCCESS ? bytes : 0);
+}
+
+/* The request's range in bytes; false when this storage does not have it. */
+static bool storage_range(const struct get_service *s, uint64_t *offset, size_t *bytes)
+{
+	const struct get_vmgs_io_request *q = (const void *)s->in.message;
+	uint64_t sector = le64_to_cpu(q->sector), count = le32_to_cpu(q->sector_count);
+
+	if (!s->storage || !count || count > GET_PAYLOAD_MAX / GET_STORAGE_SECTOR_BYTES ||
+	    !vl_within(sector, count, s->storage->size_bytes / GET_STORAGE_SECTOR_BYTES))
+		return false;
+	*offset = sector * GET_STORAGE_SECTOR_BYTES;
+	*bytes = (size_t)count * GET_STORAGE_SECTOR_BYTES;
+	return true;
+}
+
+static int on_storage_read(struct get_service *s)
+{
+	uint8_t data[GET_PAYLOAD_MAX];
+	uint64_t offset;
+	size_t bytes;
+	int err;
+
+	if (!storage_range(s, &offset, &bytes))
+		return answer_io(s, GET_VMGS_READ, GET_VMGS_INVALID_COMMAND, NULL, 0);
+	err = s->storage->read(s->storage->context, offset, data, bytes);
+	return answer_io(s, GET_VMGS_READ, err ? GET_VMGS_DEVICE_ERROR : GET_VMGS_SUCCESS, data, bytes);
+}
+
+static int on_storage_write(struct get_service *s)
+{
+	size_t bytes, payload_bytes;
+	const uint8_t *data = get_payload(s->in.message, s->in.size, &payload_bytes);
+	uint64_t offset;
+	int err;
+
+	if (!storage_range(s, &offset, &bytes) || payload_bytes != bytes)
+		return answer_io(s, GET_VMGS_WRITE, GET_VMGS_INVALID_COMMAND, NULL, 0);
+	err = s->storage->write(s->storage->context, offset, data, bytes);
+	return answer_io(s, GET_VMGS_WRITE, err ? GET_VMGS_DEVICE_ERROR : GET_VMGS_SUCCESS, NULL, 0);
+}
+
+static int on_storage_flush(struct get_service *s)
+{
+	int err = s->storage ? s->storage->flush(s->storage->context) : VL_E_NOTFOUND;
+
+	return answer_io(s, GET_VMGS_FLUSH, err ? GET_VMGS_DEVICE_ERROR : GET_VMGS_SUCCESS, NULL, 0);
+}
+
 static int on_request(struct get_service *s, unsigned id)
 {
 	if (id == GET_VERSION)
@@ -81,6 +158,14 @@ static int on_request(struct get_service *s, unsigned id)
 		return on_time(s);
 	case GET_DPS_V2:
 		return on_dps(s);
+	case GET_VMGS_GET_DEVICE_INFO:
+		return on_device_info(s);
+	case GET_VMGS_READ:
+		return on_storage_read(s);
+	case GET_VMGS_WRITE:
+		return on_storage_write(s);
+	case GET_VMGS_FLUSH:
+		return on_storage_flush(s);
 	default:
 		return VL_E_UNSUPPORTED;
 	}

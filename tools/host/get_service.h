@@ -32,10 +32,24 @@ struct get_service_ops {
 	void (*triple_fault)(void *context, uint32_t vp, const char *registers);
 };
 
+/*
+ * Where the guest state file is kept. All functions 0 or VL_E_*; ranges are in
+ * whole sectors and within the size.
+ */
+struct get_storage {
+	int (*read)(void *context, uint64_t offset, void *out, size_t size);
+	int (*write)(void *context, uint64_t offset, const void *data, size_t size);
+	int (*flush)(void *context);
+	void *context;
+	uint64_t size_bytes;
+};
+#define GET_STORAGE_SECTOR_BYTES 512u
+
 struct get_service {
 	const struct get_service_ops *ops;
 	void *context;
 	const struct dps_settings *settings;
+	const struct get_storage *storage; /* the caller's, set after get_service_init; NULL: there is none */
 	bool version_agreed;
 	struct get_stream in;
 	char document[DPS_DOCUMENT_MAX];

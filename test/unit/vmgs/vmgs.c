@@ -96,8 +96,9 @@ static int put(unsigned id, const char *text, bool encrypt)
 
 START_TEST(an_empty_storage_is_no_state_file)
 {
-	memset(disk.bytes, 0, sizeof(disk.bytes));
 	ck_assert_int_eq(vmgs_open(&v, &io), VL_E_MAGIC);
+	memset(disk.bytes, 0, sizeof(disk.bytes));
+	ck_assert_int_eq(vmgs_open(&v, &io), VL_E_NOTFOUND);
 }
 END_TEST
 
