@@ -48,6 +48,7 @@ struct host_config {
 	uint64_t memory_bytes; /* VTL0 RAM */
 	unsigned vp_count;
 	enum host_isolation isolation;
+	const char *platform_key; /* file of the key that signs reports; NULL unless isolated */
 	unsigned timeout_seconds; /* 0: none */
 	bool log;                 /* --log: phases and VTL2's console on stderr */
 

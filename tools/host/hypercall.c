@@ -5,6 +5,7 @@
  */
 #include "common/base/bytes.h"
 #include "tools/host/port.h"
+#include "tools/host/vbs.h"
 
 #include <string.h>
 
@@ -232,6 +233,8 @@ static uint16_t dispatch(struct host_vp *vp, struct host_call *c, unsigned *done
 		return modify_protection(vp, c, done);
 	case HV_CALL_ACCEPT_GPA_PAGES:
 		return accept_pages(vp, c, done);
+	case HV_CALL_VBS_VM_CALL_REPORT:
+		return host_vbs_report(vp->host->vbs, c);
 	default:
 		status = port_hypercall(vp, code);
 		if (status == HV_STATUS_SUCCESS)

@@ -11,6 +11,7 @@
 #include "tools/host/port.h"
 #include "tools/host/services.h"
 #include "tools/host/terminal.h"
+#include "tools/host/vbs.h"
 
 #include <errno.h>
 #include <signal.h>
@@ -210,6 +211,8 @@ static int set_up(struct run *run)
 
 	err = image_open(&run->image, h->config.igvm);
 	if (!err)
+		err = host_vbs_create(&h->config, &run->image, &h->vbs);
+	if (!err)
 		err = report_memory(h, memory_create(&h->memory, &h->config, image_vtl2_bytes(&run->image)));
 	if (!err)
 		err = create_vps(h);
@@ -247,6 +250,7 @@ static void tear_down(struct run *run)
 	for (i = 0; h->vp && i < h->config.vp_count; i++)
 		pthread_mutex_destroy(&h->vp[i].synic.lock);
 	free(h->vp);
+	host_vbs_destroy(h->vbs);
 	memory_destroy(&h->memory);
 	image_close(&run->image);
 	pthread_cond_destroy(&h->end_cond);

@@ -22,6 +22,7 @@ static const char usage[] =
 	"  --vps N                virtual processors, 1 to 64 (default 2)\n"
 	"  --disk FILE            a disk of the guest; up to 16 times\n"
 	"  --isolation none|vbs   isolation of the guest from this host (default none)\n"
+	"  --platform-key FILE    the key that signs reports about an isolated guest\n"
 	"  --state FILE           where the guest's state (VMGS) is kept\n"
 	"  --vsock PATH           Unix socket that reaches VTL2's sockets (\"CONNECT <port>\")\n"
 	"  --timeout SECONDS      end the run after that time\n"
@@ -31,7 +32,7 @@ static const char usage[] =
 	"3 paravisor failed, 124 time-out.\n";
 
 enum { OPT_IGVM = 1, OPT_KERNEL, OPT_INITRD, OPT_APPEND, OPT_MEMORY, OPT_VPS, OPT_DISK, OPT_ISOLATION,
-		OPT_STATE,
+		OPT_PLATFORM_KEY, OPT_STATE,
 	OPT_VSOCK, OPT_TIMEOUT, OPT_LOG, OPT_HELP };
 
 static const struct option options[] = {
@@ -40,6 +41,7 @@ static const struct option options[] = {
 	{ "memory", required_argument, NULL, OPT_MEMORY }, { "vps", required_argument, NULL, OPT_VPS },
 	{ "disk", required_argument, NULL, OPT_DISK },
 	{ "isolation", required_argument, NULL, OPT_ISOLATION },
+	{ "platform-key", required_argument, NULL, OPT_PLATFORM_KEY },
 	{ "state", required_argument, NULL, OPT_STATE }, { "vsock", required_argument, NULL, OPT_VSOCK },
 	{ "timeout", required_argument, NULL, OPT_TIMEOUT }, { "log", no_argument, NULL, OPT_LOG },
 	{ "help", no_argument, NULL, OPT_HELP }, { NULL, 0, NULL, 0 },
@@ -117,6 +119,7 @@ static int take(struct host_config *c, int option, const char *argument)
 	case OPT_KERNEL: c->kernel = argument; break;
 	case OPT_INITRD: c->initrd = argument; break;
 	case OPT_APPEND: c->append = argument; break;
+	case OPT_PLATFORM_KEY: c->platform_key = argument; break;
 	case OPT_STATE: c->state = argument; break;
 	case OPT_VSOCK: c->vsock = argument; break;
 	case OPT_LOG: c->log = true; break;
@@ -157,6 +160,11 @@ int options_parse(int argc, char **argv, struct host_config *config)
 	}
 	if (!config->igvm) {
 		vl_error("--igvm FILE is missing: which paravisor image? See vallum-host --help");
+		return VL_E_FORMAT;
+	}
+	if (config->isolation != HOST_ISOLATION_NONE && !config->platform_key) {
+		vl_error("--isolation vbs without --platform-key FILE: who signs reports about the guest? "
+			"`platform-key create FILE` makes a key");
 		return VL_E_FORMAT;
 	}
 	if (config->initrd && !config->kernel) {

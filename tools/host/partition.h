@@ -71,6 +71,7 @@ uint16_t synic_register_set(struct host_vp *vp, uint32_t name, uint64_t value);
 
 struct port_vp;
 struct port_vm;
+struct host_vbs;
 
 struct host_call {
 	uint64_t control;
@@ -114,6 +115,7 @@ struct host {
 	struct host_vp *vp; /* [config.vp_count] */
 	struct loop loop;
 	struct vmbus *vmbus;
+	struct host_vbs *vbs; /* NULL: not isolated */
 	struct port_vm *port;
 	uint64_t guest_os_id;
 	uint64_t vsm_config;       /* HV_VSM_CONFIG_* as VTL2 set it */

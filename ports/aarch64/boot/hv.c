@@ -1,8 +1,8 @@
 /*
  * The machine as the shim sees it on aarch64: hypercalls by SMCCC. Calls on
  * single registers are in fast form: header in x2 and x3, the name in x4, the
- * value in x6 and x7 (port/hv_arch.h). The hypervisor's answers are trusted as
- * far as the host is; this port knows no isolation.
+ * value in x6 and x7 (port/hv_arch.h). The hypervisor's answers are trusted: a
+ * host that denies that it isolates gets no report for its guest.
  */
 #include "common/boot/port.h"
 #include "common/hv/hv.h"
@@ -41,14 +41,31 @@ static void set_register(uint32_t name, uint64_t value)
 	(void)register_call(HV_CALL_SET_VP_REGISTERS, name, &value);
 }
 
-/* `supported` VBS stands for none too, and VBS does not exist on this architecture. */
+static bool get_register(uint32_t name, uint64_t *value)
+{
+	*value = 0;
+	return register_call(HV_CALL_GET_VP_REGISTERS, name, value) == HV_RESULT(HV_STATUS_SUCCESS, 1);
+}
+
+/* `supported` VBS stands for none too. Without a hypervisor the boot ends at its first call. */
 int port_isolation(uint32_t supported, enum boot_isolation *isolation, struct boot_error *error)
 {
+	uint64_t privileges, type;
+
 	*isolation = BOOT_ISOLATION_NONE;
-	if (supported == SHIM_ISOLATION_VBS)
+	if (supported != SHIM_ISOLATION_VBS)
+		return boot_fail(error, VL_E_UNSUPPORTED,
+			"boot parameters: isolation type %u does not exist on aarch64", supported);
+	if (!on_hypervisor() || !get_register(HV_REG_PRIVILEGES_AND_FEATURES, &privileges) ||
+	    !(privileges & HV_ARM64_PRIVILEGE_ISOLATION))
 		return 0;
-	return boot_fail(error, VL_E_UNSUPPORTED,
-		"boot parameters: isolation type %u does not exist on aarch64", supported);
+	if (!get_register(HV_REG_ISOLATION_CONFIGURATION, &type) ||
+	    (type & HV_ARM64_ISOLATION_TYPE) != HV_ARM64_ISOLATION_VBS)
+		return boot_fail(error, VL_E_UNSUPPORTED,
+			"the hypervisor isolates by type %u, the image is made for none or VBS",
+			(unsigned)(type >> 32 & 0xf));
+	*isolation = BOOT_ISOLATION_VBS;
+	return 0;
 }
 
 /* The image's page tables map its memory one to one. */
@@ -68,12 +85,9 @@ unsigned port_address_bits(void)
 
 uint64_t port_reference_time(void)
 {
-	uint64_t value = 0;
+	uint64_t value;
 
-	if (!on_hypervisor())
-		return 0;
-	return register_call(HV_CALL_GET_VP_REGISTERS, HV_REG_TIME_REF_COUNT, &value) ==
-		HV_RESULT(HV_STATUS_SUCCESS, 1) ? value : 0;
+	return on_hypervisor() && get_register(HV_REG_TIME_REF_COUNT, &value) ? value : 0;
 }
 
 int port_hypercall_start(struct boot_error *error)

@@ -91,14 +91,19 @@ static struct arm64_vcpu *vcpu_of(struct host_vp *vp, unsigned vtl)
 }
 
 /* What VTL2's kernel asks at its start. */
-static bool get_info(uint32_t name, struct hv_reg_value *value)
+static bool get_info(const struct host *h, uint32_t name, struct hv_reg_value *value)
 {
+	bool isolated = h->config.isolation == HOST_ISOLATION_VBS;
+
 	switch (name) {
 	case HV_REG_HYPERVISOR_VERSION:
 		value->low = cpu_to_le64(VERSION_BUILD | VERSION_MAJOR_MINOR << 32);
 		return true;
 	case HV_REG_PRIVILEGES_AND_FEATURES:
-		value->low = cpu_to_le64(FEATURES_LOW | FEATURES_HIGH << 32);
+		value->low = cpu_to_le64(FEATURES_LOW | FEATURES_HIGH << 32 | (isolated ? HV_ARM64_PRIVILEGE_ISOLATION : 0));
+		return true;
+	case HV_REG_ISOLATION_CONFIGURATION:
+		value->low = cpu_to_le64(isolated ? HV_ARM64_ISOLATION_VBS : 0);
 		return true;
 	case HV_REG_FEATURES:
 		return true; /* no hints */
@@ -114,7 +119,7 @@ uint16_t port_register_get(struct host_vp *vp, unsigned vtl, uint32_t name, stru
 	struct kvm_one_reg reg = { .addr = (uintptr_t)raw };
 
 	*value = (struct hv_reg_value){ .low = cpu_to_le64(0) };
-	if (get_info(name, value))
+	if (get_info(vp->host, name, value))
 		return HV_STATUS_SUCCESS;
 	if (name == HV_REG_ARM64_CONTEXT_PAGE) {
 		value->low = cpu_to_le64(vp->port->context_page);

@@ -72,6 +72,14 @@ struct hv_arm64_input_enable_vp_vtl {
 } VL_PACKED;
 _Static_assert(sizeof(struct hv_arm64_input_enable_vp_vtl) == 88, "HvCallEnableVpVtl");
 
+/*
+ * What CPUID says on x64 is in registers of 128 bits here: EAX, EBX, ECX, EDX from
+ * the lowest. These bits are EBX's (TLFS 2.4.5 and 2.4.11).
+ */
+#define HV_ARM64_PRIVILEGE_ISOLATION (1ull << (32 + 22)) /* HvRegisterPrivilegesAndFeaturesInfo */
+#define HV_ARM64_ISOLATION_TYPE (0xfull << 32)           /* HvRegisterIsolationConfiguration: 1 is VBS */
+#define HV_ARM64_ISOLATION_VBS (1ull << 32)
+
 /* --- Intercept messages ------------------------------------------------- */
 
 enum hv_arm64_message_type { HV_MESSAGE_ARM64_RESET = 0x8001000c };
