@@ -69,6 +69,26 @@
 	CALL_IF(clone, THREAD) \
 	SANDBOX_WORKER_CALLS(CALL, CALL_IF)
 
+/* No memory, no thread, nothing new to open: it reads, counts and writes. */
+#define SANDBOX_PROFILER_CALLS(CALL, CALL_IF) \
+	PORT_SANDBOX_WORKER_CALLS(CALL) \
+	CALL_IF(ioctl, PERF_IOCTL) \
+	CALL(clock_gettime) \
+	CALL(read) \
+	CALL(lseek) \
+	CALL(sendto) \
+	CALL(sendmsg) \
+	CALL(recvmsg) \
+	CALL(write) \
+	CALL(writev) \
+	CALL(fcntl) \
+	CALL(close) \
+	CALL(munmap) \
+	CALL(restart_syscall) \
+	CALL(rt_sigreturn) \
+	CALL(exit) \
+	CALL(exit_group)
+
 /* Init's own are few; the rest is its child's. */
 #define SANDBOX_INIT_CALLS(CALL, CALL_IF) \
 	SANDBOX_PARAVISOR_CALLS(CALL, CALL_IF)
@@ -100,6 +120,9 @@
 	CALL(waitid) \
 	CALL(wait4) \
 	CALL(kill) \
+	/* what the profiler opens before it enters its cage */ \
+	CALL(perf_event_open) \
+	CALL(sysinfo) \
 	/* a worker's way into its own cage */ \
 	CALL(prlimit64) \
 	CALL(unshare) \

@@ -5,6 +5,7 @@
 #include <linux/capability.h>
 
 #define USER_VM 1001
+#define USER_PROFILER 1010
 /* A kick per VP, consoles, disks, timers; a child cannot have more than its parent. */
 #define DESCRIPTOR_MAX 4096
 #define READ (LANDLOCK_ACCESS_FS_READ_FILE | LANDLOCK_ACCESS_FS_READ_DIR)
@@ -13,16 +14,18 @@
 #define RUN (LANDLOCK_ACCESS_FS_READ_FILE | LANDLOCK_ACCESS_FS_EXECUTE)
 #define CAPABILITY(c) (1ull << (c))
 
-/* The drivers ask for SYS_ADMIN and SYS_RAWIO; the rest is what a worker needs to enter its cage. */
+/* The drivers ask for SYS_ADMIN and SYS_RAWIO; the rest is what a worker needs to enter its cage,
+ * and SYSLOG what the profiler needs to see the addresses in /proc/kallsyms. */
 #define PARAVISOR_CAPABILITIES (CAPABILITY(CAP_SYS_ADMIN) | CAPABILITY(CAP_SYS_RAWIO) | \
 	CAPABILITY(CAP_SYS_CHROOT) | CAPABILITY(CAP_SETUID) | CAPABILITY(CAP_SETGID) | \
-	CAPABILITY(CAP_SETPCAP) | CAPABILITY(CAP_KILL))
+	CAPABILITY(CAP_SETPCAP) | CAPABILITY(CAP_KILL) | CAPABILITY(CAP_SYSLOG))
 
 /* /proc/device-tree leads to /sys/firmware; /dev/mem is for the shim's log. */
 #define PARAVISOR_PATHS \
 	{ "/sys/firmware", READ }, \
 	{ "/proc/device-tree", READ }, \
-	{ "/bin", RUN }, \
+	{ "/bin", RUN | LANDLOCK_ACCESS_FS_READ_DIR }, \
+	{ "/proc/kallsyms", LANDLOCK_ACCESS_FS_READ_FILE }, \
 	{ "/dev/mem", LANDLOCK_ACCESS_FS_READ_FILE }, \
 	{ "/dev/mshv", DEVICE }, \
 	{ "/dev/mshv_vtl_low", DEVICE }, \
@@ -79,4 +82,19 @@ const struct sandbox_profile sandbox_vm = {
 	.descriptor_max = DESCRIPTOR_MAX,
 	.rules = vm_rules,
 	.rule_count = VL_ARRAY_COUNT(vm_rules),
+};
+
+/* --- vallum-profiler: what it reads it opened before ---------------------------------------- */
+
+#define PROFILER_DESCRIPTOR_MAX 256 /* an event of every CPU, the tables of names */
+
+static const struct sandbox_rule profiler_rules[] = { SANDBOX_PROFILER_CALLS(ALLOW, ALLOW_IF) };
+
+const struct sandbox_profile sandbox_profiler = {
+	.name = "vallum-profiler",
+	.user = USER_PROFILER,
+	.empty_root = true,
+	.descriptor_max = PROFILER_DESCRIPTOR_MAX,
+	.rules = profiler_rules,
+	.rule_count = VL_ARRAY_COUNT(profiler_rules),
 };

@@ -35,6 +35,7 @@ enum sandbox_check {
 	SANDBOX_ANY,
 	SANDBOX_NO_EXEC,    /* mmap, mprotect: never PROT_EXEC */
 	SANDBOX_MSHV_IOCTL, /* ioctl: the requests of the mshv driver only */
+	SANDBOX_PERF_IOCTL, /* ioctl: the requests of perf events only */
 	SANDBOX_THREAD,     /* clone: a thread of this process only */
 	SANDBOX_UNIX,       /* socket calls' first argument: AF_UNIX or AF_VSOCK only */
 };
@@ -77,6 +78,6 @@ int sandbox_landlock(const struct sandbox_profile *p);
 int sandbox_seccomp(const struct sandbox_profile *p);
 
 /* The cages of our processes (profiles.c). */
-extern const struct sandbox_profile sandbox_init, sandbox_paravisor, sandbox_vm;
+extern const struct sandbox_profile sandbox_init, sandbox_paravisor, sandbox_vm, sandbox_profiler;
 
 #endif

@@ -19,6 +19,7 @@
 #include <linux/seccomp.h>
 
 #define MSHV_IOCTL_TYPE 0xb8u /* MSHV_IOCTL of linux/mshv.h */
+#define PERF_IOCTL_TYPE 0x24u /* of PERF_EVENT_IOC_* in linux/perf_event.h */
 
 /* The most that one rule becomes: number, load, test, test, verdicts, reload. */
 #define PER_RULE 7
@@ -79,6 +80,9 @@ static void emit_rule(struct program *b, const struct sandbox_rule *r)
 		break;
 	case SANDBOX_MSHV_IOCTL:
 		test_masked(b, 1, 0xff00, MSHV_IOCTL_TYPE << 8);
+		break;
+	case SANDBOX_PERF_IOCTL:
+		test_masked(b, 1, 0xff00, PERF_IOCTL_TYPE << 8);
 		break;
 	case SANDBOX_THREAD:
 		test_masked(b, 0, CLONE_VM | CLONE_THREAD | CLONE_NEWUSER, CLONE_VM | CLONE_THREAD);

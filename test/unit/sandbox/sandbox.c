@@ -18,6 +18,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <linux/perf_event.h>
+
 Suite *suite_sandbox(void);
 
 /* Runs `attempt` in a child under the list of `profile`; returns the child's wait status. */
@@ -120,6 +122,27 @@ START_TEST(the_vm_worker_can_do_nothing_of_each_forbidden_class)
 }
 END_TEST
 
+static void opens_a_perf_event(void) { syscall(SYS_perf_event_open, NULL, -1, 0, -1, 0); }
+static void starts_a_perf_event(void) { syscall(SYS_ioctl, -1, PERF_EVENT_IOC_ENABLE, 0); }
+
+START_TEST(the_profiler_can_do_nothing_of_each_forbidden_class)
+{
+	ASSERT_KILLED(&sandbox_profiler, opens_a_file);
+	ASSERT_KILLED(&sandbox_profiler, runs_a_program);
+	ASSERT_KILLED(&sandbox_profiler, makes_a_unix_socket);
+	ASSERT_KILLED(&sandbox_profiler, makes_a_process);
+	ASSERT_KILLED(&sandbox_profiler, traces);
+	ASSERT_KILLED(&sandbox_profiler, becomes_root);
+	ASSERT_KILLED(&sandbox_profiler, reads_anothers_memory);
+	ASSERT_KILLED(&sandbox_profiler, loads_bpf);
+	ASSERT_KILLED(&sandbox_profiler, maps_data);
+	ASSERT_KILLED(&sandbox_profiler, asks_a_terminal);
+	ASSERT_KILLED(&sandbox_profiler, asks_the_driver);
+	ASSERT_KILLED(&sandbox_profiler, opens_a_perf_event);
+	ASSERT_ALLOWED(&sandbox_profiler, starts_a_perf_event);
+}
+END_TEST
+
 START_TEST(the_paravisor_can_do_nothing_of_each_forbidden_class)
 {
 	ASSERT_KILLED(&sandbox_paravisor, makes_a_socket);
@@ -148,19 +171,25 @@ START_TEST(what_is_on_a_list_is_allowed)
 }
 END_TEST
 
-START_TEST(a_workers_calls_are_all_on_its_parents_list)
+static void is_within_the_paravisors(const struct sandbox_profile *worker)
 {
-	for (size_t i = 0; i < sandbox_vm.rule_count; i++) {
+	for (size_t i = 0; i < worker->rule_count; i++) {
 		size_t k = 0;
 
 		while (k < sandbox_paravisor.rule_count &&
-		       sandbox_paravisor.rules[k].number != sandbox_vm.rules[i].number)
+		       sandbox_paravisor.rules[k].number != worker->rules[i].number)
 			k++;
-		ck_assert_msg(k < sandbox_paravisor.rule_count, "system call %u", sandbox_vm.rules[i].number);
+		ck_assert_msg(k < sandbox_paravisor.rule_count, "system call %u", worker->rules[i].number);
 		/* The parent's check is none or the same. */
 		ck_assert(sandbox_paravisor.rules[k].check == SANDBOX_ANY ||
-			sandbox_paravisor.rules[k].check == sandbox_vm.rules[i].check);
+			sandbox_paravisor.rules[k].check == worker->rules[i].check);
 	}
+}
+
+START_TEST(a_workers_calls_are_all_on_its_parents_list)
+{
+	is_within_the_paravisors(&sandbox_vm);
+	is_within_the_paravisors(&sandbox_profiler);
 }
 END_TEST
 
@@ -207,6 +236,7 @@ Suite *suite_sandbox(void)
 	TCase *c = tcase_create("cages");
 
 	tcase_add_test(c, the_vm_worker_can_do_nothing_of_each_forbidden_class);
+	tcase_add_test(c, the_profiler_can_do_nothing_of_each_forbidden_class);
 	tcase_add_test(c, the_paravisor_can_do_nothing_of_each_forbidden_class);
 	tcase_add_test(c, what_is_on_a_list_is_allowed);
 	tcase_add_test(c, a_workers_calls_are_all_on_its_parents_list);

@@ -1,0 +1,37 @@
+/* Checks of the messages (profiler.h): a request holds a client's wishes, a result is a worker's word. */
+#include "runtime/profiler/profiler.h"
+
+#include <string.h>
+
+static bool good_name(const char *name)
+{
+	size_t n = strnlen(name, PROFILER_NAME_MAX);
+
+	return n > 0 && n < PROFILER_NAME_MAX && strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789-") == n;
+}
+
+int profiler_request_check(const struct profiler_request *q, size_t size)
+{
+	if (size != sizeof(*q))
+		return VL_E_TRUNCATED;
+	if (q->version != PROFILER_VERSION)
+		return VL_E_VERSION;
+	if (q->seconds < 1 || q->seconds > PROFILER_SECONDS_MAX || q->hertz < 1 ||
+			q->hertz > PROFILER_HERTZ_MAX)
+		return VL_E_RANGE;
+	if (q->process_count > PROFILER_PROCESS_MAX)
+		return VL_E_LIMIT;
+	for (uint32_t i = 0; i < q->process_count; i++)
+		if (!good_name(q->processes[i].name))
+			return VL_E_FORMAT;
+	return 0;
+}
+
+int profiler_result_check(const struct profiler_result *r, size_t size)
+{
+	if (size != sizeof(*r))
+		return VL_E_TRUNCATED;
+	if (r->error > 0 || r->error <= -VL_ERR_COUNT)
+		return VL_E_RANGE;
+	return strnlen(r->text, sizeof(r->text)) == sizeof(r->text) ? VL_E_FORMAT : 0;
+}
