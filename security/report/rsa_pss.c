@@ -56,7 +56,7 @@ int rsa_pss_sign(const br_rsa_private_key *key, const uint8_t modulus[RSA_PSS_BY
 	salted_hash(hash, salt, em + DB_BYTES);
 	em[RSA_PSS_BYTES - 1] = TRAILER;
 	mask(em, DB_BYTES, em + DB_BYTES);
-	em[0] &= (uint8_t)~TOP_BIT;
+	em[0] &= (uint8_t)(TOP_BIT - 1);
 	/* A result that a fault made wrong would give the key away: it does not leave. */
 	if (br_rsa_private_get_default()(signature, key) && !rsa_pss_verify(modulus, hash, signature))
 		return 0;
@@ -75,7 +75,7 @@ int rsa_pss_verify(const uint8_t modulus[RSA_PSS_BYTES], const uint8_t hash[RSA_
 	if (!br_rsa_public_get_default()(em, sizeof(em), &key) || em[0] & TOP_BIT)
 		return VL_E_AUTH;
 	mask(em, DB_BYTES, em + DB_BYTES);
-	em[0] &= (uint8_t)~TOP_BIT;
+	em[0] &= (uint8_t)(TOP_BIT - 1);
 	for (size_t i = 0; i < ZERO_BYTES; i++)
 		wrong |= em[i];
 	wrong |= em[ZERO_BYTES] ^ 1;
