@@ -65,11 +65,11 @@ int boot_options_parse(struct boot_options *out, const struct paravisor_command_
 int kernel_command_line_write(char *out, size_t size, const struct kernel_command_line *line,
 	struct boot_error *error)
 {
-	bool host = line->trusted && line->options->append_host && line->host_bootargs[0];
+	bool host = line->options->append_host && line->host_bootargs[0];
 	size_t length = vl_format(out, size, "%s %s console=%s%s%s%s%s%s%s", KERNEL_ARGUMENTS,
 		PORT_KERNEL_ARGUMENTS,
 		line->console, line->isolated ? " OPENHCL_CONFIDENTIAL=1" : "",
-		line->isolated && line->trusted ? " OPENHCL_CONFIDENTIAL_DEBUG=1" : "",
+		line->isolated && line->debug ? " OPENHCL_CONFIDENTIAL_DEBUG=1" : "",
 		line->options->text[0] ? " " : "", line->options->text, host ? " " : "",
 		host ? line->host_bootargs : "");
 

@@ -24,10 +24,10 @@ int boot_options_parse(struct boot_options *out, const struct paravisor_command_
 	struct boot_error *error);
 
 struct kernel_command_line {
-	bool isolated, trusted;
+	bool isolated, debug;         /* debug: isolated, and the measured line wants it */
 	const char *console;          /* tty name */
 	const struct boot_options *options;
-	const char *host_bootargs;    /* used only with `trusted` and options->append_host */
+	const char *host_bootargs;    /* what the filter left of them; used only with options->append_host */
 };
 
 /*

@@ -1,24 +1,22 @@
 /*
  * The one place where an isolated VM's shim drops what an untrusted host may not
- * decide. Called once, between decoding the host's device tree and the first
- * use of it.
+ * decide (the table: security/filter). Called once, between decoding the host's
+ * device tree and the first use of it.
  */
 #ifndef VL_BOOT_FILTER_H
 #define VL_BOOT_FILTER_H
 
 #include "common/boot/command_line.h"
 #include "common/boot/host_dt.h"
+#include "security/filter/filter.h"
 
-enum boot_isolation { BOOT_ISOLATION_NONE, BOOT_ISOLATION_VBS, BOOT_ISOLATION_SNP, BOOT_ISOLATION_TDX,
-	BOOT_ISOLATION_CCA };
+/* The VM is isolated as the hypervisor and the image say, and the measured line may ask for debugging. */
+struct filter_context boot_filter_context(enum isolation isolation, const struct boot_options *options);
 
-/* The names of the VTL2 device tree's isolation-type. */
-const char *boot_isolation_name(enum boot_isolation isolation);
+/* Removes from `host` what does not pass. */
+void boot_filter(struct host_dt *host, const struct filter_context *context);
 
-/* The host's word counts: the VM is not isolated, or the measured line asks for debugging. */
-bool can_trust_host(enum boot_isolation isolation, const struct boot_options *options);
-
-/* Removes from `host` what the reference implementation drops under isolation. */
-void boot_filter(struct host_dt *host, enum boot_isolation isolation, bool trusted);
+/* The item that a property of a child of the host's /vallum is: FILTER_GUEST_*, or FILTER_VALLUM_OTHER. */
+enum filter_item boot_filter_vallum(const char *child, const char *property);
 
 #endif

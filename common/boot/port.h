@@ -28,7 +28,7 @@
  * How this VM is isolated, from `supported` (the measured supported_isolation_type)
  * and what the processor says. VL_E_UNSUPPORTED for a kind that this shim cannot run in.
  */
-int port_isolation(uint32_t supported, enum boot_isolation *isolation, struct boot_error *error);
+int port_isolation(uint32_t supported, enum isolation *isolation, struct boot_error *error);
 
 /* The memory at [at, at + size), which the caller has checked to be the image's own. */
 void *port_memory(gpa_t at, uint64_t size);

@@ -17,7 +17,8 @@ static int identify(struct shim *s, struct boot_error *error)
 {
 	int err = port_isolation(le32_to_cpu(s->params->supported_isolation_type), &s->isolation, error);
 
-	boot_stop_init(!err && s->isolation == BOOT_ISOLATION_NONE);
+	s->filter = (struct filter_context){ .isolation = s->isolation };
+	boot_stop_init(!err && filter_keeps(&s->filter, FILTER_BOOT_CRASH));
 	if (!err)
 		err = image_layout_init(&s->image, s->params, s->base, error);
 	if (err)
@@ -25,7 +26,7 @@ static int identify(struct shim *s, struct boot_error *error)
 	boot_log_init(port_memory(gpa(s->image.log.base), s->image.log.size));
 	s->time_start = port_reference_time();
 	vl_info("boot: image at 0x%llx+0x%llx, isolation %s", (unsigned long long)s->image.memory.base,
-		(unsigned long long)s->image.memory.size, boot_isolation_name(s->isolation));
+		(unsigned long long)s->image.memory.size, isolation_name(s->isolation));
 	return 0;
 }
 
@@ -34,9 +35,11 @@ static int read_options(struct shim *s, struct boot_error *error)
 	int err = boot_options_parse(&s->options, port_memory(gpa(s->image.command_line), VL_PAGE_BYTES),
 		error);
 
-	if (!err)
-		s->trusted = can_trust_host(s->isolation, &s->options);
-	return err;
+	if (err)
+		return err;
+	s->filter = boot_filter_context(s->isolation, &s->options);
+	boot_stop_init(filter_keeps(&s->filter, FILTER_BOOT_CRASH));
+	return 0;
 }
 
 static int read_host(struct shim *s, struct boot_error *error)
@@ -49,7 +52,7 @@ static int read_host(struct shim *s, struct boot_error *error)
 	err = host_dt_parse(&s->host, s->tree.host_fdt, size, error);
 	if (err)
 		return err;
-	boot_filter(&s->host, s->isolation, s->trusted);
+	boot_filter(&s->host, &s->filter);
 	vl_info("boot: host offers %u CPUs, %u RAM ranges, VMBus %d/%d", s->host.cpu_count, s->host.ram_count,
 		s->host.vmbus_vtl0.present, s->host.vmbus_vtl2.present);
 	return 0;
@@ -76,7 +79,7 @@ static int find_alias_map(struct shim *s, struct boot_error *error)
 	uint64_t capabilities;
 	int err;
 
-	if (s->isolation > BOOT_ISOLATION_VBS || !s->in_vtl2)
+	if (s->isolation > ISOLATION_VBS || !s->in_vtl2)
 		return 0;
 	err = hypercall_get_register(&s->pages, HV_REG_VSM_CAPABILITIES, &capabilities, error);
 	if (err)
@@ -90,7 +93,7 @@ static int check_cpus(struct shim *s, struct boot_error *error)
 {
 	int err;
 
-	if (s->isolation > BOOT_ISOLATION_VBS || !s->in_vtl2)
+	if (s->isolation > ISOLATION_VBS || !s->in_vtl2)
 		return 0;
 	err = hypercall_check_cpus(&s->pages, &s->host, error);
 	return err ? err : port_prepare_cpus(s->pages.input, s->host.cpu_count, error);
@@ -124,7 +127,7 @@ static int secure_memory(struct shim *s, struct boot_error *error)
 	uint64_t moved = distance_moved(s, regions);
 	int err;
 
-	if (s->isolation == BOOT_ISOLATION_NONE)
+	if (s->isolation == ISOLATION_NONE)
 		return 0;
 	err = isolated_check_regions(regions, moved, &s->plan.map, error);
 	if (!err && s->in_vtl2)
@@ -148,8 +151,8 @@ static int verify_initrd(struct shim *s, struct boot_error *error)
 static int write_command_line(struct shim *s, struct boot_error *error)
 {
 	struct kernel_command_line line = {
-		.isolated = s->isolation != BOOT_ISOLATION_NONE,
-		.trusted = s->trusted,
+		.isolated = s->isolation != ISOLATION_NONE,
+		.debug = s->filter.debug,
 		.console = port_console(&s->host.platform),
 		.options = &s->options,
 		.host_bootargs = s->host.bootargs,
@@ -170,7 +173,7 @@ static int write_tree(struct shim *s, struct boot_error *error)
 	};
 	s->tree.handoff = &s->handoff;
 	s->tree.plan = &s->plan;
-	s->tree.isolation = s->isolation;
+	s->tree.filter = s->filter;
 	s->tree.time_start = s->time_start;
 	s->tree.time_end = port_reference_time();
 	return vtl2_dt_write(s->fdt, sizeof(s->fdt), &s->tree, error);

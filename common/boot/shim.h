@@ -12,8 +12,8 @@
 struct shim {
 	const struct shim_params *params;
 	uint64_t base; /* where the shim's ELF address 0 is */
-	enum boot_isolation isolation;
-	bool trusted;
+	enum isolation isolation;
+	struct filter_context filter;
 	bool in_vtl2;
 	uint64_t time_start;
 	struct image_layout image;

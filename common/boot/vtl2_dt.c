@@ -107,7 +107,9 @@ static void write_openhcl(struct fdt_writer *w, const struct vtl2_dt *dt)
 
 	fdtw_begin(w, "openhcl");
 	fdtw_cells(w, 2, 2);
-	fdtw_text(w, "isolation-type", boot_isolation_name(dt->isolation));
+	fdtw_text(w, "isolation-type", isolation_name(dt->filter.isolation));
+	if (dt->filter.debug)
+		fdtw_empty(w, "vallum,confidential-debug");
 	fdtw_text(w, "memory-allocation-mode", host->allocation == VTL2_ALLOCATES ? "vtl2" : "host");
 	if (host->memory_size)
 		fdtw_u64(w, "memory-size", host->memory_size);
@@ -124,9 +126,11 @@ static void write_openhcl(struct fdt_writer *w, const struct vtl2_dt *dt)
 	fdtw_end(w);
 }
 
-/* Copies the properties of a host node; `left` counts down what may still be copied. */
-static int copy_properties(struct fdt_writer *w, const void *host, int node, unsigned *left)
+/* Copies the properties of a host node that pass; `left` counts down what may still be copied. */
+static int copy_properties(struct fdt_writer *w, const struct vtl2_dt *dt, int node, int depth, unsigned *left)
 {
+	const void *host = dt->host_fdt;
+	const char *child = depth == 1 ? fdt_get_name(host, node, NULL) : "";
 	int at;
 
 	fdt_for_each_property_offset(at, host, node) {
@@ -137,14 +141,18 @@ static int copy_properties(struct fdt_writer *w, const void *host, int node, uns
 		if (!value || (unsigned)length > *left)
 			return VL_E_LIMIT;
 		*left -= (unsigned)length;
+		if (!filter_keeps(&dt->filter, boot_filter_vallum(child, name)))
+			continue;
 		fdtw_bytes(w, name, value, (size_t)length);
 	}
 	return 0;
 }
 
 /* Copies /vallum without recursion: nodes come in document order with their depth. */
-static int copy_vallum(struct fdt_writer *w, const void *host, int node)
+static int copy_vallum(struct fdt_writer *w, const struct vtl2_dt *dt)
 {
+	const void *host = dt->host_fdt;
+	int node = dt->handoff->host->vallum_node;
 	unsigned left = VALLUM_BYTES_MAX, nodes = 0;
 	int depth = 0, open = 0;
 
@@ -157,7 +165,7 @@ static int copy_vallum(struct fdt_writer *w, const void *host, int node)
 			fdtw_end(w);
 		fdtw_begin(w, fdt_get_name(host, node, NULL));
 		open++;
-		if (copy_properties(w, host, node, &left) < 0)
+		if (copy_properties(w, dt, node, depth, &left) < 0)
 			return VL_E_LIMIT;
 	}
 	for (; open > 0; open--)
@@ -190,7 +198,7 @@ int vtl2_dt_write(void *fdt, size_t size, const struct vtl2_dt *dt, struct boot_
 	fdtw_create(&w, fdt, size);
 	write_reserved(&w, &dt->plan->map);
 	write_root(&w, dt);
-	if (copy_vallum(&w, dt->host_fdt, dt->handoff->host->vallum_node))
+	if (copy_vallum(&w, dt))
 		return boot_fail(error, VL_E_LIMIT,
 			"host device tree: /vallum: deeper than %d, more than %d nodes or %d bytes",
 			VALLUM_DEPTH_MAX, VALLUM_NODES_MAX, VALLUM_BYTES_MAX);

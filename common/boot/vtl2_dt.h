@@ -10,10 +10,11 @@
  * /hypervisor { compatible "microsoft,hyperv" }
  * /cpus, /memory@X (VTL2's RAM), the port's nodes
  * /bus { simple-bus; vmbus { microsoft,vtl 2; ranges = VTL2's MMIO } }
- * /openhcl: isolation-type, memory-allocation-mode (with "vtl2": memory-size,
+ * /openhcl: isolation-type, vallum,confidential-debug (present: measured
+ *    debugging), memory-allocation-mode (with "vtl2": memory-size,
  *    mmio-size), vtl0-alias-map, memory@X {reg, numa-node-id, microsoft,igvm-type,
  *    openhcl,memory-type} for all of the partition, entropy { reg }
- * /vallum: as the host gave it
+ * /vallum: as the host gave it, as far as the filter lets it through
  */
 #ifndef VL_BOOT_VTL2_DT_H
 #define VL_BOOT_VTL2_DT_H
@@ -30,7 +31,7 @@ struct vtl2_dt {
 	const struct boot_handoff *handoff;
 	const struct boot_plan *plan;
 	const void *host_fdt;
-	enum boot_isolation isolation;
+	struct filter_context filter;
 	bool alias_map_present;
 	uint64_t alias_map;
 	uint64_t time_start, time_end; /* 100 ns */

@@ -112,6 +112,17 @@ void dps_defaults(struct dps_settings *s)
 	strcpy(s->hardware_sealing_policy_id, "None");
 }
 
+void dps_replace(struct dps_settings *s, const struct dps_settings *strict,
+	bool (*keeps)(const void *context, const char *path), const void *context)
+{
+	static const size_t sizes[] = { [BOOL] = sizeof(bool), [UINT] = sizeof(uint64_t), [TEXT] = DPS_TEXT_MAX };
+
+	for (size_t i = 0; i < ROW_COUNT; i++)
+		if (!keeps(context, rows[i].path))
+			memcpy((char *)s + rows[i].offset, (const char *)strict + rows[i].offset,
+				sizes[rows[i].kind]);
+}
+
 /* --- Writing -------------------------------------------------------------------- */
 
 /* Bytes of the objects' part of a path, with the last dot. */

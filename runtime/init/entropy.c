@@ -4,7 +4,7 @@
  * do not count.
  */
 #include "runtime/init/init.h"
-#include "runtime/lib/devtree.h"
+#include "runtime/lib/isolation.h"
 
 #include <fcntl.h>
 #include <string.h>
@@ -19,16 +19,6 @@ struct pool_info { /* struct rand_pool_info with room for our bytes */
 	int entropy_count, buf_size;
 	uint8_t bytes[ENTROPY_BYTES];
 };
-
-static bool is_isolated(const struct devtree *t)
-{
-	char name[8];
-
-	/* What cannot be read is taken for the worse. */
-	if (devtree_string(t, "openhcl/isolation-type", name, sizeof(name)) != 0)
-		return true;
-	return strcmp(name, "none") != 0;
-}
 
 static int add(struct pool_info *info, bool credit)
 {
@@ -45,6 +35,7 @@ static int add(struct pool_info *info, bool credit)
 
 int init_entropy(void)
 {
+	struct filter_context filter;
 	struct pool_info info;
 	struct devtree t;
 	int err = devtree_open(&t, DEVTREE_PATH);
@@ -52,10 +43,11 @@ int init_entropy(void)
 	if (err)
 		return err;
 	info.buf_size = devtree_read(&t, "openhcl/entropy/reg", info.bytes, sizeof(info.bytes));
+	(void)isolation_read(&filter, &t); /* what cannot be read is taken for the worst */
 	if (info.buf_size < 0)
 		err = info.buf_size;
 	else
-		err = add(&info, !is_isolated(&t));
+		err = add(&info, filter_keeps(&filter, FILTER_ENTROPY_CREDIT));
 	explicit_bzero(&info, sizeof(info));
 	devtree_close(&t);
 	return err;

@@ -8,6 +8,7 @@
 
 #include "common/base/err.h"
 #include "common/base/types.h"
+#include "security/filter/filter.h"
 
 #define INIT_OPTION_MAX 32     /* environment entries */
 #define INIT_OPTIONS_BYTES 4096 /* of the kernel command line */
@@ -30,12 +31,12 @@ int init_entropy(void);
 
 /*
  * options.c: the environment for the paravisor. Takes the words NAME=value of
- * the kernel command line whose name is on the list of options; all else
+ * the kernel command line whose name is an option that `filter` lets through; all else
  * stays out. `text` is the command line (changed here, must outlive `env`);
  * env gets at most INIT_OPTION_MAX entries and a NULL. Returns their number;
  * further ones are VL_E_LIMIT.
  */
-int init_options(char *text, char *env[INIT_OPTION_MAX + 1]);
+int init_options(char *text, char *env[INIT_OPTION_MAX + 1], const struct filter_context *filter);
 
 /* report.c: tells the host by a new host channel that the paravisor ended, and how. Bounded. VL_E_*. */
 int init_report(const char *how, int status);

@@ -8,6 +8,7 @@
 #include "common/base/log.h"
 #include "runtime/init/init.h"
 #include "runtime/lib/clock.h"
+#include "runtime/lib/isolation.h"
 #include "runtime/lib/kmsg.h"
 #include "runtime/sandbox/sandbox.h"
 
@@ -29,6 +30,8 @@ static int fatal(const char *what, int err)
 /* The options of the kernel command line and the time at which init began. */
 static void make_environment(char *env[INIT_OPTION_MAX + 2], uint64_t began_ns)
 {
+	struct filter_context filter = { .isolation = ISOLATION_COUNT };
+	struct devtree tree;
 	static char line[INIT_OPTIONS_BYTES], boot_time[48];
 	int fd = open("/proc/cmdline", O_RDONLY | O_CLOEXEC), count;
 	ssize_t n = fd >= 0 ? read(fd, line, sizeof(line) - 1) : -1;
@@ -36,7 +39,11 @@ static void make_environment(char *env[INIT_OPTION_MAX + 2], uint64_t began_ns)
 	if (fd >= 0)
 		close(fd);
 	line[n > 0 ? n : 0] = 0;
-	count = init_options(line, env);
+	if (!devtree_open(&tree, DEVTREE_PATH)) {
+		(void)isolation_read(&filter, &tree); /* what cannot be read is taken for the worst */
+		devtree_close(&tree);
+	}
+	count = init_options(line, env, &filter);
 	if (count < 0) {
 		vl_warn("more than %d options on the kernel command line, the rest is ignored",
 			INIT_OPTION_MAX);

@@ -1,29 +1,22 @@
 /*
  * Options for the paravisor from the kernel command line (init.h). In a VM
  * that is not isolated the host wrote part of it; in an isolated one the shim
- * let only the measured part through. Either way only names on the list pass.
+ * let only the measured part through. Either way only names pass that the
+ * filter has (security/filter/table.h, group OPTION).
  */
 #include "runtime/init/init.h"
 
 #include <string.h>
 
-static const char *const names[] = {
-	"VALLUM_LOG",            /* error, warn, info or debug: what reaches the kernel's log */
-	"OPENHCL_CONFIDENTIAL",  /* set by the shim in an isolated VM */
-	"OPENHCL_CONFIDENTIAL_DEBUG",
-};
-
-static bool on_list(const char *word)
+static bool on_list(const char *word, const struct filter_context *filter)
 {
 	size_t size = strcspn(word, "=");
+	int item = filter_find(FILTER_OPTION, word, size);
 
-	for (size_t i = 0; i < VL_ARRAY_COUNT(names); i++)
-		if (strlen(names[i]) == size && memcmp(names[i], word, size) == 0)
-			return word[size] == '=';
-	return false;
+	return item >= 0 && word[size] == '=' && filter_keeps(filter, (enum filter_item)item);
 }
 
-int init_options(char *text, char *env[INIT_OPTION_MAX + 1])
+int init_options(char *text, char *env[INIT_OPTION_MAX + 1], const struct filter_context *filter)
 {
 	char *rest, *word;
 	int count = 0;
@@ -33,7 +26,7 @@ int init_options(char *text, char *env[INIT_OPTION_MAX + 1])
 		/* What follows "--" is for init alone, by the kernel's convention. */
 		if (strcmp(word, "--") == 0)
 			break;
-		if (!on_list(word))
+		if (!on_list(word, filter))
 			continue;
 		if (count == INIT_OPTION_MAX)
 			return VL_E_LIMIT;

@@ -18,28 +18,9 @@ struct reading {
 	const struct devtree *t;
 };
 
-static const char *const isolation_names[] = {
-	[MACHINE_ISOLATION_NONE] = "none",
-	[MACHINE_ISOLATION_VBS] = "vbs",
-	[MACHINE_ISOLATION_SNP] = "snp",
-	[MACHINE_ISOLATION_TDX] = "tdx",
-	[MACHINE_ISOLATION_CCA] = "cca",
-};
-
 static int read_isolation(struct machine *m, const struct devtree *t)
 {
-	char name[8];
-	int err = devtree_string(t, "openhcl/isolation-type", name, sizeof(name));
-
-	if (err)
-		return err;
-	for (size_t i = 0; i < VL_ARRAY_COUNT(isolation_names); i++) {
-		if (strcmp(name, isolation_names[i]) == 0) {
-			m->isolation = (enum machine_isolation)i;
-			return 0;
-		}
-	}
-	return VL_E_RANGE;
+	return isolation_read(&m->filter, t);
 }
 
 /* --- Processors -------------------------------------------------------------- */
@@ -284,7 +265,7 @@ void machine_config(const struct machine *m, struct control_config *c)
 {
 	memset(c, 0, sizeof(*c));
 	c->version = CONTROL_VERSION;
-	c->isolated = m->isolation != MACHINE_ISOLATION_NONE;
+	c->isolated = m->filter.isolation != ISOLATION_NONE;
 	c->vp_count = m->vp_count;
 	c->range_count = m->range_count;
 	c->kernel = m->kernel;

@@ -7,18 +7,10 @@
 #define VL_PARAVISOR_MACHINE_H
 
 #include "runtime/lib/control.h"
-#include "runtime/lib/devtree.h"
-
-enum machine_isolation {
-	MACHINE_ISOLATION_NONE,
-	MACHINE_ISOLATION_VBS,
-	MACHINE_ISOLATION_SNP,
-	MACHINE_ISOLATION_TDX,
-	MACHINE_ISOLATION_CCA,
-};
+#include "runtime/lib/isolation.h"
 
 struct machine {
-	enum machine_isolation isolation;
+	struct filter_context filter; /* how the VM is isolated, and what follows from it */
 	uint32_t vp_count, range_count;
 	struct control_vp vps[CONTROL_VP_MAX];
 	struct control_range ranges[CONTROL_RANGE_MAX]; /* sorted, disjoint */

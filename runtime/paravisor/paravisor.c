@@ -26,6 +26,7 @@ void paravisor_init(struct paravisor *p, const struct paravisor_ops *ops, void *
 	memset(p, 0, sizeof(*p));
 	p->ops = ops;
 	p->context = context;
+	p->machine.filter.isolation = ISOLATION_COUNT; /* until it is known: tell nothing */
 	p->connect_limit_ms = CONNECT_LIMIT_MS;
 	p->start_limit_ms = START_LIMIT_MS;
 	p->end_limit_ms = END_LIMIT_MS;
@@ -38,7 +39,7 @@ void paravisor_init(struct paravisor *p, const struct paravisor_ops *ops, void *
 
 static bool isolated(const struct paravisor *p)
 {
-	return p->machine.isolation != MACHINE_ISOLATION_NONE;
+	return p->machine.filter.isolation != ISOLATION_NONE;
 }
 
 /* --- Boot marks -------------------------------------------------------------------- */
@@ -182,7 +183,7 @@ static void fail(struct paravisor *p, int error, uint32_t vp, const char *text)
 		return;
 	vl_error("%s", text);
 	p->failed = true;
-	end(p, tell_failure(p, error, vp, isolated(p) ? vl_err_text(error) : text), "failure");
+	end(p, tell_failure(p, error, vp, filter_keeps(&p->machine.filter, FILTER_TELL_FAILURE) ? text : vl_err_text(error)), "failure");
 }
 
 void paravisor_fail(struct paravisor *p, int error, const char *fmt, ...)
@@ -213,7 +214,7 @@ static void end_reset(struct paravisor *p)
 static int send_triple_fault(struct paravisor *p, const struct control_triple_fault *f)
 {
 	struct get_register registers[CONTROL_REGISTER_MAX];
-	uint32_t count = isolated(p) ? 0 : f->register_count;
+	uint32_t count = filter_keeps(&p->machine.filter, FILTER_TELL_REGISTERS) ? f->register_count : 0;
 	struct get_triple_fault n = {
 		.header = get_header(GET_HOST_NOTIFICATION, GET_TRIPLE_FAULT),
 		.vp = cpu_to_le32(f->vp),
@@ -445,6 +446,8 @@ static int boot(struct paravisor *p)
 		what = "platform settings";
 		err = get_client_dps(&p->host, &p->dps);
 	}
+	if (!err)
+		filter_settings(&p->machine.filter, &p->dps);
 	if (!err) {
 		what = "event log";
 		err = get_client_event(&p->host, GET_EVENT_BOOT_ATTEMPT);

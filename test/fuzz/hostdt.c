@@ -29,7 +29,7 @@ static void write_command_line(const uint8_t *data)
 {
 	static struct paravisor_command_line page;
 	static char text[PORT_KERNEL_COMMAND_LINE_MAX];
-	struct kernel_command_line line = { .trusted = true, .console = "ttyS2", .options = &options,
+	struct kernel_command_line line = { .console = "ttyS2", .options = &options,
 		.host_bootargs = host.bootargs };
 
 	memcpy(&page, data, LINE_BYTES);
@@ -70,7 +70,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	sound = host_dt_parse(&host, fdt, size, &error) == 0;
 	write_command_line(data);
 	if (sound) {
-		boot_filter(&host, BOOT_ISOLATION_VBS, size & 1);
+		boot_filter(&host, &(struct filter_context){ .isolation = ISOLATION_VBS, .debug = size & 1 });
 		write_tree(fdt);
 	} else if (!error.code || !error.text[0]) {
 		abort();

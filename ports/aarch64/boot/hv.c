@@ -48,11 +48,11 @@ static bool get_register(uint32_t name, uint64_t *value)
 }
 
 /* `supported` VBS stands for none too. Without a hypervisor the boot ends at its first call. */
-int port_isolation(uint32_t supported, enum boot_isolation *isolation, struct boot_error *error)
+int port_isolation(uint32_t supported, enum isolation *isolation, struct boot_error *error)
 {
 	uint64_t privileges, type;
 
-	*isolation = BOOT_ISOLATION_NONE;
+	*isolation = ISOLATION_NONE;
 	if (supported != SHIM_ISOLATION_VBS)
 		return boot_fail(error, VL_E_UNSUPPORTED,
 			"boot parameters: isolation type %u does not exist on aarch64", supported);
@@ -64,7 +64,7 @@ int port_isolation(uint32_t supported, enum boot_isolation *isolation, struct bo
 		return boot_fail(error, VL_E_UNSUPPORTED,
 			"the hypervisor isolates by type %u, the image is made for none or VBS",
 			(unsigned)(type >> 32 & 0xf));
-	*isolation = BOOT_ISOLATION_VBS;
+	*isolation = ISOLATION_VBS;
 	return 0;
 }
 

@@ -33,11 +33,11 @@ static bool on_hypervisor(void)
 	return cpuid(LEAF_FEATURES).ecx & FEATURE_HYPERVISOR && cpuid(LEAF_HV_INTERFACE).eax == INTERFACE_HV;
 }
 
-static int vbs_or_none(enum boot_isolation *isolation, struct boot_error *error)
+static int vbs_or_none(enum isolation *isolation, struct boot_error *error)
 {
 	uint32_t type;
 
-	*isolation = BOOT_ISOLATION_NONE;
+	*isolation = ISOLATION_NONE;
 	if (!on_hypervisor() || !(cpuid(LEAF_HV_FEATURES).ebx & HV_EBX_ISOLATION))
 		return 0;
 	type = cpuid(LEAF_HV_ISOLATION).ebx & HV_ISOLATION_TYPE;
@@ -45,21 +45,21 @@ static int vbs_or_none(enum boot_isolation *isolation, struct boot_error *error)
 		return boot_fail(error, VL_E_UNSUPPORTED,
 			"the hypervisor isolates by type %u, the image is made for none or VBS",
 			type);
-	*isolation = BOOT_ISOLATION_VBS;
+	*isolation = ISOLATION_VBS;
 	return 0;
 }
 
-int port_isolation(uint32_t supported, enum boot_isolation *isolation, struct boot_error *error)
+int port_isolation(uint32_t supported, enum isolation *isolation, struct boot_error *error)
 {
-	*isolation = BOOT_ISOLATION_NONE;
+	*isolation = ISOLATION_NONE;
 	switch (supported) {
 	case SHIM_ISOLATION_VBS:
 		return vbs_or_none(isolation, error);
 	case SHIM_ISOLATION_SNP:
-		*isolation = BOOT_ISOLATION_SNP;
+		*isolation = ISOLATION_SNP;
 		break;
 	case SHIM_ISOLATION_TDX:
-		*isolation = BOOT_ISOLATION_TDX;
+		*isolation = ISOLATION_TDX;
 		break;
 	}
 	return boot_fail(error, VL_E_UNSUPPORTED,

@@ -107,7 +107,7 @@ void machine_boot(void)
 
 /* --- common/boot/port.h --------------------------------------------------------- */
 
-int port_isolation(uint32_t supported, enum boot_isolation *isolation, struct boot_error *error)
+int port_isolation(uint32_t supported, enum isolation *isolation, struct boot_error *error)
 {
 	*isolation = machine.isolation;
 	return machine.isolation_error ? boot_fail(error, machine.isolation_error, "isolation") : 0;

@@ -25,7 +25,7 @@ enum machine_page { MACHINE_PAGE_UNTOUCHED, MACHINE_PAGE_PROTECTED, MACHINE_PAGE
 
 struct machine {
 	/* What the test decides. */
-	enum boot_isolation isolation;
+	enum isolation isolation;
 	int isolation_error; /* 0, or what port_isolation returns */
 	unsigned vtl;
 	uint64_t capabilities; /* HvRegisterVsmCapabilities */

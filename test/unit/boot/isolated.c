@@ -16,7 +16,7 @@ static void setup(void)
 {
 	machine_init();
 	tree_make(machine_host_tree(), 2);
-	machine.isolation = BOOT_ISOLATION_VBS;
+	machine.isolation = ISOLATION_VBS;
 }
 
 static struct imported_region *region(unsigned n)
@@ -62,7 +62,7 @@ END_TEST
 
 START_TEST(nothing_is_taken_when_the_host_is_trusted)
 {
-	machine.isolation = BOOT_ISOLATION_NONE;
+	machine.isolation = ISOLATION_NONE;
 	machine_boot();
 	ck_assert(machine.end == MACHINE_ENTERED_KERNEL);
 	ck_assert_uint_eq(machine.partition_config, 0);

@@ -154,7 +154,7 @@ END_TEST
 
 START_TEST(an_isolated_vm_does_not_hear_the_host)
 {
-	machine.isolation = BOOT_ISOLATION_VBS;
+	machine.isolation = ISOLATION_VBS;
 	boots();
 	ck_assert_ptr_null(strstr(machine.shim.command_line, "OPENHCL_X"));
 	ck_assert_ptr_nonnull(strstr(machine.shim.command_line, " OPENHCL_CONFIDENTIAL=1"));
@@ -164,7 +164,7 @@ END_TEST
 
 START_TEST(measured_confidential_debug_trusts_the_host_again)
 {
-	machine.isolation = BOOT_ISOLATION_VBS;
+	machine.isolation = ISOLATION_VBS;
 	machine_command_line(COMMAND_LINE_APPEND_CHOSEN, "OPENHCL_CONFIDENTIAL_DEBUG=1");
 	boots();
 	ck_assert_ptr_nonnull(strstr(machine.shim.command_line, "OPENHCL_X=1"));
@@ -173,7 +173,7 @@ END_TEST
 
 START_TEST(the_host_cannot_ask_for_confidential_debug)
 {
-	machine.isolation = BOOT_ISOLATION_VBS;
+	machine.isolation = ISOLATION_VBS;
 	tree_set_text(host, "/chosen", "bootargs", "OPENHCL_CONFIDENTIAL_DEBUG=1");
 	boots();
 	ck_assert_ptr_null(strstr(machine.shim.command_line, "DEBUG"));
@@ -349,7 +349,7 @@ END_TEST
 
 START_TEST(an_isolated_vm_stops_in_silence)
 {
-	machine.isolation = BOOT_ISOLATION_VBS;
+	machine.isolation = ISOLATION_VBS;
 	bad_initrd();
 	machine_boot();
 	ck_assert(machine.end == MACHINE_HALTED);

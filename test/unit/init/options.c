@@ -8,12 +8,14 @@ Suite *suite_options(void);
 
 static char *env[INIT_OPTION_MAX + 1];
 
+static const struct filter_context none;
+
 START_TEST(listed_names_pass_and_all_others_do_not)
 {
 	char line[] = "console=ttyS2 VALLUM_LOG=debug LD_PRELOAD=/x OPENHCL_CONFIDENTIAL=1\tquiet PATH=/ "
 		"VALLUM_LOGX=1 XVALLUM_LOG=1 VALLUM_LOG OPENHCL_CONFIDENTIAL_DEBUG=0\n";
 
-	ck_assert_int_eq(init_options(line, env), 3);
+	ck_assert_int_eq(init_options(line, env, &none), 3);
 	ck_assert_str_eq(env[0], "VALLUM_LOG=debug");
 	ck_assert_str_eq(env[1], "OPENHCL_CONFIDENTIAL=1");
 	ck_assert_str_eq(env[2], "OPENHCL_CONFIDENTIAL_DEBUG=0");
@@ -25,7 +27,7 @@ START_TEST(words_for_init_alone_are_not_options)
 {
 	char line[] = "quiet -- VALLUM_LOG=debug";
 
-	ck_assert_int_eq(init_options(line, env), 0);
+	ck_assert_int_eq(init_options(line, env, &none), 0);
 	ck_assert_ptr_null(env[0]);
 }
 END_TEST
@@ -34,7 +36,7 @@ START_TEST(an_empty_line_has_no_options)
 {
 	char line[] = "";
 
-	ck_assert_int_eq(init_options(line, env), 0);
+	ck_assert_int_eq(init_options(line, env, &none), 0);
 	ck_assert_ptr_null(env[0]);
 }
 END_TEST
@@ -45,7 +47,7 @@ START_TEST(more_options_than_fit_are_cut_off)
 
 	for (int i = 0; i < INIT_OPTION_MAX + 1; i++)
 		strcat(line, "VALLUM_LOG=info ");
-	ck_assert_int_eq(init_options(line, env), VL_E_LIMIT);
+	ck_assert_int_eq(init_options(line, env, &none), VL_E_LIMIT);
 	ck_assert_str_eq(env[INIT_OPTION_MAX - 1], "VALLUM_LOG=info");
 	ck_assert_ptr_null(env[INIT_OPTION_MAX]);
 }

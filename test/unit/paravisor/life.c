@@ -278,6 +278,7 @@ static void setup(void)
 	dps_defaults(&settings);
 	settings.com1.enable_port = true;
 	paravisor_init(&p, &ops, NULL);
+	p.machine.filter.isolation = ISOLATION_NONE;
 	p.end_limit_ms = 50;
 	p.machine.vp_count = 2;
 	p.machine.vps[1].hw_id = 1;
@@ -323,7 +324,7 @@ END_TEST
 
 START_TEST(an_isolated_guests_triple_fault_has_no_registers)
 {
-	p.machine.isolation = MACHINE_ISOLATION_VBS;
+	p.machine.filter.isolation = ISOLATION_VBS;
 	worker_script = worker_triple_faults;
 	ck_assert_int_eq(run(), 0);
 	ck_assert_ptr_nonnull(strstr(told, "triple 1;"));
@@ -350,7 +351,7 @@ END_TEST
 
 START_TEST(an_isolated_vm_tells_its_host_the_error_only)
 {
-	p.machine.isolation = MACHINE_ISOLATION_VBS;
+	p.machine.filter.isolation = ISOLATION_VBS;
 	worker_script = worker_says_why_and_dies;
 	ck_assert_int_eq(run(), 1);
 	ck_assert_ptr_nonnull(strstr(told, "failed the data is malformed;"));

@@ -137,7 +137,7 @@ START_TEST(a_good_tree_gives_the_whole_machine)
 	static struct control_config c;
 
 	ck_assert_int_eq(read_machine(), 0);
-	ck_assert_int_eq(m.isolation, MACHINE_ISOLATION_NONE);
+	ck_assert_int_eq(m.filter.isolation, ISOLATION_NONE);
 	ck_assert_uint_eq(m.vp_count, 10);
 	ck_assert_uint_eq(m.vps[9].hw_id, 9);
 	ck_assert_uint_eq(m.range_count, 3);
@@ -171,7 +171,7 @@ START_TEST(an_isolated_partition_is_told_apart)
 {
 	put_text("openhcl/isolation-type", "vbs");
 	ck_assert_int_eq(read_machine(), 0);
-	ck_assert_int_eq(m.isolation, MACHINE_ISOLATION_VBS);
+	ck_assert_int_eq(m.filter.isolation, ISOLATION_VBS);
 	put_text("openhcl/isolation-type", "nonesuch");
 	ck_assert_int_eq(read_machine(), VL_E_LIMIT);
 	put_text("openhcl/isolation-type", "nine");
