@@ -15,7 +15,7 @@ TESTED := $(filter-out %/main.c $(NOT_TESTED),$(COMMON) $(call sources,runtime/d
 
 # A seccomp list is its architecture's: the cages of another are proved by that port's emulated boots alone.
 NATIVE_ONLY := $(if $(filter $(ARCH),$(shell uname -m)),,test/unit/sandbox/sandbox.c)
-UNIT_SOURCES := $(filter-out $(NATIVE_ONLY),$(wildcard test/unit/*/*.c test/unit/*/$(ARCH)/*.c test/port/*/*.c) $(wildcard ports/$(ARCH)/test/unit/*.c))
+UNIT_SOURCES := $(filter-out $(NATIVE_ONLY),$(wildcard test/unit/*/*.c test/port/*/*.c) $(wildcard ports/$(ARCH)/test/unit/*.c))
 FUZZERS := $(patsubst test/fuzz/%.c,$(OUT)/fuzz/%,$(wildcard test/fuzz/*.c)) \
 	$(patsubst ports/$(ARCH)/test/fuzz/%.c,$(OUT)/fuzz/%,$(wildcard ports/$(ARCH)/test/fuzz/*.c))
 FUZZ_SECONDS ?= 10
