@@ -101,7 +101,7 @@ static int io_check(struct vmgs *v, const struct vmgs_io *io)
 	return VL_OK;
 }
 
-/* Chooses among two headers; their sequence numbers wrap, so the newer one is ahead by less than half the range. */
+/* The newer of two headers: the numbers wrap, so it is ahead by less than half their range. */
 static int choose_header(struct vmgs *v, const struct vmgs_header h[2], const int err[2])
 {
 	uint32_t ahead = le32_to_cpu(h[1].sequence) - le32_to_cpu(h[0].sequence);
@@ -113,11 +113,12 @@ static int choose_header(struct vmgs *v, const struct vmgs_header h[2], const in
 	return VL_OK;
 }
 
-int vmgs_open(struct vmgs *v, const struct vmgs_io *io)
+/* Finds the header in force. */
+static int read_headers(struct vmgs *v)
 {
 	static const struct vmgs_header blank;
 	struct vmgs_header h[2];
-	int checks[2], err = io_check(v, io);
+	int checks[2], err = VL_OK;
 
 	for (unsigned i = 0; !err && i < 2; i++) {
 		err = v->io.read(v->io.ctx, (uint64_t)i * v->io.sector_bytes, &h[i], sizeof(h[i]));
@@ -125,8 +126,15 @@ int vmgs_open(struct vmgs *v, const struct vmgs_io *io)
 	}
 	if (!err && !memcmp(&h[0], &blank, sizeof(blank)) && !memcmp(&h[1], &blank, sizeof(blank)))
 		err = VL_E_NOTFOUND;
+	return err ? err : choose_header(v, h, checks);
+}
+
+int vmgs_open(struct vmgs *v, const struct vmgs_io *io)
+{
+	int err = io_check(v, io);
+
 	if (!err)
-		err = choose_header(v, h, checks);
+		err = read_headers(v);
 	return err ? err : load_state(v);
 }
 
@@ -200,7 +208,8 @@ static int write_blocks(struct vmgs *v, uint32_t block, const uint8_t *data, siz
 }
 
 /* Puts content into new blocks and describes it in `f`; with `key`, encrypted under it. */
-static int store(struct vmgs *v, struct vmgs_file_entry *f, const void *data, size_t size, const uint8_t *key)
+static int store(struct vmgs *v, struct vmgs_file_entry *f, const void *data, size_t size,
+		 const uint8_t *key)
 {
 	uint32_t block, count = size ? (uint32_t)((size + VMGS_BLOCK_BYTES - 1) / VMGS_BLOCK_BYTES) : 1;
 	struct gcm g;
@@ -241,7 +250,8 @@ static void change_begin(const struct vmgs *v, struct change *c)
 	memcpy(c->used, v->used, sizeof(c->used));
 }
 
-static int commit_header(struct vmgs *v, struct vmgs_header *h)
+/* *tried: the header may have arrived, whatever is returned. */
+static int commit_header(struct vmgs *v, struct vmgs_header *h, bool *tried)
 {
 	uint8_t sector[4096] = { 0 };
 	unsigned slot = 1 - v->slot;
@@ -251,6 +261,7 @@ static int commit_header(struct vmgs *v, struct vmgs_header *h)
 	h->checksum = cpu_to_le32(header_crc(h));
 	memcpy(sector, h, sizeof(*h));
 	err = v->io.flush(v->io.ctx);
+	*tried = !err;
 	if (!err)
 		err = v->io.write(v->io.ctx, (uint64_t)slot * v->io.sector_bytes, sector, v->io.sector_bytes);
 	if (!err)
@@ -260,10 +271,21 @@ static int commit_header(struct vmgs *v, struct vmgs_header *h)
 	return err;
 }
 
-/* Writes the tables, then the header; after an error the state in force is the old one. */
+static void change_drop(struct vmgs *v, struct change *c)
+{
+	memcpy(v->used, c->used, sizeof(v->used));
+	crypto_wipe(c, sizeof(*c));
+}
+
+/*
+ * Writes the tables, then the header. After an error the state in force is the
+ * old one here, while on the storage it may be the new one: so the blocks of both
+ * stay taken until a later header, which goes to the same slot, settles it.
+ */
 static int change_commit(struct vmgs *v, struct change *c)
 {
 	uint32_t block = 0;
+	bool tried = false;
 	int err = VL_OK;
 
 	if (le16_to_cpu(c->header.algorithm) == VMGS_AES_GCM && v->unlocked)
@@ -274,38 +296,81 @@ static int change_commit(struct vmgs *v, struct change *c)
 		err = block_write(v, block, c->files);
 	c->header.table_block = cpu_to_le32(block);
 	if (!err)
-		err = commit_header(v, &c->header);
+		err = commit_header(v, &c->header, &tried);
 	if (err) {
-		memcpy(v->used, c->used, sizeof(v->used));
-	} else {
-		v->header = c->header;
-		memcpy(v->files, c->files, sizeof(v->files));
-		memcpy(v->extended, c->extended, sizeof(v->extended));
-		memset(v->used, 0, sizeof(v->used));
-		err = claim_all(v);
+		if (tried)
+			memcpy(c->used, v->used, sizeof(v->used));
+		change_drop(v, c);
+		return err;
 	}
+	v->header = c->header;
+	memcpy(v->files, c->files, sizeof(v->files));
+	memcpy(v->extended, c->extended, sizeof(v->extended));
+	memset(v->used, 0, sizeof(v->used));
 	crypto_wipe(c, sizeof(*c));
-	return err;
+	return claim_all(v);
+}
+
+static int blank_header(struct vmgs *v, unsigned slot)
+{
+	static const uint8_t zeros[4096];
+	int err = v->io.write(v->io.ctx, (uint64_t)slot * v->io.sector_bytes, zeros, v->io.sector_bytes);
+
+	return err ? err : v->io.flush(v->io.ctx);
+}
+
+/*
+ * On storage with nothing to keep: both headers are gone before the first block is
+ * written, the one that is not in force first, for its blocks are not its own.
+ */
+static int format_anew(struct vmgs *v)
+{
+	unsigned in_force = read_headers(v) ? 0 : v->slot;
+	struct change c;
+	int err = blank_header(v, 1 - in_force);
+
+	if (!err)
+		err = blank_header(v, in_force);
+	if (err)
+		return err;
+	memset(v->used, 0, sizeof(v->used));
+	memset(v->files, 0, sizeof(v->files));
+	v->header = (struct vmgs_header){
+		.signature = cpu_to_le64(VMGS_SIGNATURE),
+		.version = cpu_to_le32(VMGS_VERSION_3),
+		.header_size = cpu_to_le32(sizeof(v->header)),
+		.table_block_count = cpu_to_le32(1),
+	};
+	v->slot = 1;
+	change_begin(v, &c);
+	return change_commit(v, &c);
+}
+
+/* Over a state that is whole: one more change, so that a power cut leaves the old or the empty one. */
+static int format_over(struct vmgs *v)
+{
+	struct change c;
+	int err = read_headers(v);
+
+	if (!err)
+		err = load_state(v);
+	if (err)
+		return err;
+	change_begin(v, &c);
+	memset(c.files, 0, sizeof(c.files));
+	memset(c.header.metadata_key, 0, sizeof(c.header.metadata_key));
+	c.header.algorithm = cpu_to_le16(VMGS_PLAIN);
+	c.header.markers = cpu_to_le16(0);
+	return change_commit(v, &c);
 }
 
 int vmgs_format(struct vmgs *v, const struct vmgs_io *io)
 {
-	static const uint8_t zeros[4096];
-	struct change c;
 	int err = io_check(v, io);
 
 	if (err)
 		return err;
-	v->header.signature = cpu_to_le64(VMGS_SIGNATURE);
-	v->header.version = cpu_to_le32(VMGS_VERSION_3);
-	v->header.header_size = cpu_to_le32(sizeof(v->header));
-	v->header.table_block_count = cpu_to_le32(1);
-	v->slot = 1;
-	change_begin(v, &c);
-	err = change_commit(v, &c);
-	/* What stood in the other slot must not be newer than the new state. */
-	return err ? err : v->io.write(v->io.ctx, (uint64_t)(1 - v->slot) * v->io.sector_bytes, zeros,
-				       v->io.sector_bytes);
+	return format_over(v) ? format_anew(v) : VL_OK;
 }
 
 /* --- Keys ---------------------------------------------------------------------- */
@@ -318,6 +383,17 @@ static int wrap(struct vmgs *v, struct vmgs_wrapped_key *w, const uint8_t key[VM
 	err = new_nonce(v, w->nonce);
 	memcpy(w->key, v->metadata_key, sizeof(w->key));
 	gcm_seal(key, w->nonce, w->key, sizeof(w->key), w->tag);
+	return err;
+}
+
+/* Ends a change that puts `key` into a slot. */
+static int wrap_and_commit(struct vmgs *v, struct change *c, unsigned slot, const uint8_t key[VMGS_KEY_BYTES])
+{
+	int err = wrap(v, &c->header.metadata_key[slot], key);
+
+	if (!err)
+		return change_commit(v, c);
+	change_drop(v, c);
 	return err;
 }
 
@@ -343,9 +419,7 @@ int vmgs_encrypt(struct vmgs *v, const uint8_t key[VMGS_KEY_BYTES])
 	c.header.algorithm = cpu_to_le16(VMGS_AES_GCM);
 	v->unlocked = true;
 	v->key_slot = 0;
-	err = wrap(v, &c.header.metadata_key[0], key);
-	if (!err)
-		err = change_commit(v, &c);
+	err = wrap_and_commit(v, &c, 0, key);
 	if (err) {
 		v->unlocked = false;
 		crypto_wipe(v->metadata_key, sizeof(v->metadata_key));
@@ -359,7 +433,8 @@ static bool entry_encrypted(const struct vmgs_file_entry *f)
 }
 
 /* Reads and authenticates a file that is not larger than `size`. */
-static int64_t load(struct vmgs *v, const struct vmgs_file_entry *f, const uint8_t *key, void *out, size_t size)
+static int64_t load(struct vmgs *v, const struct vmgs_file_entry *f, const uint8_t *key, void *out,
+		    size_t size)
 {
 	uint64_t length = le64_to_cpu(f->size);
 	int err;
@@ -424,15 +499,29 @@ int vmgs_add_key(struct vmgs *v, const uint8_t key[VMGS_KEY_BYTES])
 {
 	unsigned free_slot = 1 - v->key_slot;
 	struct change c;
-	int err;
 
 	if (!v->unlocked)
 		return VL_E_DENIED;
 	if (!slot_is_free(&v->header.metadata_key[free_slot]))
 		return VL_E_NOSPACE;
 	change_begin(v, &c);
-	err = wrap(v, &c.header.metadata_key[free_slot], key);
-	return err ? err : change_commit(v, &c);
+	return wrap_and_commit(v, &c, free_slot, key);
+}
+
+int vmgs_rekey(struct vmgs *v, const uint8_t key[VMGS_KEY_BYTES])
+{
+	unsigned slot = 1 - v->key_slot;
+	struct change c;
+	int err;
+
+	if (!v->unlocked)
+		return VL_E_DENIED;
+	change_begin(v, &c);
+	memset(&c.header.metadata_key[v->key_slot], 0, sizeof(struct vmgs_wrapped_key));
+	err = wrap_and_commit(v, &c, slot, key);
+	if (!err)
+		v->key_slot = slot;
+	return err;
 }
 
 int vmgs_remove_other_key(struct vmgs *v)
@@ -520,8 +609,7 @@ int vmgs_write(struct vmgs *v, unsigned id, const void *data, size_t size, bool 
 	if (!err)
 		err = store(v, &c.files[id], data, size, encrypt ? x->key : NULL);
 	if (err) {
-		memcpy(v->used, c.used, sizeof(v->used));
-		crypto_wipe(&c, sizeof(c));
+		change_drop(v, &c);
 		return err;
 	}
 	return change_commit(v, &c);

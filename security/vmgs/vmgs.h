@@ -2,7 +2,8 @@
  * The VM guest state file (VMGS version 3): a few numbered files, each
  * optionally encrypted, on untrusted storage. Every change is copy-on-write and
  * becomes visible by one sector write, so that a power cut leaves the old or
- * the new content.
+ * the new content. A write that failed is neither promised nor undone on the
+ * storage: reopened, the file has the old or the new content, never neither.
  *
  * Trust: when the VM is isolated the storage is the host's and hostile. All
  * that is read is bounded and checked; encrypted files are authenticated before
@@ -37,7 +38,7 @@ struct vmgs {
 	struct vmgs_header header; /* the one in force */
 	unsigned slot;             /* where it stands: 0 or 1 */
 	uint32_t block_count;
-	bool unlocked; /* metadata key and extended table are known */
+	bool unlocked;     /* metadata key and extended table are known */
 	unsigned key_slot; /* which wrapped key opened it */
 	uint8_t metadata_key[VMGS_KEY_BYTES];
 	uint64_t nonce_counter;
@@ -46,7 +47,10 @@ struct vmgs {
 	uint8_t used[VMGS_BLOCKS_MAX / 8]; /* bitmap of the state in force */
 };
 
-/* Writes a new, empty, unencrypted file. VL_E_NOSPACE: under 16 KiB; VL_E_RANGE: over the limit; storage errors. */
+/*
+ * Writes a new, empty, unencrypted file. VL_E_NOSPACE: under 16 KiB; VL_E_RANGE: a
+ * sector size that is none; storage errors.
+ */
 int vmgs_format(struct vmgs *v, const struct vmgs_io *io);
 
 /*
@@ -62,7 +66,10 @@ void vmgs_close(struct vmgs *v);
 
 bool vmgs_is_encrypted(const struct vmgs *v);
 
-/* Turns an unencrypted file into one with a metadata key, wrapped by `key`. Files that exist stay plain. VL_E_STATE. */
+/*
+ * Turns an unencrypted file into one with a metadata key, wrapped by `key`. Files
+ * that exist stay plain. VL_E_STATE: encrypted already; storage errors.
+ */
 int vmgs_encrypt(struct vmgs *v, const uint8_t key[VMGS_KEY_BYTES]);
 /* Opens the encrypted files. VL_E_AUTH: neither slot knows this key, or the tables were altered. */
 int vmgs_unlock(struct vmgs *v, const uint8_t key[VMGS_KEY_BYTES]);
@@ -72,6 +79,8 @@ int vmgs_unlock(struct vmgs *v, const uint8_t key[VMGS_KEY_BYTES]);
  */
 int vmgs_add_key(struct vmgs *v, const uint8_t key[VMGS_KEY_BYTES]);
 int vmgs_remove_other_key(struct vmgs *v);
+/* Both in one step: afterwards `key` alone opens the file. VL_E_DENIED: not unlocked; storage errors. */
+int vmgs_rekey(struct vmgs *v, const uint8_t key[VMGS_KEY_BYTES]);
 
 struct vmgs_info {
 	uint64_t size;     /* valid bytes */
@@ -100,7 +109,10 @@ int vmgs_delete(struct vmgs *v, unsigned id);
 int vmgs_check(struct vmgs *v, unsigned *id);
 
 uint32_t vmgs_sequence(const struct vmgs *v);
-/* SHA-256 of the header and the file table in force: with their nonces and tags they name exactly one state. */
+/*
+ * SHA-256 of the header and the file table in force: with their nonces and tags
+ * they name exactly one state.
+ */
 void vmgs_anchor(const struct vmgs *v, uint8_t out[32]);
 
 #endif
