@@ -1,4 +1,7 @@
-/* AES-256-GCM over BearSSL (gcm.h): the CPU's own instructions where BearSSL finds them, else constant-time code. */
+/*
+ * AES-256-GCM over BearSSL (gcm.h): the CPU's own instructions where BearSSL finds
+ * them, else constant-time code.
+ */
 #include "security/crypto/gcm.h"
 #include "common/base/err.h"
 

@@ -100,7 +100,9 @@ int64_t vmgs_read(struct vmgs *v, unsigned id, void *out, size_t size);
 /*
  * Replaces the file's content, durably when it returns 0. With `encrypt` each
  * write uses a fresh key. On an error the old content is still in force.
- * VL_E_DENIED: an encrypted file would become plain, or not unlocked.
+ * VL_E_DENIED: an encrypted file would become plain, or not unlocked; VL_E_RANGE:
+ * no such number, or more than the storage; VL_E_NOSPACE: more than is free beside
+ * the old content.
  */
 int vmgs_write(struct vmgs *v, unsigned id, const void *data, size_t size, bool encrypt);
 int vmgs_delete(struct vmgs *v, unsigned id);

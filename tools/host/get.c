@@ -267,7 +267,7 @@ static int storage_flush(void *context)
 static int open_storage(struct host_channel *c)
 {
 	const char *path = host_config(c->host)->state;
-	int err = path ? state_file_open(&c->state, path) : 0;
+	int err = path ? state_file_open(&c->state, path, STATE_FILE_BYTES) : 0;
 
 	c->storage = (struct get_storage){ storage_read, storage_write, storage_flush, &c->state,
 		c->state.size_bytes };

@@ -1,6 +1,6 @@
 /*
- * The --state file (state_file.h). Called on the host's loop thread; offsets come
- * from VTL2 and are checked.
+ * Files with a guest state file in them (state_file.h). Called on the host's loop
+ * thread, where offsets come from VTL2 and are checked, and by the vmgs tool.
  */
 #include "tools/host/state_file.h"
 #include "common/base/log.h"
@@ -16,24 +16,24 @@
 
 static int fail(struct state_file *f, const char *path, const char *what, const char *why, int err)
 {
-	vl_error("--state %s: %s: %s", path, what, why);
+	vl_error("state file %s: %s: %s", path, what, why);
 	state_file_close(f);
 	return err;
 }
 
-int state_file_open(struct state_file *f, const char *path)
+int state_file_open(struct state_file *f, const char *path, uint64_t new_bytes)
 {
 	struct stat st;
 	off_t end;
 
-	f->fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+	f->fd = open(path, O_RDWR | O_CLOEXEC | (new_bytes ? O_CREAT : 0), 0600);
 	if (f->fd < 0)
 		return fail(f, path, "cannot be opened", strerror(errno), VL_E_OS);
 	if (flock(f->fd, LOCK_EX | LOCK_NB) != 0)
-		return fail(f, path, "in use by another vallum-host",
-			"two guests with one state would destroy it", VL_E_BUSY);
+		return fail(f, path, "in use by another process", "two users of one state would destroy it",
+			VL_E_BUSY);
 	if (fstat(f->fd, &st) != 0 || (S_ISREG(st.st_mode) && st.st_size == 0 &&
-				       ftruncate(f->fd, STATE_FILE_BYTES) != 0))
+				       ftruncate(f->fd, (off_t)new_bytes) != 0))
 		return fail(f, path, "cannot be made", strerror(errno), VL_E_OS);
 	end = lseek(f->fd, 0, SEEK_END);
 	if (end < (off_t)SMALLEST_BYTES)

@@ -1,6 +1,7 @@
 /*
- * The file (or block device) behind --state: where the host keeps the guest state
- * file for VTL2. The host does not look into it. One host at a time uses it.
+ * A file (or block device) that holds a guest state file: what --state names, and
+ * what the vmgs tool works on. The host does not look into it. One process at a
+ * time uses it.
  */
 #ifndef VL_HOST_STATE_FILE_H
 #define VL_HOST_STATE_FILE_H
@@ -16,10 +17,11 @@ struct state_file {
 };
 
 /*
- * Opens or makes the file. VL_E_BUSY (another host has it), VL_E_OS, VL_E_NOSPACE
+ * Opens the file, or makes one of `new_bytes` when there is none or an empty one
+ * (new_bytes 0: never). VL_E_BUSY (another process has it), VL_E_OS, VL_E_NOSPACE
  * (too small to be one), after printing the reason.
  */
-int state_file_open(struct state_file *f, const char *path);
+int state_file_open(struct state_file *f, const char *path, uint64_t new_bytes);
 void state_file_close(struct state_file *f);
 
 /* Within the file's size. VL_E_RANGE, VL_E_IO. */

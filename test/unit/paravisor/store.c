@@ -76,7 +76,7 @@ static void host_start(bool with_state)
 	get_service_init(&service, &service_ops, NULL, NULL);
 	service.version_agreed = true;
 	if (with_state) {
-		ck_assert_int_eq(state_file_open(&file, path), 0);
+		ck_assert_int_eq(state_file_open(&file, path, STATE_FILE_BYTES), 0);
 		storage = (struct get_storage){ on_read, on_write, on_flush, &file, file.size_bytes };
 		service.storage = &storage;
 	}
@@ -278,12 +278,14 @@ static int32_t raw(int fd, struct store_request q, size_t data_bytes)
 
 static int breaks_the_order(int fd)
 {
-	struct store_request write = { STORE_WRITE, VMGS_ATTEST, 0, 100 }, read = { STORE_READ, VMGS_ATTEST, 50, 0 };
-	struct store_request late = { STORE_WRITE, VMGS_ATTEST, 60, 100 }, other = { STORE_WRITE, VMGS_ATTEST, 50, 90 };
+	const struct store_request write = { STORE_WRITE, VMGS_ATTEST, 0, 100 };
+	const struct store_request late = { STORE_WRITE, VMGS_ATTEST, 60, 100 };
+	const struct store_request other = { STORE_WRITE, VMGS_ATTEST, 50, 90 };
+	const struct store_request middle = { STORE_READ, VMGS_ATTEST, 50, 0 };
+	const struct store_request whole = { STORE_READ, VMGS_ATTEST, 0, 0 };
 
 	return raw(fd, write, 50) != 0 || raw(fd, late, 40) != VL_E_ORDER || raw(fd, other, 40) != VL_E_ORDER ||
-		raw(fd, read, 0) != VL_E_ORDER || raw(fd, (struct store_request){ STORE_READ, VMGS_ATTEST, 0, 0 }, 0) !=
-		VL_E_NOTFOUND;
+		raw(fd, middle, 0) != VL_E_ORDER || raw(fd, whole, 0) != VL_E_NOTFOUND;
 }
 
 START_TEST(pieces_out_of_order_are_refused_and_nothing_is_written)
@@ -405,7 +407,7 @@ START_TEST(two_hosts_cannot_use_one_state_file)
 	struct state_file other;
 
 	host_start(true);
-	ck_assert_int_eq(state_file_open(&other, path), VL_E_BUSY);
+	ck_assert_int_eq(state_file_open(&other, path, 0), VL_E_BUSY);
 	host_stop();
 }
 END_TEST

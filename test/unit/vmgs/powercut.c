@@ -104,7 +104,7 @@ static int disk_random(void *ctx, void *out, size_t size)
 
 static const struct vmgs_io io = { disk_read, disk_write, disk_flush, disk_random, NULL, CAPACITY, 512 };
 
-/* Power is back: of the unflushed writes those in `kept` arrived; the last of them only `torn` bytes of it. */
+/* Power is back: of the unflushed writes those in `kept` arrived, of the last one only `torn` bytes. */
 static void power_on(unsigned kept, size_t torn)
 {
 	memcpy(disk.view, disk.durable, sizeof(disk.view));
