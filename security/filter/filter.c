@@ -1,4 +1,4 @@
-/* The table and its questions (filter.h). Called with our own numbers and with names that a host may have chosen. */
+/* The table and its questions (filter.h). Numbers are our own, names may be a host's choice. */
 #include "security/filter/filter.h"
 
 #include <string.h>

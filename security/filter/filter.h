@@ -16,7 +16,8 @@
 #include "common/base/err.h"
 #include "common/base/types.h"
 
-enum isolation { ISOLATION_NONE, ISOLATION_VBS, ISOLATION_SNP, ISOLATION_TDX, ISOLATION_CCA, ISOLATION_COUNT };
+enum isolation { ISOLATION_NONE, ISOLATION_VBS, ISOLATION_SNP, ISOLATION_TDX, ISOLATION_CCA,
+	ISOLATION_COUNT };
 
 /* As the device tree's /openhcl/isolation-type has it: "none", "vbs", "snp", "tdx", "cca". */
 const char *isolation_name(enum isolation isolation);
@@ -53,10 +54,10 @@ struct filter_context {
 	bool debug; /* measured confidential debug; means nothing without isolation */
 };
 
-/* True when the item passes. Anything that is not in the table, also an isolation without a column, does not. */
+/* True when the item passes. What is not in the table does not, nor does an isolation without a column. */
 bool filter_keeps(const struct filter_context *context, enum filter_item item);
 
-/* The item of that group and name (size bytes, without a NUL), or VL_E_NOTFOUND, which filter_keeps refuses. */
+/* The item of that group and name (size bytes, no NUL), or VL_E_NOTFOUND, which filter_keeps refuses. */
 int filter_find(enum filter_group group, const char *name, size_t size);
 
 /* For the document and the tests; NULL for a number that is no item. */

@@ -57,8 +57,9 @@
 	ROW(PERSISTED_STATE, BOOT, "persisted state of a servicing", "KDDDKKK", \
 		"a new VTL2 begins from nothing: the host could have written it") \
 	ROW(SIDECAR, BOOT, "sidecar", "KDDDDDD", "all processors run VTL2's Linux") \
-	ROW(BOOT_CRASH, BOOT, "reason of a boot that failed, to the host", "KDDDKKK", "the boot halts without a word") \
-	/* Options of user space: words of the kernel's command line, which keeps only the measured part. */ \
+	ROW(BOOT_CRASH, BOOT, "reason of a boot that failed, to the host", "KDDDKKK", \
+		"the boot halts without a word") \
+	/* Options of user space: words of the kernel's command line, only measured ones when isolated. */ \
 	ROW(OPTION_LOG, OPTION, "VALLUM_LOG", "KKKKKKK", "only the measured line can name it when isolated") \
 	ROW(OPTION_CONFIDENTIAL, OPTION, "OPENHCL_CONFIDENTIAL", "KKKKKKK", "set by the shim") \
 	ROW(OPTION_DEBUG, OPTION, "OPENHCL_CONFIDENTIAL_DEBUG", "KKKKKKK", \
@@ -73,17 +74,20 @@
 		"the guest's serial port leads to the host, as its network does; part of the attested claims") \
 	ROW(DPS_COM2, SETTING, "V1.Com2.EnablePort", "KKKKKKK", "as COM1") \
 	ROW(DPS_BIOS_GUID, SETTING, "V1.BiosGuid", "KKKKKKK", "a name") \
-	ROW(DPS_CONSOLE_MODE, SETTING, "V1.ConsoleMode", "KKKKKKK", "where the firmware prints; a serial port as above") \
+	ROW(DPS_CONSOLE_MODE, SETTING, "V1.ConsoleMode", "KKKKKKK", \
+		"where the firmware prints; a serial port as above") \
 	ROW(DPS_SERIAL_NUMBER, SETTING, "V1.SerialNumber", "KKKKKKK", "a name") \
 	ROW(DPS_BOARD_SERIAL, SETTING, "V1.BaseBoardSerialNumber", "KKKKKKK", "a name") \
 	ROW(DPS_CHASSIS_SERIAL, SETTING, "V1.ChassisSerialNumber", "KKKKKKK", "a name") \
 	ROW(DPS_CHASSIS_TAG, SETTING, "V1.ChassisAssetTag", "KKKKKKK", "a name") \
 	ROW(DPS_MEASURE_PCRS, SETTING, "V2.Static.MeasureAdditionalPcrs", "KDDDKKK", "on: everything is measured") \
 	ROW(DPS_NO_SHA384, SETTING, "V2.Static.DisableSha384Pcr", "KDDDKKK", "off: the SHA-384 bank is there") \
-	ROW(DPS_PAUSE, SETTING, "V2.Static.PauseAfterBootFailure", "KKKKKKK", "what the guest's firmware does when it finds nothing") \
+	ROW(DPS_PAUSE, SETTING, "V2.Static.PauseAfterBootFailure", "KKKKKKK", \
+		"what the guest's firmware does when it finds nothing") \
 	ROW(DPS_PXE_IPV6, SETTING, "V2.Static.PxeIpV6", "KKKKKKK", "how the firmware boots from the network") \
 	ROW(DPS_FRONTPAGE, SETTING, "V2.Static.DisableFrontpage", "KKKKKKK", "the firmware's menu") \
-	ROW(DPS_MEDIA, SETTING, "V2.Static.MediaPresentEnabledByDefault", "KKKKKKK", "the firmware's network cards") \
+	ROW(DPS_MEDIA, SETTING, "V2.Static.MediaPresentEnabledByDefault", "KKKKKKK", \
+		"the firmware's network cards") \
 	ROW(DPS_NUM_LOCK, SETTING, "V2.Static.NumLockEnabled", "KKKKKKK", "a keyboard") \
 	ROW(DPS_MANUFACTURER, SETTING, "V2.Static.Smbios.SystemManufacturer", "KKKKKKK", "a name") \
 	ROW(DPS_PRODUCT, SETTING, "V2.Static.Smbios.SystemProductName", "KKKKKKK", "a name") \
@@ -93,8 +97,10 @@
 	ROW(DPS_BIOS_LOCK, SETTING, "V2.Static.Smbios.BiosLockString", "KKKKKKK", "a name") \
 	ROW(DPS_MEMORY_SERIAL, SETTING, "V2.Static.Smbios.MemoryDeviceSerialNumber", "KKKKKKK", "a name") \
 	ROW(DPS_NO_SECRETS, SETTING, "V2.Static.NoPersistentSecrets", "KKKKKKK", "only ever stricter than without") \
-	ROW(DPS_WATCHDOG, SETTING, "V2.Static.WatchdogEnabled", "KKKKKKK", "a guest that hangs is reset; the host can do that anyway") \
-	ROW(DPS_DMA_BOUNCE, SETTING, "V2.Static.ForceDmaBounceEnabled", "KKKKKKK", "only ever stricter than without") \
+	ROW(DPS_WATCHDOG, SETTING, "V2.Static.WatchdogEnabled", "KKKKKKK", \
+		"a guest that hangs is reset; the host can do that anyway") \
+	ROW(DPS_DMA_BOUNCE, SETTING, "V2.Static.ForceDmaBounceEnabled", "KKKKKKK", \
+		"only ever stricter than without") \
 	ROW(DPS_GENERATION_LOW, SETTING, "V2.Dynamic.GenerationIdLow", "KKKKKKK", "a name") \
 	ROW(DPS_GENERATION_HIGH, SETTING, "V2.Dynamic.GenerationIdHigh", "KKKKKKK", "a name") \
 	ROW(DPS_CPU_MAKER, SETTING, "V2.Dynamic.Smbios.ProcessorManufacturer", "KKKKKKK", "a name") \
@@ -103,14 +109,16 @@
 		"debugging, hibernation, idle states, legacy firmware, boot without checks, state that is not encrypted " \
 		"or provisioned anew, servicing, relays to host devices: off, or the document's default") \
 	/* Messages of the host channel while the guest runs. */ \
-	ROW(GET_TIME, HOST_CHANNEL, "time of day", "KKKKKKK", "sets the guest's clock only; nothing in VTL2 trusts it") \
+	ROW(GET_TIME, HOST_CHANNEL, "time of day", "KKKKKKK", \
+		"sets the guest's clock only; nothing in VTL2 trusts it") \
 	ROW(GET_SAVE, HOST_CHANNEL, "save for servicing", "KDDDKKK", "refused: VTL2's memory does not leave it") \
 	ROW(GET_SETTINGS, HOST_CHANNEL, "modify VTL2 settings", "KDDDKKK", "ignored") \
 	ROW(GET_DEBUG_INTERRUPT, HOST_CHANNEL, "inject debug interrupt", "KDDDKKK", "ignored") \
 	ROW(GET_GENERATION_ID, HOST_CHANNEL, "update generation id", "KKKKKKK", "a name") \
 	ROW(GET_BATTERY, HOST_CHANNEL, "battery", "KKKKKKK", "a virtual battery") \
 	/* Diagnostics: a client of the host asks VTL2. */ \
-	ROW(DIAG_INSPECT, DIAGNOSTICS, "inspect, nodes marked safe", "KKKKKKK", "counts and states that hold nothing of the guest's") \
+	ROW(DIAG_INSPECT, DIAGNOSTICS, "inspect, nodes marked safe", "KKKKKKK", \
+		"counts and states that hold nothing of the guest's") \
 	ROW(DIAG_INSPECT_ALL, DIAGNOSTICS, "inspect, all nodes", "KDDDKKK", "the node is not there") \
 	ROW(DIAG_UPDATE, DIAGNOSTICS, "inspect update", "KDDDKKK", "refused") \
 	ROW(DIAG_KMSG, DIAGNOSTICS, "kernel log", "KDDDKKK", "refused") \
@@ -124,7 +132,8 @@
 	ROW(TELL_PHASES, TELL, "boot phases and their times", "KKKKKKK", "the host sees them from outside, too") \
 	ROW(TELL_EVENT, TELL, "event log: numbers", "KKKKKKK", "boot attempt, success, failure") \
 	ROW(TELL_LOG, TELL, "log lines", "KDDDKKK", "not sent") \
-	ROW(TELL_SHIM_LOG, TELL, "the shim's log, replayed", "KKKKKKK", "into VTL2's own log, which has its own rows") \
+	ROW(TELL_SHIM_LOG, TELL, "the shim's log, replayed", "KKKKKKK", \
+		"into VTL2's own log, which has its own rows") \
 	ROW(TELL_FAILURE, TELL, "text of a failure", "KDDDKKK", "the error's own sentence, no more") \
 	ROW(TELL_REGISTERS, TELL, "registers of a VP that failed", "KDDDKKK", "left out") \
 	ROW(TELL_CORE, TELL, "core dump", "KDDDKKK", "none is made")

@@ -15,7 +15,7 @@
 #define RSA_PSS_SALT_BYTES 32u
 #define RSA_PSS_HASH_BYTES br_sha256_SIZE
 
-/* 0; VL_E_TYPE when the key is not of RSA_PSS_BITS, VL_E_INTERNAL when the result does not verify (a fault). */
+/* 0; VL_E_TYPE: the key is not of RSA_PSS_BITS; VL_E_INTERNAL: the result does not verify (a fault). */
 int rsa_pss_sign(const br_rsa_private_key *key, const uint8_t modulus[RSA_PSS_BYTES],
 		 const uint8_t hash[RSA_PSS_HASH_BYTES], const uint8_t salt[RSA_PSS_SALT_BYTES],
 		 uint8_t signature[RSA_PSS_BYTES]);

@@ -21,7 +21,7 @@ int host_vbs_create(const struct host_config *config, const struct image *image,
 /* Wipes the key. NULL is fine. */
 void host_vbs_destroy(struct host_vbs *vbs);
 
-/* HvCallVbsVmCallReport (common/hv/vbs_report.h) of VTL2; `vbs` NULL: not isolated. Result: enum hv_status. */
+/* HvCallVbsVmCallReport (common/hv/vbs_report.h); `vbs` NULL: not isolated. Result: enum hv_status. */
 uint16_t host_vbs_report(const struct host_vbs *vbs, struct host_call *call);
 
 #endif
