@@ -9,7 +9,7 @@ NOT_TESTED := $(shell grep -lE 'include (<(linux/kvm|linux/mshv|asm/kvm)\.h>|"po
 # test/ takes the place of the real object by defining the same functions.
 # The boundary files that only make sense inside VTL2 or on KVM stay out.
 TESTED := $(filter-out %/main.c $(NOT_TESTED),$(COMMON) $(call sources,runtime/dev,ports/$(ARCH)/dev) \
-	$(call sources,runtime/lib,ports/$(ARCH)/lib) $(wildcard runtime/sandbox/*.c runtime/init/*.c runtime/profiler/*.c) $(call sources,runtime/paravisor,ports/$(ARCH)/paravisor) \
+	$(call sources,runtime/lib,ports/$(ARCH)/lib) $(wildcard runtime/sandbox/*.c runtime/init/*.c runtime/profiler/*.c runtime/vtpm/*.c) $(call sources,runtime/paravisor,ports/$(ARCH)/paravisor) \
 	$(call sources,runtime/vm,ports/$(ARCH)/vm) $(wildcard tools/host/*.c) $(call sources,tools/igvm,ports/$(ARCH)/image) $(SECURITY) \
 	$(filter %.c,$(call sources,,ports/$(ARCH)/boot)))
 
@@ -33,16 +33,16 @@ $(OUT)/unit/suites.c: $(UNIT_SOURCES) test/test.mk
 	   echo 'Suite *(*const test_suites[])(void) = {'; printf '\t%s,\n' $(SUITES); echo '0 };'; } > $@
 $(OUT)/unit/unit-tests: $(call objects,test,$(UNIT_SOURCES) test/unit/main.c) $(OUT)/unit/suites.c $(OBJ_test)/libtested.a
 	@echo "  LD $@"
-	@$(CC) $(SANITIZE) -o $@ $^ -lcheck -lsubunit -lfdt -lbearssl -lrt -lm -lpthread
+	@$(CC) $(SANITIZE) -o $@ $^ -lcheck -lsubunit -lfdt -lbearssl -ltpms -lcrypto -lrt -lm -lpthread
 
 $(OUT)/fuzz/%: $(OBJ_fuzz)/test/fuzz/%.c.o $(OBJ_fuzz)/libtested.a
 	@mkdir -p $(@D)
 	@echo "  LD $@"
-	@clang $(SANITIZE) -fsanitize=fuzzer -o $@ $^ -lfdt -lbearssl
+	@clang $(SANITIZE) -fsanitize=fuzzer -o $@ $^ -lfdt -lbearssl -ltpms -lcrypto
 $(OUT)/fuzz/%: $(OBJ_fuzz)/ports/$(ARCH)/test/fuzz/%.c.o $(OBJ_fuzz)/libtested.a
 	@mkdir -p $(@D)
 	@echo "  LD $@"
-	@clang $(SANITIZE) -fsanitize=fuzzer -o $@ $^ -lfdt -lbearssl
+	@clang $(SANITIZE) -fsanitize=fuzzer -o $@ $^ -lfdt -lbearssl -ltpms -lcrypto
 
 .PHONY: port-contract cover
 port-contract: ## what a port must give, with its count, and what ARCH lacks
@@ -54,7 +54,7 @@ $(OBJ_cover)/libtested.a: $(call objects,cover,$(TESTED))
 $(OUT)/cover/unit-tests: $(call objects,cover,$(UNIT_SOURCES) test/unit/main.c) $(OUT)/unit/suites.c $(OBJ_cover)/libtested.a
 	@mkdir -p $(@D)
 	@echo "  LD $@"
-	@gcc --coverage -o $@ $^ -lcheck -lsubunit -lfdt -lbearssl -lrt -lm -lpthread
+	@gcc --coverage -o $@ $^ -lcheck -lsubunit -lfdt -lbearssl -ltpms -lcrypto -lrt -lm -lpthread
 
 .PHONY: unit fuzz fuzzers sparse check
 unit: $(OUT)/unit/unit-tests ## unit tests under the sanitizers; CASE=name runs one suite
