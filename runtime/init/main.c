@@ -120,6 +120,9 @@ int main(void)
 	pid = start_paravisor(env);
 	if (pid < 0)
 		return fatal("starting " PARAVISOR_PATH, VL_E_OS);
+	/* A second cage that cannot be entered is no reason to give up the guest: the first one holds. */
+	if (sandbox_narrow(&sandbox_init_waiting, &what))
+		vl_warn("init stays in its first cage: %s: %s", what, strerror(errno));
 	tell_host(reap_until(pid));
 	nanosleep(&linger, NULL);
 	return 1;

@@ -89,6 +89,26 @@
 	CALL(exit) \
 	CALL(exit_group)
 
+/* Init while its child runs, and the last words to the host. */
+#define SANDBOX_INIT_WAITING_CALLS(CALL, CALL_IF) \
+	CALL(wait4) \
+	CALL(write) \
+	CALL_IF(socket, UNIX) \
+	CALL(connect) \
+	CALL(getsockopt) \
+	CALL(fcntl) \
+	PORT_SANDBOX_WORKER_CALLS(CALL) \
+	CALL(sendto) \
+	CALL(sendmsg) \
+	CALL(recvfrom) \
+	CALL(recvmsg) \
+	CALL(clock_gettime) \
+	CALL(nanosleep) \
+	CALL(clock_nanosleep) \
+	CALL(close) \
+	CALL(restart_syscall) \
+	CALL(exit_group)
+
 /* Init's own are few; the rest is its child's. */
 #define SANDBOX_INIT_CALLS(CALL, CALL_IF) \
 	SANDBOX_PARAVISOR_CALLS(CALL, CALL_IF)
@@ -137,5 +157,8 @@
 	CALL(landlock_add_rule) \
 	CALL(landlock_restrict_self) \
 	CALL(seccomp)
+
+/* Every call of every list. */
+#define SANDBOX_ALL_CALLS(CALL, CALL_IF) SANDBOX_INIT_CALLS(CALL, CALL_IF)
 
 #endif

@@ -5,6 +5,7 @@
 #include <linux/capability.h>
 
 #define USER_VM 1001
+#define USER_INIT 1002
 #define USER_PROFILER 1010
 /* A kick per VP, consoles, disks, timers; a child cannot have more than its parent. */
 #define DESCRIPTOR_MAX 4096
@@ -46,13 +47,24 @@ static const struct sandbox_path init_paths[] = {
 };
 
 const struct sandbox_profile sandbox_init = {
-	.name = "init",
+	.program = "vallum-init",
 	.capabilities = PARAVISOR_CAPABILITIES,
 	.descriptor_max = DESCRIPTOR_MAX,
 	.paths = init_paths,
 	.path_count = VL_ARRAY_COUNT(init_paths),
 	.rules = init_rules,
 	.rule_count = VL_ARRAY_COUNT(init_rules),
+};
+
+/* From when the paravisor runs: waits for its end, and tells the host. */
+static const struct sandbox_rule init_waiting_rules[] = { SANDBOX_INIT_WAITING_CALLS(ALLOW, ALLOW_IF) };
+
+const struct sandbox_profile sandbox_init_waiting = {
+	.program = "vallum-init, waiting",
+	.user = USER_INIT,
+	.descriptor_max = DESCRIPTOR_MAX,
+	.rules = init_waiting_rules,
+	.rule_count = VL_ARRAY_COUNT(init_waiting_rules),
 };
 
 /* --- vallum: opens what its workers get, starts them, speaks with the host ---------------- */
@@ -62,7 +74,8 @@ static const struct sandbox_rule paravisor_rules[] = { SANDBOX_PARAVISOR_CALLS(A
 static const struct sandbox_path paravisor_paths[] = { PARAVISOR_PATHS };
 
 const struct sandbox_profile sandbox_paravisor = {
-	.name = "vallum",
+	.program = "vallum",
+	.user = SANDBOX_USER_PARAVISOR,
 	.capabilities = PARAVISOR_CAPABILITIES,
 	.descriptor_max = DESCRIPTOR_MAX,
 	.paths = paravisor_paths,
@@ -76,7 +89,7 @@ const struct sandbox_profile sandbox_paravisor = {
 static const struct sandbox_rule vm_rules[] = { SANDBOX_VM_CALLS(ALLOW, ALLOW_IF) };
 
 const struct sandbox_profile sandbox_vm = {
-	.name = "vallum-vm",
+	.program = "vallum-vm",
 	.user = USER_VM,
 	.empty_root = true,
 	.descriptor_max = DESCRIPTOR_MAX,
@@ -91,7 +104,7 @@ const struct sandbox_profile sandbox_vm = {
 static const struct sandbox_rule profiler_rules[] = { SANDBOX_PROFILER_CALLS(ALLOW, ALLOW_IF) };
 
 const struct sandbox_profile sandbox_profiler = {
-	.name = "vallum-profiler",
+	.program = "vallum-profiler",
 	.user = USER_PROFILER,
 	.empty_root = true,
 	.descriptor_max = PROFILER_DESCRIPTOR_MAX,

@@ -8,6 +8,7 @@
 #include <fcntl.h>
 #include <grp.h>
 #include <sched.h>
+#include <signal.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
@@ -37,6 +38,15 @@ static int root(const struct sandbox_profile *p)
 	return chroot(SANDBOX_EMPTY) != 0 || chdir("/") != 0 ? VL_E_OS : 0;
 }
 
+/* What the programs that a user other than root starts keep, until their own cages take it. */
+static int ambient(const struct sandbox_profile *p)
+{
+	for (int i = 0; p->user && i <= CAP_LAST_CAP; i++)
+		if (p->capabilities >> i & 1 && prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE, i, 0, 0) != 0)
+			return VL_E_OS;
+	return 0;
+}
+
 /* Drops from the bounding set first: that takes a capability of its own. */
 static int identity(const struct sandbox_profile *p)
 {
@@ -48,16 +58,24 @@ static int identity(const struct sandbox_profile *p)
 			return VL_E_OS;
 	if (setgroups(0, NULL) != 0)
 		return VL_E_OS;
+	/* Without this the change of the user takes all of them. */
+	if (p->user && p->capabilities && prctl(PR_SET_KEEPCAPS, 1, 0, 0, 0) != 0)
+		return VL_E_OS;
 	if (p->user && (setresgid(p->user, p->user, p->user) != 0 ||
 			setresuid(p->user, p->user, p->user) != 0))
 		return VL_E_OS;
-	for (size_t i = 0; i < 2; i++)
+	for (size_t i = 0; i < 2; i++) {
 		sets[i].effective = sets[i].permitted = (uint32_t)(p->capabilities >> (32 * i));
-	return syscall(SYS_capset, &header, sets) != 0 ? VL_E_OS : 0;
+		sets[i].inheritable = p->user ? sets[i].permitted : 0;
+	}
+	return syscall(SYS_capset, &header, sets) != 0 || ambient(p) != 0 ? VL_E_OS : 0;
 }
 
 static int privileges(const struct sandbox_profile *p)
 {
+	/* The change of identity has cleared what the parent had set. */
+	if (p->empty_root && prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) != 0)
+		return VL_E_OS;
 	return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0 ? VL_E_OS : 0;
 }
 
@@ -110,12 +128,25 @@ int sandbox_landlock(const struct sandbox_profile *p)
 	return err;
 }
 
+struct step {
+	int (*enter)(const struct sandbox_profile *p);
+	const char *name;
+};
+
+static int take(const struct step *steps, size_t count, const struct sandbox_profile *p, const char **name)
+{
+	int err = 0;
+
+	for (size_t i = 0; !err && i < count; i++) {
+		*name = steps[i].name;
+		err = steps[i].enter(p);
+	}
+	return err;
+}
+
 int sandbox_enter(const struct sandbox_profile *p, const char **step)
 {
-	static const struct {
-		int (*enter)(const struct sandbox_profile *p);
-		const char *name;
-	} steps[] = {
+	static const struct step steps[] = {
 		{ limits, "resource limits" },
 		{ namespaces, "namespaces" },
 		{ root, "root folder" },
@@ -124,11 +155,16 @@ int sandbox_enter(const struct sandbox_profile *p, const char **step)
 		{ sandbox_landlock, "Landlock" },
 		{ sandbox_seccomp, "seccomp" },
 	};
-	int err = 0;
 
-	for (size_t i = 0; !err && i < VL_ARRAY_COUNT(steps); i++) {
-		*step = steps[i].name;
-		err = steps[i].enter(p);
-	}
-	return err;
+	return take(steps, VL_ARRAY_COUNT(steps), p, step);
+}
+
+int sandbox_narrow(const struct sandbox_profile *p, const char **step)
+{
+	static const struct step steps[] = {
+		{ identity, "user and capabilities" },
+		{ sandbox_seccomp, "seccomp" },
+	};
+
+	return take(steps, VL_ARRAY_COUNT(steps), p, step);
 }

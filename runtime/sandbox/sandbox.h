@@ -6,7 +6,7 @@
  *	namespaces  mounts, network, IPC and host name of its own
  *	root        an empty folder, nothing to open
  *	identity    own user and group, capabilities only as listed
- *	privileges  no_new_privs
+ *	privileges  no_new_privs; a worker dies with its parent
  *	Landlock    files only as listed
  *	seccomp     system calls only as listed; any other kills the process
  *
@@ -54,9 +54,9 @@ struct sandbox_path {
 #define SANDBOX_RULE_MAX 200
 
 struct sandbox_profile {
-	const char *name;
+	const char *program;   /* and what of its life, when it has more than one cage */
 	uint32_t user;         /* user and group id; 0: stays root */
-	uint64_t capabilities; /* bit per CAP_*; kept in every set */
+	uint64_t capabilities; /* bit per CAP_*; kept in every set, and by the programs that it starts */
 	bool empty_root;       /* namespaces of its own and SANDBOX_EMPTY as root */
 	uint64_t descriptor_max;
 	const struct sandbox_path *paths;
@@ -73,11 +73,29 @@ struct sandbox_profile {
  */
 int sandbox_enter(const struct sandbox_profile *p, const char **step);
 
+/* A second, narrower cage in the first: identity and seccomp of `p` alone. Errors as above. */
+int sandbox_narrow(const struct sandbox_profile *p, const char **step);
+
 /* The last two steps alone, for tests. */
 int sandbox_landlock(const struct sandbox_profile *p);
 int sandbox_seccomp(const struct sandbox_profile *p);
 
-/* The cages of our processes (profiles.c). */
-extern const struct sandbox_profile sandbox_init, sandbox_paravisor, sandbox_vm, sandbox_profiler;
+/*
+ * The cages of our processes (profiles.c), sandbox_<name>. A new process gets its
+ * name here, a profile there, and a list in calls.h; what tests and documents say
+ * of all of them follows.
+ */
+#define SANDBOX_PROFILES(PROFILE) \
+	PROFILE(init) \
+	PROFILE(init_waiting) \
+	PROFILE(paravisor) \
+	PROFILE(vm) \
+	PROFILE(profiler)
+
+#define SANDBOX_PROFILE(name) extern const struct sandbox_profile sandbox_##name;
+SANDBOX_PROFILES(SANDBOX_PROFILE)
+#undef SANDBOX_PROFILE
+
+#define SANDBOX_USER_PARAVISOR 1000 /* init gives it the devices that it opens */
 
 #endif

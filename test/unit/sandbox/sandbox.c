@@ -18,6 +18,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <linux/capability.h>
 #include <linux/perf_event.h>
 
 Suite *suite_sandbox(void);
@@ -161,6 +162,111 @@ START_TEST(the_paravisor_can_do_nothing_of_each_forbidden_class)
 }
 END_TEST
 
+static const struct sandbox_profile *const every[] = {
+#define ADDRESS(name) &sandbox_##name,
+	SANDBOX_PROFILES(ADDRESS)
+#undef ADDRESS
+};
+
+/* What no process of VTL2 may do. */
+static void (*const never[])(void) = { makes_a_socket, makes_a_packet_socket, makes_a_process_by_clone3, traces, mounts,
+	loads_a_module, reads_anothers_memory, loads_bpf, adds_a_key, sets_up_io_uring, reboots, maps_code,
+	makes_memory_code };
+/* What none may that starts no programs. */
+static void (*const never_of_workers[])(void) = { opens_a_file, runs_a_program, makes_a_process,
+	makes_a_user_namespace, becomes_root, kills_another, types_into_a_terminal };
+
+static bool lists(const struct sandbox_profile *p, unsigned number)
+{
+	for (size_t i = 0; i < p->rule_count; i++)
+		if (p->rules[i].number == number)
+			return true;
+	return false;
+}
+
+START_TEST(no_process_can_do_anything_of_a_forbidden_class)
+{
+	const struct sandbox_profile *p = every[_i];
+
+	for (size_t i = 0; i < VL_ARRAY_COUNT(never); i++) {
+		int s = status_of(p, never[i]);
+
+		ck_assert_msg(WIFSIGNALED(s) && WTERMSIG(s) == SIGSYS, "%s, class %zu: status %#x", p->program, i, s);
+	}
+	for (size_t i = 0; !lists(p, SYS_execve) && i < VL_ARRAY_COUNT(never_of_workers); i++) {
+		int s = status_of(p, never_of_workers[i]);
+
+		ck_assert_msg(WIFSIGNALED(s) && WTERMSIG(s) == SIGSYS, "%s, worker's class %zu: status %#x", p->program,
+			i, s);
+	}
+}
+END_TEST
+
+START_TEST(no_process_opens_a_file_that_is_not_its_own)
+{
+	int status;
+	pid_t pid = fork();
+
+	if (pid == 0) {
+		if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0 || sandbox_landlock(every[_i]) != 0)
+			_exit(1);
+		_exit(open("/etc/passwd", O_RDONLY) < 0 && errno == EACCES ? 0 : 2);
+	}
+	ck_assert_int_eq(waitpid(pid, &status, 0), pid);
+	ck_assert_msg(WIFEXITED(status) && WEXITSTATUS(status) == 0, "%s: status %#x", every[_i]->program, status);
+}
+END_TEST
+
+START_TEST(every_process_has_a_user_of_its_own_and_workers_have_no_capability)
+{
+	const struct sandbox_profile *p = every[_i];
+
+	/* Init alone begins as root, which mounts; then it waits as another. */
+	ck_assert(p->user != 0 || p == &sandbox_init);
+	for (size_t k = 0; k < VL_ARRAY_COUNT(every); k++)
+		ck_assert(every[k] == p || every[k]->user != p->user);
+	ck_assert(p->capabilities == 0 || lists(p, SYS_execve));
+	ck_assert_uint_gt(p->descriptor_max, 0);
+}
+END_TEST
+
+/* What a child sees of itself in a cage of this user that keeps one capability; needs root. */
+static int identity_of(uint32_t user)
+{
+	static const struct sandbox_rule rules[] = { { SYS_getresuid, SANDBOX_ANY }, { SYS_capget, SANDBOX_ANY },
+		{ SYS_prctl, SANDBOX_ANY }, { SYS_exit_group, SANDBOX_ANY } };
+	struct sandbox_profile p = { .user = user, .capabilities = 1ull << CAP_KILL, .rules = rules,
+		.rule_count = VL_ARRAY_COUNT(rules) };
+	struct __user_cap_header_struct header = { .version = _LINUX_CAPABILITY_VERSION_3 };
+	struct __user_cap_data_struct sets[2];
+	uid_t real = 0, effective = 0, saved = 0;
+	const char *step;
+
+	prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
+	if (sandbox_narrow(&p, &step))
+		return 1;
+	syscall(SYS_getresuid, &real, &effective, &saved);
+	syscall(SYS_capget, &header, sets);
+	if (real != user || effective != user || saved != user)
+		return 2;
+	if (sets[0].effective != 1u << CAP_KILL || sets[0].permitted != 1u << CAP_KILL || sets[1].permitted)
+		return 3;
+	return syscall(SYS_prctl, PR_CAP_AMBIENT, PR_CAP_AMBIENT_IS_SET, CAP_KILL, 0, 0) == 1 ? 0 : 4;
+}
+
+START_TEST(a_cage_leaves_its_user_and_its_capabilities_and_no_more)
+{
+	int status;
+	pid_t pid = fork();
+
+	if (pid == 0)
+		syscall(SYS_exit_group, identity_of(4321));
+	ck_assert_int_eq(waitpid(pid, &status, 0), pid);
+	/* Without root the kernel refuses the first step. */
+	ck_assert_msg(WIFEXITED(status) && WEXITSTATUS(status) == (geteuid() ? 1 : 0), "status %#x", status);
+}
+END_TEST
+
 START_TEST(what_is_on_a_list_is_allowed)
 {
 	ASSERT_ALLOWED(&sandbox_vm, maps_data);
@@ -188,8 +294,9 @@ static void is_within_the_paravisors(const struct sandbox_profile *worker)
 
 START_TEST(a_workers_calls_are_all_on_its_parents_list)
 {
-	is_within_the_paravisors(&sandbox_vm);
-	is_within_the_paravisors(&sandbox_profiler);
+	for (size_t i = 0; i < VL_ARRAY_COUNT(every); i++)
+		if (every[i]->empty_root)
+			is_within_the_paravisors(every[i]);
 }
 END_TEST
 
@@ -238,6 +345,11 @@ Suite *suite_sandbox(void)
 	tcase_add_test(c, the_vm_worker_can_do_nothing_of_each_forbidden_class);
 	tcase_add_test(c, the_profiler_can_do_nothing_of_each_forbidden_class);
 	tcase_add_test(c, the_paravisor_can_do_nothing_of_each_forbidden_class);
+	tcase_add_loop_test(c, no_process_can_do_anything_of_a_forbidden_class, 0, (int)VL_ARRAY_COUNT(every));
+	tcase_add_loop_test(c, no_process_opens_a_file_that_is_not_its_own, 0, (int)VL_ARRAY_COUNT(every));
+	tcase_add_loop_test(c, every_process_has_a_user_of_its_own_and_workers_have_no_capability, 0,
+		(int)VL_ARRAY_COUNT(every));
+	tcase_add_test(c, a_cage_leaves_its_user_and_its_capabilities_and_no_more);
 	tcase_add_test(c, what_is_on_a_list_is_allowed);
 	tcase_add_test(c, a_workers_calls_are_all_on_its_parents_list);
 	tcase_add_test(c, more_rules_than_fit_are_refused);

@@ -1,0 +1,100 @@
+/*
+ * tcb: what the cages of VTL2's processes (runtime/sandbox) leave them, as text for
+ * `make tcb` and for the test of unused calls. Reads nothing.
+ *
+ *	tcb profiles   per cage: program, user, descriptors, capabilities, own root, paths; tabs between
+ *	tcb calls      per cage and system call: program, tab, call
+ */
+#include "runtime/sandbox/calls.h"
+#include "runtime/sandbox/sandbox.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include <linux/capability.h>
+
+#define CALL_MAX 512
+
+#define NAMED(name) [SYS_##name] = #name,
+#define NAMED_IF(name, check) NAMED(name)
+static const char *const call_names[CALL_MAX] = { SANDBOX_ALL_CALLS(NAMED, NAMED_IF) };
+
+static const struct sandbox_profile *const profiles[] = {
+#define ADDRESS(name) &sandbox_##name,
+	SANDBOX_PROFILES(ADDRESS)
+#undef ADDRESS
+};
+
+static const struct {
+	unsigned number;
+	const char *name;
+} capabilities[] = {
+	{ CAP_SYS_ADMIN, "SYS_ADMIN" }, { CAP_SYS_RAWIO, "SYS_RAWIO" }, { CAP_SYS_CHROOT, "SYS_CHROOT" },
+	{ CAP_SETUID, "SETUID" }, { CAP_SETGID, "SETGID" }, { CAP_SETPCAP, "SETPCAP" }, { CAP_KILL, "KILL" },
+	{ CAP_SYSLOG, "SYSLOG" },
+};
+
+/* One without a name here is shown by its number: nothing is left out. */
+static void print_capabilities(uint64_t set)
+{
+	const char *separator = "";
+
+	for (unsigned i = 0; i < 64; i++) {
+		const char *name = NULL;
+
+		if (!(set >> i & 1))
+			continue;
+		for (size_t k = 0; k < VL_ARRAY_COUNT(capabilities); k++)
+			if (capabilities[k].number == i)
+				name = capabilities[k].name;
+		if (name)
+			printf("%s%s", separator, name);
+		else
+			printf("%s%u", separator, i);
+		separator = ", ";
+	}
+	if (!set)
+		printf("none");
+}
+
+static void print_profile(const struct sandbox_profile *p)
+{
+	printf("%s\t%u\t%llu\t", p->program, p->user, (unsigned long long)p->descriptor_max);
+	print_capabilities(p->capabilities);
+	printf("\t%s\t", p->empty_root ? "yes" : "no");
+	for (size_t i = 0; i < p->path_count; i++)
+		printf("%s%s", i ? ", " : "", p->paths[i].path);
+	puts(p->path_count ? "" : "none");
+}
+
+static int print_calls(const struct sandbox_profile *p)
+{
+	for (size_t i = 0; i < p->rule_count; i++) {
+		unsigned number = p->rules[i].number;
+
+		if (number >= CALL_MAX || !call_names[number]) {
+			fprintf(stderr, "tcb: call %u of %s is not in SANDBOX_ALL_CALLS (runtime/sandbox/calls.h)\n", number,
+				p->program);
+			return 1;
+		}
+		printf("%s\t%s\n", p->program, call_names[number]);
+	}
+	return 0;
+}
+
+int main(int argc, char **argv)
+{
+	int status = 0;
+
+	if (argc != 2 || (strcmp(argv[1], "profiles") && strcmp(argv[1], "calls"))) {
+		fputs("usage: tcb profiles|calls\n", stderr);
+		return 1;
+	}
+	for (size_t i = 0; i < VL_ARRAY_COUNT(profiles) && !status; i++) {
+		if (argv[1][0] == 'p')
+			print_profile(profiles[i]);
+		else
+			status = print_calls(profiles[i]);
+	}
+	return status || fflush(stdout) ? 1 : 0;
+}
