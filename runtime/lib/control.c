@@ -105,6 +105,8 @@ static int check_config(const struct control_config *c, size_t fd_count)
 
 	if (c->version != CONTROL_VERSION)
 		return VL_E_VERSION;
+	if (c->image_digest_bytes > CONTROL_DIGEST_MAX)
+		return VL_E_LIMIT;
 	if (c->vp_count == 0 || c->vp_count > CONTROL_VP_MAX || c->range_count > CONTROL_RANGE_MAX ||
 	    c->fd_count > VL_ARRAY_COUNT(c->fds) || c->fd_count != fd_count)
 		return VL_E_LIMIT;

@@ -63,6 +63,7 @@ enum {
 	CONTROL_DISK_MAX = 16,
 	CONTROL_CONSOLE_MAX = 4,
 	CONTROL_COMMAND_LINE_MAX = 4096, /* bytes with the NUL */
+	CONTROL_DIGEST_MAX = 48,
 	CONTROL_TEXT_MAX = 200,          /* bytes with the NUL */
 	CONTROL_REGISTER_MAX = 32,
 };
@@ -112,6 +113,9 @@ struct control_config {
 	uint32_t disk_read_only; /* bit n: disk n */
 	uint64_t utc_ns;      /* host's wall clock at `utc_boot_ns`, since 1970; 0: unknown */
 	uint64_t utc_boot_ns; /* CLOCK_BOOTTIME then */
+	/* What VTL2 itself was made from, for the guest's TPM; 0 bytes: not known. */
+	uint8_t image_digest[CONTROL_DIGEST_MAX];
+	uint32_t image_digest_bytes;
 	struct control_blob kernel, initrd; /* raw files that the host placed; hostile content */
 	struct control_fd fds[CONTROL_CONSOLE_MAX + CONTROL_DISK_MAX + 4];
 	struct control_range ranges[CONTROL_RANGE_MAX];

@@ -121,8 +121,10 @@ void vm_destroy(struct vm *vm)
 
 int vm_load(struct vm *vm, char *reason)
 {
-	int err = machine_arch_load(vm, reason);
+	int err = vm_tpm_measure(vm, reason);
 
+	if (!err)
+		err = machine_arch_load(vm, reason);
 	if (err)
 		return err;
 	err = vp_do(&vm->vp[0], VP_JOB_BOOT);

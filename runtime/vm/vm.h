@@ -22,6 +22,7 @@
 #include "runtime/lib/control.h"
 #include "runtime/vm/hvport.h"
 #include "runtime/vm/memory.h"
+#include "runtime/vm/tpm.h"
 #include <pthread.h>
 #include <stdatomic.h>
 
@@ -165,6 +166,7 @@ struct vm {
 	struct vm_stream *stream[VM_STREAM_MAX]; /* all that are connected; owned */
 	unsigned stream_count;
 	struct vm_stream *console[CONTROL_CONSOLE_MAX], *disk[CONTROL_DISK_MAX]; /* NULL: not connected */
+	struct vm_tpm tpm;
 	struct machine_arch arch;
 	uint64_t strays; /* accesses that no device answered */
 

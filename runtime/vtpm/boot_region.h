@@ -15,6 +15,7 @@
 enum vtpm_region { VTPM_REGION_TPM = 0, VTPM_REGION_PPI = 1, VTPM_REGION_BOOT = 2 };
 
 #define VTPM_REGION_TPM_BYTES 0x5000u
+#define VTPM_REGION_PPI_BYTES 8u
 #define VTPM_BOOT_DIGESTS_BYTES 164u /* SHA-1, SHA-256, SHA-384, SHA-512 */
 #define VTPM_BOOT_TEXT_MAX 4096u
 #define VTPM_BOOT_LOG_MAX 8192u
@@ -31,8 +32,9 @@ struct vtpm_boot {
 	uint32_t command;   /* write: enum vtpm_boot_command */
 	int32_t error;      /* read only: of the last command */
 	uint32_t log_bytes; /* read only */
+	uint32_t banks;     /* read only: bit n, in the order of `digests`: the bank is in use */
 	uint32_t isolated;
-	uint32_t pcr, type, text_bytes, reserved; /* type: EV_*, of the TCG's firmware profile */
+	uint32_t pcr, type, text_bytes; /* type: EV_*, of the TCG's firmware profile */
 	uint8_t digests[VTPM_BOOT_DIGESTS_BYTES];
 	uint8_t text[VTPM_BOOT_TEXT_MAX]; /* the event's data */
 };

@@ -13,7 +13,6 @@
 
 struct tpm;
 
-#define PPI_REGION_BYTES 8u
 #define PPI_CONTROL 0u
 #define PPI_DATA 4u
 

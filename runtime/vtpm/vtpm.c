@@ -290,6 +290,7 @@ static void boot_command(struct vtpm *v, uint32_t command)
 	keep(v);
 	v->boot.error = err;
 	v->boot.log_bytes = (uint32_t)v->log.w.pos;
+	v->boot.banks = v->log.banks;
 }
 
 static uint64_t read_boot(struct vtpm *v, uint64_t offset, unsigned size)
@@ -485,6 +486,7 @@ static void get_tpm(struct vtpm *v, struct state_reader *r)
 	if (!v->finished)
 		state_get_bytes(r, FIELD_BOOT, &v->boot, sizeof(v->boot));
 	v->boot.log_bytes = (uint32_t)log_bytes;
+	v->boot.banks = v->log.banks;
 }
 
 /* What the model itself never breaks. */

@@ -20,8 +20,11 @@ int arm64_memory_exit(struct vp *vp, const struct hv_arm64_memory_message *m);
 /* Logs what a guest did, a bounded number of times per VP. */
 void arm64_complain(struct vp *vp, const char *what, uint64_t value);
 
-/* fdt.c: the guest's device tree into out[0, size); its size in bytes, or VL_E_NOSPACE. */
-int64_t guest_fdt_build(const struct vm *vm, uint64_t initrd, void *out, size_t size);
+/*
+ * fdt.c: the guest's device tree into out[0, size); its size in bytes, or
+ * VL_E_NOSPACE. `log` is where the TPM's measurement log is, if there is one.
+ */
+int64_t guest_fdt_build(const struct vm *vm, uint64_t initrd, uint64_t log, void *out, size_t size);
 
 /* linux.c: Linux direct boot; fills vm->arch.entry and .fdt. */
 int linux_load(struct vm *vm, char *reason);

@@ -1,7 +1,8 @@
 /*
  * The guest's device tree: what VTL0 is told of its machine. Bindings: Linux
  * Documentation/devicetree/bindings (arm/cpus, arm,psci, arm,gic-v3,
- * arm,arch_timer, pl011, pl031, pci-host-generic).
+ * arm,arch_timer, pl011, pl031, pci-host-generic, tpm/tcg,tpm-tis-mmio,
+ * tpm/tpm-common).
  */
 #include "common/base/fmt.h"
 #include "ports/aarch64/vm/arm64.h"
@@ -198,6 +199,19 @@ static int put_pci(void *fdt)
 	return fdt_end_node(fdt);
 }
 
+/* No interrupt: the driver polls. The log is reserved memory, which the kernel finds by its address. */
+static int put_tpm(void *fdt, const struct vm *vm, uint64_t log)
+{
+	if (!vm->tpm.device)
+		return 0;
+	CHECK(begin_at(fdt, "tpm", MACHINE_TPM_BASE));
+	CHECK(fdt_property_string(fdt, "compatible", "tcg,tpm-tis-mmio"));
+	CHECK(put_reg(fdt, MACHINE_TPM_BASE, VTPM_REGION_TPM_BYTES));
+	CHECK(put_pairs(fdt, "linux,sml-base", &log, 1));
+	CHECK(fdt_property_u32(fdt, "linux,sml-size", vm->tpm.log_bytes));
+	return fdt_end_node(fdt);
+}
+
 static int put_chosen(void *fdt, const struct vm *vm, uint64_t initrd)
 {
 	char path[40];
@@ -213,7 +227,7 @@ static int put_chosen(void *fdt, const struct vm *vm, uint64_t initrd)
 	return fdt_end_node(fdt);
 }
 
-static int put_root(void *fdt, const struct vm *vm, uint64_t initrd)
+static int put_root(void *fdt, const struct vm *vm, uint64_t initrd, uint64_t log)
 {
 	CHECK(fdt_begin_node(fdt, ""));
 	CHECK(fdt_property_string(fdt, "compatible", "vallum,virt"));
@@ -230,17 +244,20 @@ static int put_root(void *fdt, const struct vm *vm, uint64_t initrd)
 	CHECK(put_clock(fdt));
 	CHECK(put_primecells(fdt));
 	CHECK(put_pci(fdt));
+	CHECK(put_tpm(fdt, vm, log));
 	return fdt_end_node(fdt);
 }
 
-int64_t guest_fdt_build(const struct vm *vm, uint64_t initrd, void *out, size_t size)
+int64_t guest_fdt_build(const struct vm *vm, uint64_t initrd, uint64_t log, void *out, size_t size)
 {
 	int err = fdt_create(out, (int)size);
 
+	if (!err && vm->tpm.log_bytes)
+		err = fdt_add_reservemap_entry(out, log, vl_align_up(vm->tpm.log_bytes, VL_PAGE_BYTES));
 	if (!err)
 		err = fdt_finish_reservemap(out);
 	if (!err)
-		err = put_root(out, vm, initrd);
+		err = put_root(out, vm, initrd, log);
 	if (!err)
 		err = fdt_finish(out);
 	return err ? VL_E_NOSPACE : (int64_t)fdt_totalsize(out);

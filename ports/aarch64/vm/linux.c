@@ -98,11 +98,15 @@ static int place(const struct vm *vm, const struct image *image, uint64_t *kerne
 	return 0;
 }
 
+/* The TPM's log goes behind the tree, into the same 2 MiB. */
 static int write_fdt(struct vm *vm, uint64_t at, char *reason)
 {
-	void *out = guest_memory_at(&vm->memory, gpa(at), FDT_BYTES_MAX);
-	int64_t size = out ? guest_fdt_build(vm, vm->config->initrd.base, out, FDT_BYTES_MAX) : VL_E_RANGE;
+	const size_t tree_max = FDT_BYTES_MAX - VTPM_BOOT_LOG_MAX;
+	uint8_t *out = guest_memory_at(&vm->memory, gpa(at), FDT_BYTES_MAX);
+	int64_t size = out ? guest_fdt_build(vm, vm->config->initrd.base, at + tree_max, out, tree_max) : VL_E_RANGE;
 
+	if (size >= 0)
+		memcpy(out + tree_max, vm->tpm.log, vm->tpm.log_bytes);
 	return size < 0 ? fail(reason, (int)size, "writing the guest's device tree") : 0;
 }
 

@@ -43,6 +43,20 @@ static int add_pci(struct vm *vm)
 	return bus_add(&vm->bus, d->instance, &region);
 }
 
+static int add_tpm(struct vm *vm)
+{
+	static const struct dev_region regions[] = {
+		{ DEV_MMIO, MACHINE_TPM_BASE, VTPM_REGION_TPM_BYTES, VTPM_REGION_TPM, 8 },
+		{ DEV_MMIO, MACHINE_TPM_PPI_BASE, VTPM_REGION_PPI_BYTES, VTPM_REGION_PPI, 4 },
+	};
+	struct vm_tpm *t = &vm->tpm;
+
+	if (!t->model)
+		return 0;
+	t->device = vm_device_add(vm, "vtpm", t->model, t->dev, VM_NO_IRQ);
+	return t->device ? bus_add_all(&vm->bus, t->device->instance, regions, VL_ARRAY_COUNT(regions)) : VL_E_LIMIT;
+}
+
 int machine_arch_create(struct vm *vm)
 {
 	int err = 0;
@@ -53,7 +67,9 @@ int machine_arch_create(struct vm *vm)
 		err = add_rtc(vm);
 	if (!err)
 		err = add_pci(vm);
-	return err ? err : disks_add(vm, &vm->arch.pci, MACHINE_SPI_PCI, MACHINE_PCI_IRQS);
+	if (!err)
+		err = disks_add(vm, &vm->arch.pci, MACHINE_SPI_PCI, MACHINE_PCI_IRQS);
+	return err ? err : add_tpm(vm);
 }
 
 int machine_arch_load(struct vm *vm, char *reason)

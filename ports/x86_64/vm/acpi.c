@@ -1,8 +1,9 @@
 /*
  * The guest's ACPI tables (ACPI 6.5 chapter 5): RSDP, XSDT, FADT with the
- * fixed hardware of acpi_pm.h, FACS, DSDT, MADT. Built from CONFIG once,
+ * fixed hardware of acpi_pm.h, FACS, DSDT, MADT, and TPM2 if there is a TPM. Built from CONFIG once,
  * before the guest runs, and written into its memory below 1 MiB.
  */
+#include "ports/x86_64/vm/acpi_tpm.h"
 #include "ports/x86_64/vm/aml.h"
 #include "ports/x86_64/vm/x86.h"
 #include <string.h>
@@ -19,6 +20,7 @@
 
 struct tables {
 	struct vl_writer w; /* position = address - MACHINE_ACPI_BASE */
+	const struct vm *vm;
 	const struct control_config *config;
 };
 
@@ -141,6 +143,8 @@ static void write_dsdt(struct tables *t)
 	isa_device(w, "COM1", "PNP0501", 1, 0x3f8, 8, PC_IRQ_COM1);
 	isa_device(w, "COM2", "PNP0501", 2, 0x2f8, 8, PC_IRQ_COM2);
 	isa_device(w, "RTC_", "PNP0B00", 0, 0x70, 2, PC_IRQ_RTC);
+	if (t->vm->tpm.device)
+		acpi_tpm_device(w);
 	aml_end(w, scope);
 	aml_name(w, "_S5_");
 	package = aml_package(w, 4);
@@ -289,14 +293,26 @@ static void write_madt(struct tables *t)
 	end(t, at);
 }
 
+/* --- TPM2 ------------------------------------------------------------------------------ */
+
+static void write_tpm2(struct tables *t)
+{
+	size_t at = begin(t, "TPM2", ACPI_TPM2_REVISION);
+
+	acpi_tpm2_body(&t->w, t->vm);
+	end(t, at);
+}
+
 /* --- RSDP, XSDT ------------------------------------------------------------------------ */
 
-static size_t write_xsdt(struct tables *t, size_t fadt, size_t madt)
+static size_t write_xsdt(struct tables *t, size_t fadt, size_t madt, size_t tpm2)
 {
 	size_t at = begin(t, "XSDT", 1);
 
 	vl_write_le64(&t->w, address(fadt));
 	vl_write_le64(&t->w, address(madt));
+	if (tpm2)
+		vl_write_le64(&t->w, address(tpm2));
 	end(t, at);
 	return at;
 }
@@ -328,8 +344,9 @@ static size_t next_table(struct tables *t)
 int acpi_build(struct vm *vm)
 {
 	static uint8_t buffer[MACHINE_ACPI_BYTES]; /* one machine per process */
-	struct tables t = { .config = vm->config };
-	size_t dsdt, facs, fadt, madt, xsdt;
+	struct tables t = { .vm = vm, .config = vm->config };
+	size_t dsdt, facs, fadt, madt, tpm2 = 0, xsdt;
+	int err;
 
 	vl_writer_init(&t.w, buffer, sizeof(buffer));
 	vl_write_zeros(&t.w, RSDP_BYTES);
@@ -340,9 +357,14 @@ int acpi_build(struct vm *vm)
 	write_fadt(&t, facs, dsdt);
 	madt = next_table(&t);
 	write_madt(&t);
-	xsdt = write_xsdt(&t, fadt, madt);
+	if (vm->tpm.device) {
+		tpm2 = next_table(&t);
+		write_tpm2(&t);
+	}
+	xsdt = write_xsdt(&t, fadt, madt, tpm2);
 	if (t.w.err)
 		return t.w.err;
 	write_rsdp(&t, xsdt);
-	return guest_memory_write(&vm->memory, gpa(MACHINE_ACPI_BASE), buffer, t.w.pos);
+	err = guest_memory_write(&vm->memory, gpa(MACHINE_TPM_LOG_BASE), vm->tpm.log, vm->tpm.log_bytes);
+	return err ? err : guest_memory_write(&vm->memory, gpa(MACHINE_ACPI_BASE), buffer, t.w.pos);
 }

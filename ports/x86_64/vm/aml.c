@@ -8,13 +8,21 @@ enum aml_op {
 	AML_BYTE = 0x0a,
 	AML_WORD = 0x0b,
 	AML_DWORD = 0x0c,
+	AML_STRING = 0x0d,
 	AML_QWORD = 0x0e,
 	AML_SCOPE = 0x10,
 	AML_BUFFER = 0x11,
 	AML_PACKAGE = 0x12,
+	AML_METHOD = 0x14,
 	AML_EXT = 0x5b,
+	AML_EXT_REGION = 0x80,
+	AML_EXT_FIELD = 0x81,
 	AML_EXT_DEVICE = 0x82,
+	AML_IF = 0xa0,
 };
+#define METHOD_SERIALIZED 8u
+#define REGION_SYSTEM_IO 1u
+#define FIELD_DWORD_ACCESS 3u
 
 #define PKG_BYTES 3u    /* always the form with two more bytes: room is left before the length is known */
 #define RESOURCE_END 0x79u
@@ -57,6 +65,12 @@ void aml_eisa_id(struct vl_writer *w, const char *id)
 
 	vl_write_u8(w, AML_DWORD);
 	vl_write_be32(w, v);
+}
+
+void aml_string(struct vl_writer *w, const char *text)
+{
+	vl_write_u8(w, AML_STRING);
+	vl_write_bytes(w, text, strlen(text) + 1);
 }
 
 static aml_mark begin(struct vl_writer *w)
@@ -107,6 +121,70 @@ aml_mark aml_package(struct vl_writer *w, unsigned element_count)
 	mark = begin(w);
 	vl_write_u8(w, (uint8_t)element_count);
 	return mark;
+}
+
+void aml_buffer(struct vl_writer *w, const void *data, uint8_t size)
+{
+	aml_mark mark;
+
+	vl_write_u8(w, AML_BUFFER);
+	mark = begin(w);
+	aml_integer(w, size);
+	vl_write_bytes(w, data, size);
+	aml_end(w, mark);
+}
+
+void aml_op(struct vl_writer *w, enum aml_code op)
+{
+	vl_write_u8(w, (uint8_t)op);
+}
+
+void aml_ref(struct vl_writer *w, const char *name)
+{
+	vl_write_bytes(w, name, 4);
+}
+
+aml_mark aml_method(struct vl_writer *w, const char *name, unsigned argument_count)
+{
+	aml_mark mark;
+
+	vl_write_u8(w, AML_METHOD);
+	mark = begin(w);
+	vl_write_bytes(w, name, 4);
+	vl_write_u8(w, (uint8_t)(METHOD_SERIALIZED | argument_count));
+	return mark;
+}
+
+aml_mark aml_if(struct vl_writer *w)
+{
+	vl_write_u8(w, AML_IF);
+	return begin(w);
+}
+
+void aml_port_region(struct vl_writer *w, const char *name, uint16_t port, uint8_t size)
+{
+	vl_write_u8(w, AML_EXT);
+	vl_write_u8(w, AML_EXT_REGION);
+	vl_write_bytes(w, name, 4);
+	vl_write_u8(w, REGION_SYSTEM_IO);
+	aml_integer(w, port);
+	aml_integer(w, size);
+}
+
+void aml_port_fields(struct vl_writer *w, const char *region, const char *const *names, unsigned count)
+{
+	aml_mark mark;
+
+	vl_write_u8(w, AML_EXT);
+	vl_write_u8(w, AML_EXT_FIELD);
+	mark = begin(w);
+	vl_write_bytes(w, region, 4);
+	vl_write_u8(w, FIELD_DWORD_ACCESS);
+	for (unsigned i = 0; i < count; i++) {
+		vl_write_bytes(w, names[i], 4);
+		vl_write_u8(w, 32); /* bits, as a package length of one byte */
+	}
+	aml_end(w, mark);
 }
 
 /* BufferOp PkgLength WordPrefix size bytes. */
@@ -174,6 +252,15 @@ void aml_bus_numbers(struct vl_writer *w, uint16_t first, uint16_t last)
 void aml_io_window(struct vl_writer *w, uint16_t first, uint16_t last)
 {
 	word_window(w, 1, 3 /* whole range */, first, last);
+}
+
+void aml_memory_fixed(struct vl_writer *w, uint32_t base, uint32_t size)
+{
+	vl_write_u8(w, 0x86); /* 32-bit fixed memory range, 6.4.3.4 */
+	vl_write_le16(w, 9);
+	vl_write_u8(w, 1);
+	vl_write_le32(w, base);
+	vl_write_le32(w, size);
 }
 
 void aml_memory_window(struct vl_writer *w, uint32_t first, uint32_t last)

@@ -83,6 +83,20 @@ static int add_platform(struct vm *vm)
 	return err ? err : add(vm, pci, pci_ports_regions, PCI_PORTS_REGIONS);
 }
 
+static int add_tpm(struct vm *vm)
+{
+	static const struct dev_region regions[] = {
+		{ DEV_MMIO, MACHINE_TPM_BASE, VTPM_REGION_TPM_BYTES, VTPM_REGION_TPM, 8 },
+		{ DEV_PIO, MACHINE_TPM_PPI_PORT, VTPM_REGION_PPI_BYTES, VTPM_REGION_PPI, 4 },
+	};
+	struct vm_tpm *t = &vm->tpm;
+
+	if (!t->model)
+		return 0;
+	t->device = vm_device_add(vm, "vtpm", t->model, t->dev, VM_NO_IRQ);
+	return t->device ? add(vm, t->device, regions, VL_ARRAY_COUNT(regions)) : VL_E_LIMIT;
+}
+
 int machine_arch_create(struct vm *vm)
 {
 	int err = add_interrupts(vm);
@@ -95,6 +109,8 @@ int machine_arch_create(struct vm *vm)
 		err = add_com(vm, n);
 	if (!err)
 		err = disks_add(vm, &vm->arch.pci, PC_IRQ_PCI0, MACHINE_PCI_IRQS);
+	if (!err)
+		err = add_tpm(vm);
 	return err ? err : x86_cpuid_register(vm);
 }
 

@@ -13,11 +13,14 @@
 
 /* Where the guest's low memory holds what we put there for it; e820 lists it as reserved. */
 #define MACHINE_ACPI_BASE 0xe0000u
-#define MACHINE_ACPI_BYTES 0x20000u
+#define MACHINE_ACPI_BYTES 0x1c000u
+#define MACHINE_TPM_LOG_BASE 0xfc000u /* its measurement log, up to 1 MiB */
 /* PCI memory window, above the most that VTL0's low RAM and VTL2 can take. */
 #define MACHINE_PCI_BASE 0xe0000000u
 #define MACHINE_PCI_BYTES 0x1ec00000u
 #define MACHINE_PCI_IRQS 8u /* slot n has GSI PC_IRQ_PCI0 + n % 8 */
+#define MACHINE_TPM_BASE 0xfed40000u /* where every PC has it */
+#define MACHINE_TPM_PPI_PORT 0x1040u
 #define MACHINE_LAPIC_BASE 0xfee00000u
 
 struct machine_arch {

@@ -10,9 +10,16 @@ static uint8_t ram[1u << 20];
 static struct vm vm;
 static struct control_config config;
 
+static bool with_tpm;
+
 static void build(uint32_t vp_count, uint64_t first_id)
 {
 	memset(&vm, 0, sizeof(vm));
+	if (with_tpm) {
+		vm.tpm.device = &vm.device[0];
+		vm.tpm.log_bytes = 3;
+		memcpy(vm.tpm.log, "log", 3);
+	}
 	vm.config = &config;
 	config.vp_count = vp_count;
 	for (uint32_t i = 0; i < vp_count; i++)
@@ -133,6 +140,10 @@ static void skip_object(uint64_t *p)
 	case 0x0b: *p += 2; break;
 	case 0x0c: *p += 4; break;
 	case 0x0e: *p += 8; break;
+	case 0x0d:
+		while (at((*p)++, 1))
+			;
+		break;
 	case 0x11:
 	case 0x12: *p = package_end(p); break;
 	default: ck_abort_msg("AML op 0x%x at 0x%llx", op, (unsigned long long)*p);
@@ -150,6 +161,17 @@ static unsigned walk_terms(uint64_t p, uint64_t end)
 		if (op == 0x08) {
 			p += 4;
 			skip_object(&p);
+			continue;
+		}
+		if (op == 0x5b && at(p, 1) == 0x80) { /* an operation region */
+			p += 1 + 4 + 1;
+			skip_object(&p);
+			skip_object(&p);
+			continue;
+		}
+		if (op == 0x14 || (op == 0x5b && at(p, 1) == 0x81)) { /* a method, fields */
+			p += op == 0x5b;
+			p = package_end(&p);
 			continue;
 		}
 		if (op == 0x5b) {
@@ -177,6 +199,27 @@ START_TEST(the_dsdts_packages_nest_and_hold_four_devices)
 }
 END_TEST
 
+START_TEST(a_tpm_has_its_table_its_device_and_its_log)
+{
+	uint64_t tpm2, dsdt;
+
+	build(1, 0);
+	ck_assert_uint_eq(find("TPM2"), 0);
+	with_tpm = true;
+	build(CONTROL_VP_MAX, 0);
+	tpm2 = find("TPM2");
+	ck_assert_uint_ne(tpm2, 0);
+	ck_assert_uint_eq(at(tpm2 + 4, 4), 76);
+	ck_assert_uint_eq(at(tpm2 + 40, 8), 0xfed40040); /* the control area */
+	ck_assert_uint_eq(at(tpm2 + 48, 4), 7);          /* CRB */
+	ck_assert_uint_eq(at(tpm2 + 64, 4), 3);
+	ck_assert_mem_eq(ram + at(tpm2 + 68, 8), "log", 3);
+	dsdt = at(find("FACP") + 40, 4);
+	ck_assert_uint_eq(walk_terms(dsdt + 36, dsdt + at(dsdt + 4, 4)), 5);
+	with_tpm = false;
+}
+END_TEST
+
 Suite *suite_vm_acpi(void)
 {
 	Suite *s = suite_create("vm_acpi");
@@ -187,6 +230,7 @@ Suite *suite_vm_acpi(void)
 	tcase_add_test(c, the_fadt_names_dsdt_facs_and_the_fixed_hardware);
 	tcase_add_test(c, every_vp_is_in_the_madt_once);
 	tcase_add_test(c, the_dsdts_packages_nest_and_hold_four_devices);
+	tcase_add_test(c, a_tpm_has_its_table_its_device_and_its_log);
 	suite_add_tcase(s, c);
 	return s;
 }
