@@ -23,6 +23,11 @@ void vl_log(enum vl_log_level level, const char *fmt, ...) VL_PRINTF(2, 3);
 #define vl_error(...) vl_log(VL_LOG_ERROR, __VA_ARGS__)
 #define vl_warn(...) vl_log(VL_LOG_WARN, __VA_ARGS__)
 #define vl_info(...) vl_log(VL_LOG_INFO, __VA_ARGS__)
+/* The hardened build has no debug messages: they are compiled for their checks alone. */
+#ifdef VL_HARDENED
+#define vl_debug(...) do { if (0) vl_log(VL_LOG_DEBUG, __VA_ARGS__); } while (0)
+#else
 #define vl_debug(...) vl_log(VL_LOG_DEBUG, __VA_ARGS__)
+#endif
 
 #endif

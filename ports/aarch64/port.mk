@@ -9,4 +9,5 @@ endif
 PORT_TARGET := aarch64-linux-gnu
 PORT_DEBIAN_ARCH := arm64
 PORT_CFLAGS := -mbranch-protection=standard -mno-outline-atomics
+PORT_HARDEN :=
 PORT_BOOT_CFLAGS := -mstrict-align

@@ -9,4 +9,5 @@ endif
 PORT_TARGET := x86_64-linux-gnu
 PORT_DEBIAN_ARCH := amd64
 PORT_CFLAGS := -fcf-protection=none
+PORT_HARDEN := -fcf-protection=full
 PORT_BOOT_CFLAGS := -mno-red-zone -mgeneral-regs-only

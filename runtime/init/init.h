@@ -18,6 +18,21 @@ int init_mounts(const char **what);
 /* Standard streams: 0 /dev/null, 1 and 2 /dev/kmsg. VL_E_OS. */
 int init_streams(void);
 
+/*
+ * devices.c: removes every node of `path` (/dev) that is not listed, and gives those
+ * that the paravisor opens to the user `owner`. VL_E_OS.
+ */
+#define INIT_DEVICES(DEVICE) \
+	DEVICE("null", false) \
+	DEVICE("kmsg", false) \
+	DEVICE("random", false) \
+	DEVICE("urandom", false) \
+	DEVICE("mem", true) \
+	DEVICE("mshv", true) \
+	DEVICE("mshv_vtl_low", true) \
+	DEVICE("mshv_hvcall", true)
+int init_devices(const char *path, uint32_t owner);
+
 /* settings.c: sysctls. A kernel without one of them is logged, nothing more. */
 void init_settings(void);
 

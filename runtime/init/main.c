@@ -109,6 +109,9 @@ int main(void)
 	err = init_streams();
 	if (err)
 		return fatal("standard streams", err);
+	err = init_devices("/dev", SANDBOX_USER_PARAVISOR);
+	if (err)
+		return fatal("/dev", err);
 	init_settings();
 	err = sandbox_enter(&sandbox_init, &what);
 	if (err)

@@ -18,19 +18,6 @@ static const struct {
 	{ "tmpfs", "/run", "size=1m,mode=755", MS_NOSUID | MS_NODEV | MS_NOEXEC },
 };
 
-/* The paravisor is not root: what it opens is its own. A device that this kernel lacks is its business. */
-static int give_devices(const char **what)
-{
-	static const char *const devices[] = { "/dev/mshv", "/dev/mshv_vtl_low", "/dev/mshv_hvcall", "/dev/mem" };
-
-	for (size_t i = 0; i < VL_ARRAY_COUNT(devices); i++) {
-		*what = devices[i];
-		if (chown(devices[i], SANDBOX_USER_PARAVISOR, SANDBOX_USER_PARAVISOR) != 0 && errno != ENOENT)
-			return VL_E_OS;
-	}
-	return 0;
-}
-
 int init_mounts(const char **what)
 {
 	for (size_t i = 0; i < VL_ARRAY_COUNT(mounts); i++) {
@@ -44,9 +31,7 @@ int init_mounts(const char **what)
 			return VL_E_OS;
 	}
 	*what = SANDBOX_EMPTY;
-	if (mkdir(SANDBOX_EMPTY, 0555) != 0)
-		return VL_E_OS;
-	return give_devices(what);
+	return mkdir(SANDBOX_EMPTY, 0555) != 0 ? VL_E_OS : 0;
 }
 
 int init_streams(void)
