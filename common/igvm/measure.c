@@ -208,6 +208,21 @@ int igvm_measure_vbs(const struct igvm_file *file, uint32_t mask, uint8_t digest
 	return err;
 }
 
+int igvm_vbs_measurement(const struct igvm_file *file, uint32_t mask, struct igvm_vbs_measurement *out)
+{
+	struct igvm_cursor cursor;
+	struct igvm_header h;
+
+	igvm_first(&cursor, file);
+	while (igvm_next(&cursor, &h, NULL) > 0) {
+		if (h.type == IGVM_VBS_MEASUREMENT && h.blob.mask & mask && h.length == sizeof(*out)) {
+			memcpy(out, h.content, sizeof(*out));
+			return VL_OK;
+		}
+	}
+	return VL_E_NOTFOUND;
+}
+
 /* --- SEV-SNP ----------------------------------------------------------------------- */
 
 #define SNP_PAGE_INFO_BYTES 0x70u

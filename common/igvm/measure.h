@@ -25,6 +25,31 @@
 int igvm_measure_vbs(const struct igvm_file *file, uint32_t mask, uint8_t digest[IGVM_VBS_DIGEST_BYTES],
 	struct igvm_error *error);
 
+/*
+ * Content of a VBS_MEASUREMENT header (IGVM_VHS_VBS_MEASUREMENT of igvm_defs): what the
+ * builder says about its image, and a VBS host checks. It is not measured itself.
+ */
+#define IGVM_VBS_MEASUREMENT_VERSION 1u
+#define IGVM_VBS_POLICY_DEBUG 1u     /* the measured command line asks for confidential debugging */
+#define IGVM_VBS_DIGEST_SHA256 1u
+#define IGVM_VBS_SIGNING_NONE 0u     /* no signature, no public key; ECDSA P-384 would be 1 */
+struct igvm_vbs_measurement {
+	le32 mask;
+	le32 version;
+	le32 product_id, module_id;
+	le32 security_version; /* a number that grows with each fix: "guest SVN" in reports */
+	le32 policy;
+	le32 digest_algorithm;
+	le32 signing_algorithm;
+	uint8_t digest[64]; /* the first IGVM_VBS_DIGEST_BYTES; the rest is zero */
+	uint8_t signature[256];
+	uint8_t public_key[512];
+} VL_PACKED;
+_Static_assert(sizeof(struct igvm_vbs_measurement) == 864, "IGVM_VHS_VBS_MEASUREMENT");
+
+/* The header for `mask`: 0, or VL_E_NOTFOUND. The file has passed igvm_check. */
+int igvm_vbs_measurement(const struct igvm_file *file, uint32_t mask, struct igvm_vbs_measurement *out);
+
 /* SNP launch digest: SHA-384 over a chain of PAGE_INFO (SEV-SNP firmware ABI, 8.17.2). */
 int igvm_measure_snp(const struct igvm_file *file, uint32_t mask, uint8_t digest[IGVM_SNP_DIGEST_BYTES],
 	struct igvm_error *error);

@@ -274,7 +274,7 @@ int host_devicetree_build(const struct host_config *config, void *out, size_t si
 		.vmbus_vtl0.connection_id = 1, .vmbus_vtl2.connection_id = 4,
 		.entropy = config->entropy, .entropy_bytes = sizeof(config->entropy),
 		.guest_kernel = dt_range(&config->guest_kernel), .guest_initrd = dt_range(&config->guest_initrd),
-		.bootargs = config->log ? "loglevel=8" : NULL,
+		.bootargs = config->vtl2_append ? config->vtl2_append : config->log ? "loglevel=8" : NULL,
 		.guest_bootargs = config->append, .disk_count = config->disk_count,
 	};
 	size_t used;

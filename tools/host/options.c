@@ -18,6 +18,7 @@ static const char usage[] =
 	"  --kernel FILE          the guest's Linux kernel\n"
 	"  --initrd FILE          the guest's initial RAM disk\n"
 	"  --append TEXT          the guest kernel's command line\n"
+	"  --vtl2-append TEXT     for VTL2's command line; an isolated guest's VTL2 does not listen\n"
 	"  --memory SIZE          the guest's RAM: bytes, or with K, M, G (default 512M)\n"
 	"  --vps N                virtual processors, 1 to 64 (default 2)\n"
 	"  --disk FILE            a disk of the guest; up to 16 times\n"
@@ -33,7 +34,7 @@ static const char usage[] =
 
 enum { OPT_IGVM = 1, OPT_KERNEL, OPT_INITRD, OPT_APPEND, OPT_MEMORY, OPT_VPS, OPT_DISK, OPT_ISOLATION,
 		OPT_PLATFORM_KEY, OPT_STATE,
-	OPT_VSOCK, OPT_TIMEOUT, OPT_LOG, OPT_HELP };
+	OPT_VTL2_APPEND, OPT_VSOCK, OPT_TIMEOUT, OPT_LOG, OPT_HELP };
 
 static const struct option options[] = {
 	{ "igvm", required_argument, NULL, OPT_IGVM }, { "kernel", required_argument, NULL, OPT_KERNEL },
@@ -42,6 +43,7 @@ static const struct option options[] = {
 	{ "disk", required_argument, NULL, OPT_DISK },
 	{ "isolation", required_argument, NULL, OPT_ISOLATION },
 	{ "platform-key", required_argument, NULL, OPT_PLATFORM_KEY },
+	{ "vtl2-append", required_argument, NULL, OPT_VTL2_APPEND },
 	{ "state", required_argument, NULL, OPT_STATE }, { "vsock", required_argument, NULL, OPT_VSOCK },
 	{ "timeout", required_argument, NULL, OPT_TIMEOUT }, { "log", no_argument, NULL, OPT_LOG },
 	{ "help", no_argument, NULL, OPT_HELP }, { NULL, 0, NULL, 0 },
@@ -119,6 +121,7 @@ static int take(struct host_config *c, int option, const char *argument)
 	case OPT_KERNEL: c->kernel = argument; break;
 	case OPT_INITRD: c->initrd = argument; break;
 	case OPT_APPEND: c->append = argument; break;
+	case OPT_VTL2_APPEND: c->vtl2_append = argument; break;
 	case OPT_PLATFORM_KEY: c->platform_key = argument; break;
 	case OPT_STATE: c->state = argument; break;
 	case OPT_VSOCK: c->vsock = argument; break;

@@ -68,6 +68,35 @@ static int measure(struct vbs_identity *id, const struct host_config *config, co
 	return 0;
 }
 
+/* What the image says about itself; one that says nothing allows isolation, and is of no version. */
+static int check_image(struct vbs_identity *id, const struct host_config *config, const struct image *image)
+{
+	struct igvm_vbs_measurement m;
+	char text[2 * VBS_DIGEST_BYTES + 1];
+
+	if (igvm_vbs_measurement(&image->file, image->platform.mask, &m))
+		return 0;
+	if (le32_to_cpu(m.version) != IGVM_VBS_MEASUREMENT_VERSION ||
+	    le32_to_cpu(m.digest_algorithm) != IGVM_VBS_DIGEST_SHA256 ||
+	    le32_to_cpu(m.signing_algorithm) != IGVM_VBS_SIGNING_NONE) {
+		vl_error("image %s: its VBS_MEASUREMENT is of version %u, digest %u, signature %u; this host knows "
+			"version 1, SHA-256 and no signature", config->igvm, le32_to_cpu(m.version),
+			le32_to_cpu(m.digest_algorithm), le32_to_cpu(m.signing_algorithm));
+		return VL_E_UNSUPPORTED;
+	}
+	if (memcmp(m.digest, id->measurement, sizeof(id->measurement))) {
+		hex(m.digest, text);
+		vl_error("image %s is made for the VBS boot digest %s and has another: it was altered; build it anew",
+			config->igvm, text);
+		return VL_E_MEASUREMENT;
+	}
+	id->policy = cpu_to_le32(le32_to_cpu(m.policy) & IGVM_VBS_POLICY_DEBUG ? VBS_POLICY_DEBUG : 0);
+	id->guest_svn = m.security_version;
+	id->guest_product_id = m.product_id;
+	id->guest_module_id = m.module_id;
+	return 0;
+}
+
 static int identify(struct vbs_identity *id)
 {
 	id->enabled_vtls = cpu_to_le32(VBS_VTL0 | VBS_VTL2);
@@ -94,6 +123,8 @@ int host_vbs_create(const struct host_config *config, const struct image *image,
 		err = identify(&vbs->identity);
 	if (!err)
 		err = measure(&vbs->identity, config, image);
+	if (!err)
+		err = check_image(&vbs->identity, config, image);
 	if (err)
 		host_vbs_destroy(vbs);
 	else

@@ -15,6 +15,7 @@ struct host_vbs;
  * Measures the image, checks that it allows what is asked for, and reads the
  * platform key. NULL in *out when config->isolation is none. Errors are printed:
  * VL_E_MEASUREMENT  the image's own VBS_MEASUREMENT names another digest
+ * VL_E_UNSUPPORTED  it is of a kind that this host does not know
  * VL_E_OS, VL_E_FORMAT, VL_E_TYPE ...  the platform key; errors of igvm_measure_vbs
  */
 int host_vbs_create(const struct host_config *config, const struct image *image, struct host_vbs **out);

@@ -79,6 +79,8 @@ static int set_key(struct manifest *m, const char *key, const char *value)
 		return add_text(m, value);
 	if (!strcmp(key, "command_line_policy"))
 		return set_policy(m, value);
+	if (!strcmp(key, "guest_svn"))
+		return set_number(m, &m->options.guest_svn, value);
 	return bad_line(m, "the key is unknown");
 }
 

@@ -6,6 +6,7 @@
 #include "tools/igvm/layout.h"
 #include "common/base/crc32.h"
 #include "common/base/err.h"
+#include "common/igvm/measure.h"
 #include "common/igvm/write.h"
 
 #include <stdio.h>
@@ -55,6 +56,7 @@ struct layout {
 	struct paravisor_command_line command_line;
 	struct imported_regions regions;
 	struct measured_vtl2_config config;
+	struct igvm_vbs_measurement measurement;
 };
 
 /* --- Placing ------------------------------------------------------------------------ */
@@ -180,11 +182,29 @@ static void fill_regions(struct layout *l)
 	}
 }
 
+#define PRODUCT_ID 0x4d4c4c56u /* "VLLM" */
+#define MODULE_ID 0x00736276u  /* "vbs", as the reference implementation's */
+
+/* All but the digest, which is known when everything else is written. */
+static void fill_measurement(struct layout *l)
+{
+	bool debug = strstr(l->options->command_line, "OPENHCL_CONFIDENTIAL_DEBUG=1");
+
+	l->measurement = (struct igvm_vbs_measurement){ .mask = cpu_to_le32(PLATFORM_MASK),
+		.version = cpu_to_le32(IGVM_VBS_MEASUREMENT_VERSION), .product_id = cpu_to_le32(PRODUCT_ID),
+		.module_id = cpu_to_le32(MODULE_ID),
+		.security_version = cpu_to_le32((uint32_t)l->options->guest_svn),
+		.policy = cpu_to_le32(debug ? IGVM_VBS_POLICY_DEBUG : 0),
+		.digest_algorithm = cpu_to_le32(IGVM_VBS_DIGEST_SHA256),
+		.signing_algorithm = cpu_to_le32(IGVM_VBS_SIGNING_NONE) };
+}
+
 static void fill_pages(struct layout *l)
 {
 	size_t length = strlen(l->options->command_line);
 
 	fill_params(l);
+	fill_measurement(l);
 	l->command_line.policy = cpu_to_le16(l->options->append_chosen ? COMMAND_LINE_APPEND_CHOSEN :
 		COMMAND_LINE_STATIC);
 	l->command_line.length = cpu_to_le16((uint16_t)length);
@@ -257,11 +277,13 @@ static void write_all(const struct layout *l, struct igvm_writer *w)
 			write_part(w, &l->part[i]);
 	write_areas(l, w);
 	write_context(l, w);
+	igvm_write_raw(w, IGVM_VBS_MEASUREMENT, &l->measurement, sizeof(l->measurement));
 }
 
 static int write_image(const struct layout *l, struct tool_file *out)
 {
-	size_t pages = l->bytes / VL_PAGE_BYTES, headers = (pages + 64) * IGVM_WRITE_HEADER_MAX;
+	size_t pages = l->bytes / VL_PAGE_BYTES;
+	size_t headers = (pages + 64) * IGVM_WRITE_HEADER_MAX + sizeof(l->measurement);
 	size_t data = l->bytes + VL_PAGE_BYTES, total = IGVM_FIXED_V2_BYTES + headers + data;
 	size_t slots = 2 * pages;
 	uint8_t *buffers = malloc(headers + data + slots * sizeof(uint32_t));
@@ -283,6 +305,22 @@ static int write_image(const struct layout *l, struct tool_file *out)
 	}
 	free(buffers);
 	return status;
+}
+
+/* Once to measure, once with the measurement, which is not part of itself. */
+static int write_measured(struct layout *l, struct tool_file *out)
+{
+	struct igvm_error error = { 0 };
+	struct igvm_file file;
+	int status = write_image(l, out);
+
+	if (status)
+		return status;
+	if (igvm_open(&file, out->data, out->size, &error) ||
+	    igvm_measure_vbs(&file, PLATFORM_MASK, l->measurement.digest, &error))
+		return tool_malformed(l->options->manifest, &error);
+	tool_release(out);
+	return write_image(l, out);
 }
 
 /* --- All -------------------------------------------------------------------------------------- */
@@ -329,7 +367,7 @@ int layout_build(const struct layout_options *options, const struct image_input 
 		status = place_parts(l);
 	if (!status) {
 		fill_pages(l);
-		status = write_image(l, out);
+		status = write_measured(l, out);
 	}
 	if (l) {
 		free(l->kernel.memory);

@@ -12,6 +12,7 @@ struct layout_options {
 	uint64_t fixed_base;      /* 0: relocatable */
 	const char *command_line; /* at most COMMAND_LINE_TEXT_MAX bytes */
 	bool append_chosen;
+	uint64_t guest_svn;       /* in the reports of a VBS host */
 };
 
 /*

@@ -24,6 +24,7 @@ static const char help[] =
 "  base = ADDRESS              a fixed base; without it the image is relocatable\n"
 "  command_line = TEXT         measured; at most 4092 bytes; may be given several times,\n"
 "                              the texts are joined by blanks\n"
+"  guest_svn = N               grows with each security fix; in the reports of a VBS host\n"
 "  command_line_policy = P     static (default), or append_chosen: a trusted host may add to it\n"
 "\n"
 "LIST has the lines of Linux's gen_init_cpio, in this order of words:\n"

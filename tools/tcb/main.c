@@ -4,7 +4,9 @@
  *
  *	tcb profiles   per cage: program, user, descriptors, capabilities, own root, paths; tabs between
  *	tcb calls      per cage and system call: program, tab, call
+ *	tcb devices    the nodes that init leaves in /dev
  */
+#include "runtime/init/init.h"
 #include "runtime/sandbox/calls.h"
 #include "runtime/sandbox/sandbox.h"
 
@@ -82,15 +84,24 @@ static int print_calls(const struct sandbox_profile *p)
 	return 0;
 }
 
+static void print_devices(void)
+{
+#define DEVICE(name, paravisors) puts(name);
+	INIT_DEVICES(DEVICE)
+#undef DEVICE
+}
+
 int main(int argc, char **argv)
 {
 	int status = 0;
 
-	if (argc != 2 || (strcmp(argv[1], "profiles") && strcmp(argv[1], "calls"))) {
-		fputs("usage: tcb profiles|calls\n", stderr);
+	if (argc != 2 || (strcmp(argv[1], "profiles") && strcmp(argv[1], "calls") && strcmp(argv[1], "devices"))) {
+		fputs("usage: tcb profiles|calls|devices\n", stderr);
 		return 1;
 	}
-	for (size_t i = 0; i < VL_ARRAY_COUNT(profiles) && !status; i++) {
+	if (argv[1][0] == 'd')
+		print_devices();
+	for (size_t i = 0; argv[1][0] != 'd' && i < VL_ARRAY_COUNT(profiles) && !status; i++) {
 		if (argv[1][0] == 'p')
 			print_profile(profiles[i]);
 		else

@@ -50,12 +50,30 @@ static void make_key(void)
 	ck_assert_int_eq(fclose(file), 0);
 }
 
+/* The sample's VBS_MEASUREMENT: of version 1, SHA-256, with its own digest, number 7, debugging. */
+static void say_measurement(void)
+{
+	size_t at = sample_find(&t.sample, IGVM_VBS_MEASUREMENT, 0) + 8;
+	static const uint32_t words[] = { SAMPLE_VSM, IGVM_VBS_MEASUREMENT_VERSION, 1, 2, 7, IGVM_VBS_POLICY_DEBUG,
+		IGVM_VBS_DIGEST_SHA256, IGVM_VBS_SIGNING_NONE };
+	struct igvm_vbs_measurement m;
+
+	for (size_t i = 0; i < VL_ARRAY_COUNT(words); i++)
+		sample_put(&t.sample, at + 4 * i, 4, words[i]);
+	sample_seal(&t.sample);
+	ck_assert_int_eq(igvm_open(&t.image.file, t.sample.bytes, t.sample.size, NULL), 0);
+	ck_assert_int_eq(igvm_measure_vbs(&t.image.file, SAMPLE_VSM, t.sample.bytes + at + 32, NULL), 0);
+	sample_seal(&t.sample);
+	ck_assert_int_eq(igvm_open(&t.image.file, t.sample.bytes, t.sample.size, NULL), 0);
+	ck_assert_int_eq(igvm_vbs_measurement(&t.image.file, SAMPLE_VSM, &m), 0);
+}
+
 static void set_up(void)
 {
 	memset(&t, 0, sizeof(t));
 	make_key();
 	sample_x64(&t.sample);
-	ck_assert_int_eq(igvm_open(&t.image.file, t.sample.bytes, t.sample.size, NULL), 0);
+	say_measurement();
 	t.image.platform.mask = SAMPLE_VSM;
 	t.config = (struct host_config){ .igvm = "sample", .isolation = HOST_ISOLATION_VBS,
 		.platform_key = t.key_path };
@@ -92,6 +110,8 @@ START_TEST(the_report_names_the_digest_of_the_image_and_the_data_of_vtl2)
 	ck_assert_mem_eq(report.identity.measurement, digest, sizeof(digest));
 	ck_assert_mem_eq(report.report_data, data, sizeof(data));
 	ck_assert_uint_eq(le32_to_cpu(report.identity.guest_vtl), 2);
+	ck_assert_uint_eq(le32_to_cpu(report.identity.guest_svn), 7);
+	ck_assert_uint_eq(le32_to_cpu(report.identity.policy), VBS_POLICY_DEBUG);
 	host_vbs_destroy(vbs);
 }
 END_TEST
@@ -140,6 +160,24 @@ START_TEST(every_boot_has_its_own_owner)
 }
 END_TEST
 
+START_TEST(an_image_that_is_not_what_it_says_it_is_does_not_start)
+{
+	size_t at = sample_find(&t.sample, IGVM_VBS_MEASUREMENT, 0) + 8;
+	struct host_vbs *vbs;
+
+	t.sample.bytes[at + 32] ^= 1;
+	sample_seal(&t.sample);
+	ck_assert_int_eq(igvm_open(&t.image.file, t.sample.bytes, t.sample.size, NULL), 0);
+	ck_assert_int_eq(host_vbs_create(&t.config, &t.image, &vbs), VL_E_MEASUREMENT);
+	ck_assert_ptr_null(vbs);
+	t.sample.bytes[at + 32] ^= 1;
+	sample_put(&t.sample, at + 28, 4, 1); /* signed, by an algorithm that this host has not */
+	sample_seal(&t.sample);
+	ck_assert_int_eq(igvm_open(&t.image.file, t.sample.bytes, t.sample.size, NULL), 0);
+	ck_assert_int_eq(host_vbs_create(&t.config, &t.image, &vbs), VL_E_UNSUPPORTED);
+}
+END_TEST
+
 START_TEST(a_platform_key_that_is_missing_or_none_ends_the_launch)
 {
 	struct host_vbs *vbs;
@@ -164,6 +202,7 @@ Suite *suite_host_vbs(void)
 	tcase_add_test(c, a_partition_that_is_not_isolated_has_no_report);
 	tcase_add_test(c, a_call_without_its_input_is_refused);
 	tcase_add_test(c, every_boot_has_its_own_owner);
+	tcase_add_test(c, an_image_that_is_not_what_it_says_it_is_does_not_start);
 	tcase_add_test(c, a_platform_key_that_is_missing_or_none_ends_the_launch);
 	suite_add_tcase(s, c);
 	return s;
