@@ -11,45 +11,36 @@
 
 #include <sys/syscall.h>
 
-/* What every worker needs once it runs. */
-#define SANDBOX_WORKER_CALLS(CALL, CALL_IF) \
+/* One thread per VP: it serves VTL0's exits by the driver, and I/O by what it was given. */
+#define SANDBOX_VM_CALLS(CALL, CALL_IF) \
+	CALL_IF(ioctl, MSHV_IOCTL) \
+	CALL_IF(clone, THREAD) \
+	SANDBOX_VM_OTHER_CALLS(CALL, CALL_IF)
+
+/* What its parent has with the same checks. */
+#define SANDBOX_VM_OTHER_CALLS(CALL, CALL_IF) \
 	CALL(futex) \
 	CALL(read) \
 	CALL(write) \
 	CALL(epoll_pwait) \
-	PORT_SANDBOX_WORKER_CALLS(CALL) \
 	CALL(epoll_ctl) \
 	CALL(timerfd_settime) \
-	CALL(clock_gettime) \
 	CALL(sendto) \
 	CALL(recvfrom) \
 	CALL(sendmsg) \
 	CALL(recvmsg) \
-	CALL(readv) \
-	CALL(writev) \
-	CALL(nanosleep) \
-	CALL(clock_nanosleep) \
-	CALL(restart_syscall) \
-	CALL(rt_sigreturn) \
+	CALL(clock_gettime) \
+	PORT_SANDBOX_WORKER_CALLS(CALL) \
 	/* memory */ \
 	CALL_IF(mmap, NO_EXEC) \
 	CALL_IF(mprotect, NO_EXEC) \
 	CALL(munmap) \
-	CALL(mremap) \
 	CALL(madvise) \
 	CALL(brk) \
 	/* threads */ \
-	CALL(set_tid_address) \
-	CALL(set_robust_list) \
-	CALL(gettid) \
-	CALL(getpid) \
-	CALL(tkill) \
 	CALL(sched_setaffinity) \
 	CALL(sched_setscheduler) \
-	CALL(sched_yield) \
 	CALL(rt_sigprocmask) \
-	CALL(rt_sigaction) \
-	CALL(membarrier) \
 	/* what it makes for itself: events, timers, saved state */ \
 	CALL(eventfd2) \
 	CALL(timerfd_create) \
@@ -57,17 +48,10 @@
 	CALL(memfd_create) \
 	CALL(ftruncate) \
 	CALL(fstat) \
-	CALL(lseek) \
-	CALL(fcntl) \
+	CALL(pread64) \
 	CALL(close) \
-	CALL(getrandom) \
 	CALL(exit) \
 	CALL(exit_group)
-
-#define SANDBOX_VM_CALLS(CALL, CALL_IF) \
-	CALL_IF(ioctl, MSHV_IOCTL) \
-	CALL_IF(clone, THREAD) \
-	SANDBOX_WORKER_CALLS(CALL, CALL_IF)
 
 /* No memory, no thread, nothing new to open: it reads, counts and writes. */
 #define SANDBOX_PROFILER_CALLS(CALL, CALL_IF) \
@@ -84,9 +68,6 @@
 	CALL(fcntl) \
 	CALL(close) \
 	CALL(munmap) \
-	CALL(restart_syscall) \
-	CALL(rt_sigreturn) \
-	CALL(exit) \
 	CALL(exit_group)
 
 /* Init while its child runs, and the last words to the host. */
@@ -104,35 +85,36 @@
 	CALL(recvmsg) \
 	CALL(clock_gettime) \
 	CALL(nanosleep) \
-	CALL(clock_nanosleep) \
 	CALL(close) \
-	CALL(restart_syscall) \
 	CALL(exit_group)
 
-/* Init's own are few; the rest is its child's. */
-#define SANDBOX_INIT_CALLS(CALL, CALL_IF) \
-	SANDBOX_PARAVISOR_CALLS(CALL, CALL_IF)
-
-/* Also all of its workers' calls, for a list binds the children too; their own narrow it. */
+/*
+ * Also all of its workers' calls, for a list binds the children too; their own narrow
+ * it. A worker whose calls are not here yet adds its list, and what it opens before
+ * it enters its cage.
+ */
 #define SANDBOX_PARAVISOR_CALLS(CALL, CALL_IF) \
 	CALL(ioctl) \
 	CALL(clone) \
-	SANDBOX_WORKER_CALLS(CALL, CALL_IF) \
+	SANDBOX_VM_OTHER_CALLS(CALL, CALL_IF) \
 	PORT_SANDBOX_PARAVISOR_CALLS(CALL) \
 	/* device tree, drivers, the shim's log */ \
 	CALL(openat) \
 	CALL(getdents64) \
-	CALL(newfstatat) \
 	CALL(sync) \
+	CALL(getrandom) \
 	/* streams to the host, channels to the workers */ \
 	CALL_IF(socket, UNIX) \
 	CALL_IF(socketpair, UNIX) \
 	CALL(connect) \
 	CALL(getsockopt) \
-	CALL(setsockopt) \
+	CALL(fcntl) \
+	CALL(nanosleep) \
 	/* starting, watching and ending workers */ \
+	CALL(getpid) \
 	CALL(getppid) \
-	CALL(dup3) \
+	CALL(gettid) \
+	CALL(set_tid_address) \
 	CALL(close_range) \
 	CALL(execve) \
 	CALL(pidfd_open) \
@@ -140,9 +122,11 @@
 	CALL(waitid) \
 	CALL(wait4) \
 	CALL(kill) \
-	/* what the profiler opens before it enters its cage */ \
+	/* the profiler's, and what it opens before it enters its cage */ \
 	CALL(perf_event_open) \
 	CALL(sysinfo) \
+	CALL(lseek) \
+	CALL(writev) \
 	/* a worker's way into its own cage */ \
 	CALL(prlimit64) \
 	CALL(unshare) \
@@ -154,9 +138,14 @@
 	CALL(setresuid) \
 	CALL(capset) \
 	CALL(landlock_create_ruleset) \
-	CALL(landlock_add_rule) \
 	CALL(landlock_restrict_self) \
 	CALL(seccomp)
+
+/* Init's own are few; the rest is its child's, which also has signals to set and paths to keep. */
+#define SANDBOX_INIT_CALLS(CALL, CALL_IF) \
+	SANDBOX_PARAVISOR_CALLS(CALL, CALL_IF) \
+	CALL(rt_sigaction) \
+	CALL(landlock_add_rule)
 
 /* Every call of every list. */
 #define SANDBOX_ALL_CALLS(CALL, CALL_IF) SANDBOX_INIT_CALLS(CALL, CALL_IF)

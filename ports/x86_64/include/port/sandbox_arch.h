@@ -6,9 +6,7 @@
 
 #define PORT_AUDIT_ARCH AUDIT_ARCH_X86_64
 
-#define PORT_SANDBOX_WORKER_CALLS(CALL) \
-	CALL(epoll_wait) \
-	CALL(poll)
+#define PORT_SANDBOX_WORKER_CALLS(CALL) CALL(poll)
 
 /* arch_prctl: a program's start sets its thread pointer. */
 #define PORT_SANDBOX_PARAVISOR_CALLS(CALL) \
