@@ -17,11 +17,16 @@
 
 #include <linux/capability.h>
 
+#define FILE_BYTES_MAX (256ull << 20) /* of a memfd: saved state is the largest thing that anybody writes */
+
 static int limits(const struct sandbox_profile *p)
 {
 	const struct rlimit none = { 0, 0 }, files = { p->descriptor_max, p->descriptor_max };
+	const struct rlimit bytes = { FILE_BYTES_MAX, FILE_BYTES_MAX };
 
-	return setrlimit(RLIMIT_CORE, &none) != 0 || setrlimit(RLIMIT_NOFILE, &files) != 0 ? VL_E_OS : 0;
+	if (setrlimit(RLIMIT_CORE, &none) != 0 || setrlimit(RLIMIT_MSGQUEUE, &none) != 0)
+		return VL_E_OS;
+	return setrlimit(RLIMIT_NOFILE, &files) != 0 || setrlimit(RLIMIT_FSIZE, &bytes) != 0 ? VL_E_OS : 0;
 }
 
 static int namespaces(const struct sandbox_profile *p)

@@ -13,6 +13,7 @@
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -267,6 +268,39 @@ START_TEST(a_cage_leaves_its_user_and_its_capabilities_and_no_more)
 }
 END_TEST
 
+/* In a whole cage without namespaces: what its limits are; needs root. */
+static int limits_inside(void)
+{
+	static const struct sandbox_rule rules[] = { { SYS_prlimit64, SANDBOX_ANY }, { SYS_exit_group, SANDBOX_ANY } };
+	struct sandbox_profile p = { .descriptor_max = 77, .rules = rules, .rule_count = VL_ARRAY_COUNT(rules) };
+	static const int kinds[] = { RLIMIT_CORE, RLIMIT_MSGQUEUE, RLIMIT_NOFILE, RLIMIT_FSIZE };
+	static const uint64_t expected[] = { 0, 0, 77, 256ull << 20 };
+	const char *step;
+
+	if (sandbox_enter(&p, &step))
+		return 1;
+	for (size_t i = 0; i < VL_ARRAY_COUNT(kinds); i++) {
+		uint64_t now[2] = { 1, 1 };
+
+		syscall(SYS_prlimit64, 0, kinds[i], NULL, now);
+		if (now[0] != expected[i] || now[1] != expected[i])
+			return 2;
+	}
+	return 0;
+}
+
+START_TEST(a_cage_bounds_core_files_descriptors_and_the_size_of_files)
+{
+	int status;
+	pid_t pid = fork();
+
+	if (pid == 0)
+		syscall(SYS_exit_group, limits_inside());
+	ck_assert_int_eq(waitpid(pid, &status, 0), pid);
+	ck_assert_msg(WIFEXITED(status) && WEXITSTATUS(status) == (geteuid() ? 1 : 0), "status %#x", status);
+}
+END_TEST
+
 START_TEST(what_is_on_a_list_is_allowed)
 {
 	ASSERT_ALLOWED(&sandbox_vm, maps_data);
@@ -350,6 +384,7 @@ Suite *suite_sandbox(void)
 	tcase_add_loop_test(c, every_process_has_a_user_of_its_own_and_workers_have_no_capability, 0,
 		(int)VL_ARRAY_COUNT(every));
 	tcase_add_test(c, a_cage_leaves_its_user_and_its_capabilities_and_no_more);
+	tcase_add_test(c, a_cage_bounds_core_files_descriptors_and_the_size_of_files);
 	tcase_add_test(c, what_is_on_a_list_is_allowed);
 	tcase_add_test(c, a_workers_calls_are_all_on_its_parents_list);
 	tcase_add_test(c, more_rules_than_fit_are_refused);
