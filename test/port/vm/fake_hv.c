@@ -62,11 +62,13 @@ int hvport_run(struct hvport_vp *vp)
 			return VL_E_AGAIN;
 		}
 		if (fake_hv.guest && fake_hv.guest(f)) {
+			f->waiting = false;
 			f->step++;
 			result = 0;
-		} else {
-			pthread_cond_wait(&fake_hv.changed, &fake_hv.lock);
+			continue;
 		}
+		f->waiting = true;
+		pthread_cond_wait(&fake_hv.changed, &fake_hv.lock);
 	}
 	pthread_mutex_unlock(&fake_hv.lock);
 	return 0;
@@ -131,15 +133,19 @@ int hvport_call(struct hvport *p, uint16_t code, const void *in, size_t in_size,
 
 /* --- What tests ask ------------------------------------------------------------------- */
 
+struct hv_reg_value fake_register_held(unsigned vp, uint32_t name)
+{
+	struct hv_reg_assoc *r = find(&fake_hv.vp[vp], name);
+
+	return r ? r->value : (struct hv_reg_value){ 0 };
+}
+
 struct hv_reg_value fake_register(unsigned vp, uint32_t name)
 {
-	struct hv_reg_value value = { 0 };
-	struct hv_reg_assoc *r;
+	struct hv_reg_value value;
 
 	pthread_mutex_lock(&fake_hv.lock);
-	r = find(&fake_hv.vp[vp], name);
-	if (r)
-		value = r->value;
+	value = fake_register_held(vp, name);
 	pthread_mutex_unlock(&fake_hv.lock);
 	return value;
 }

@@ -23,6 +23,7 @@ struct fake_vp {
 	uint8_t register_page[VL_PAGE_BYTES] __attribute__((aligned(16)));
 	volatile uint32_t cancel;
 	bool kicked;
+	bool waiting; /* the guest has no intercept to make now */
 	unsigned index, step; /* intercepts that the guest has made */
 	struct hv_reg_assoc reg[FAKE_REGISTER_MAX];
 	unsigned reg_count;
@@ -52,6 +53,7 @@ extern struct fake_hv fake_hv;
 
 /* A register as the worker left it, 0 when it was never set. */
 struct hv_reg_value fake_register(unsigned vp, uint32_t name);
+struct hv_reg_value fake_register_held(unsigned vp, uint32_t name); /* with fake_hv.lock held */
 
 /* How many calls of `code` there were; *last (may be NULL) is the newest. */
 unsigned fake_calls(uint16_t code, struct fake_call *last);

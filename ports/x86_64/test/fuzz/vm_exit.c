@@ -6,86 +6,20 @@
  */
 #include "common/base/bytes.h"
 #include "ports/x86_64/vm/x86.h"
+#include "test/fuzz/vm_boundary.h"
 #include <stdlib.h>
 #include <string.h>
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-#define RAM_BYTES 0x8000u
-
-static uint8_t ram[RAM_BYTES];
+static uint8_t ram[FUZZ_RAM_BYTES];
 static uint8_t context[HVPORT_CONTEXT_BYTES] __attribute__((aligned(16)));
 static struct hv_x64_register_page page;
 static struct hv_message message;
 
-/* The boundary: registers answer what the page says, hypercalls succeed. */
-int hvport_get_register(struct hvport_vp *vp, uint32_t name, struct hv_reg_value *value)
+struct hv_reg_value fuzz_register(uint32_t name)
 {
-	*value = (struct hv_reg_value){ .low = page.gp[name & 15], .high = page.gp[name & 7] };
-	return 0;
-}
-
-int hvport_set_register(struct hvport_vp *vp, uint32_t name, const struct hv_reg_value *value)
-{
-	return 0;
-}
-
-int hvport_call(struct hvport *p, uint16_t code, const void *in, size_t in_size, void *out, size_t out_size,
-	uint16_t *status)
-{
-	if (status)
-		*status = HV_STATUS_SUCCESS;
-	return 0;
-}
-
-void hvport_kick(struct hvport_vp *vp)
-{
-}
-
-int hvport_run(struct hvport_vp *vp)
-{
-	return VL_E_OS;
-}
-
-int hvport_open(struct hvport *p, int mshv_fd, int low_fd, int hvcall_fd)
-{
-	return VL_E_OS;
-}
-
-int hvport_map_memory(struct hvport *p, gpa_t base, uint64_t size, void **out)
-{
-	return VL_E_OS;
-}
-
-int hvport_vp_open(struct hvport *p, unsigned index, struct hvport_vp *vp)
-{
-	return VL_E_OS;
-}
-
-int hvport_vp_bind(struct hvport_vp *vp)
-{
-	return VL_E_OS;
-}
-
-static void machine(struct vm *vm, struct vp *vp)
-{
-	static struct control_config config = { .vp_count = 1 };
-
-	memset(vm, 0, sizeof(*vm));
-	memset(vp, 0, sizeof(*vp));
-	vm->config = &config;
-	vm->vp = vp;
-	vm->vp_count = 1;
-	vm->wake_fd = vm->timer_fd = -1;
-	vm->armed_ns = VM_NEVER;
-	pthread_mutex_init(&vm->lock, NULL);
-	pthread_mutex_init(&vm->run_lock, NULL);
-	bus_init(&vm->bus);
-	vp->vm = vm;
-	vp->hv = (struct hvport_vp){ .message = &message, .context = context, .register_page = &page };
-	if (guest_memory_add(&vm->memory, gpa(0), RAM_BYTES, ram) || machine_arch_create(vm))
-		abort();
-	units_reset(vm->instance, vm->device_count);
+	return (struct hv_reg_value){ .low = page.gp[name & 15], .high = page.gp[name & 7] };
 }
 
 static void registers(struct vl_reader *r)
@@ -123,11 +57,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	message.type = cpu_to_le32(types[vl_read_u8(&r) & 7]);
 	vl_read_copy(&r, message.payload, 128);
 	registers(&r);
-	n = vl_reader_left(&r) < RAM_BYTES ? vl_reader_left(&r) : RAM_BYTES;
+	n = vl_reader_left(&r) < FUZZ_RAM_BYTES ? vl_reader_left(&r) : FUZZ_RAM_BYTES;
 	vl_read_copy(&r, ram, n);
 	if (r.err)
 		return 0;
-	machine(&vm, &vp);
+	fuzz_machine(&vm, &vp, ram);
+	vp.hv = (struct hvport_vp){ .message = &message, .context = context, .register_page = &page };
 	for (unsigned i = 0; i < 4; i++) {
 		vp_arch_enter(&vp);
 		if (vp_arch_exit(&vp))

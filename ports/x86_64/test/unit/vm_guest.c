@@ -93,10 +93,16 @@ static void message(struct hv_message *m, const struct guest_step *s)
 	}
 }
 
+void guest_intercept(struct hv_message *m, const struct guest_step *s)
+{
+	if (s->kind != GUEST_MEMORY || s->value)
+		guest_context(0)->gp[X86_RAX] = s->kind == GUEST_MSR_WRITE ? (uint32_t)s->value : s->value;
+	guest_registers(0)->rip = cpu_to_le64(GUEST_CODE);
+	message(m, s);
+}
+
 static bool next(struct fake_vp *vp)
 {
-	const struct guest_step *s;
-
 	if (vp->index)
 		return false;
 	if (vp->step && vp->step <= guest.count) {
@@ -108,24 +114,25 @@ static bool next(struct fake_vp *vp)
 			return false;
 		vp->step = guest.count - 1;
 	}
-	s = &guest.step[vp->step];
-	if (s->kind != GUEST_MEMORY || s->value)
-		guest_context(0)->gp[X86_RAX] = s->kind == GUEST_MSR_WRITE ? (uint32_t)s->value : s->value;
-	guest_registers(0)->rip = cpu_to_le64(GUEST_CODE);
-	message(&vp->message, s);
+	guest_intercept(&vp->message, &guest.step[vp->step]);
 	return true;
 }
 
-void guest_script(const struct guest_step *step, unsigned count)
+void guest_flat_mode(void)
 {
 	struct hv_x64_register_page *page = guest_registers(0);
 
-	guest.step = step;
-	guest.count = count;
 	page->is_valid = 1;
 	page->efer = cpu_to_le64(X86_EFER_LMA | X86_EFER_LME);
 	page->cr0 = cpu_to_le64(X86_CR0_PE);
 	page->segment[X86_CS].attributes = cpu_to_le16(0xa09b);
+}
+
+void guest_script(const struct guest_step *step, unsigned count)
+{
+	guest.step = step;
+	guest.count = count;
+	guest_flat_mode();
 	fake_hv.guest = next;
 }
 
@@ -145,14 +152,4 @@ void guest_bzimage(uint8_t *out, size_t size)
 	memset(out, 0, 0x400);
 	for (unsigned i = 0; i < VL_ARRAY_COUNT(fields); i++)
 		memcpy(out + fields[i].at, &fields[i].value, fields[i].bytes);
-}
-
-void guest_give_kernel(struct fake_worker *w)
-{
-	static uint8_t ram[FAKE_RAM_BYTES];
-
-	guest_bzimage(ram + GUEST_IMAGE, 0x10000);
-	fake_hv.ram = ram;
-	w->config.kernel = (struct control_blob){ GUEST_IMAGE, 0x10000 };
-	strcpy(w->config.command_line, "console=ttyS0");
 }

@@ -10,7 +10,6 @@
 
 #define GUEST_STEPS_MAX 4096
 #define GUEST_CODE 0x10000u /* where instruction bytes are put; RIP of MMIO steps */
-#define GUEST_IMAGE 0x400000u /* where a test's kernel file lies */
 
 enum guest_kind { GUEST_OUT, GUEST_IN, GUEST_MSR_READ, GUEST_MSR_WRITE, GUEST_MEMORY, GUEST_EOI,
 	GUEST_TRIPLE_FAULT, GUEST_MESSAGE };
@@ -40,8 +39,9 @@ void guest_script(const struct guest_step *step, unsigned count);
 #define GUEST_SCRIPT(array) guest_script(array, VL_ARRAY_COUNT(array))
 struct hv_x64_register_page *guest_registers(unsigned vp);
 struct x86_context *guest_context(unsigned vp);
-/* A bzImage that is good enough to be loaded, at GUEST_IMAGE, in the configuration. */
-void guest_give_kernel(struct fake_worker *w);
+/* The registers alone, and the intercept of one step. */
+void guest_flat_mode(void);
+void guest_intercept(struct hv_message *m, const struct guest_step *s);
 /* Writes a good bzImage of `size` bytes into out. */
 void guest_bzimage(uint8_t *out, size_t size);
 

@@ -1,16 +1,16 @@
 /*
- * The VM worker as a whole over the fake hypervisor: a scripted guest's
- * intercepts go through the real VP loop, exits, devices and I/O loop, and
- * come out as console bytes, interrupts, registers and control messages.
+ * What the VM worker does on x86_64 alone, as a whole over the fake hypervisor:
+ * ports, MSRs, instructions, the PC's devices. The rest is test/unit/vm/worker.c.
  */
 #include "ports/x86_64/test/unit/vm_guest.h"
+#include "test/port/vm/script.h"
 #include <check.h>
 #include <poll.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
-Suite *suite_vm_worker(void);
+Suite *suite_vm_worker_x86(void);
 
 #define COM1 0x3f8
 #define OUT1(port, v) { .kind = GUEST_OUT, .where = (port), .size = 1, .value = (v) }
@@ -22,7 +22,7 @@ static struct fake_worker w;
 static void begin(void)
 {
 	worker_init(&w);
-	guest_give_kernel(&w);
+	script_give_kernel(&w);
 }
 
 static void boot(void)
@@ -37,28 +37,6 @@ static void expect_end(enum control_type type)
 	ck_assert_int_eq(worker_receive(&w), type);
 	ck_assert_int_eq(worker_end(&w), 0);
 }
-
-START_TEST(a_power_off_of_the_guest_reaches_the_paravisor)
-{
-	static const struct guest_step script[] = { POWER_OFF };
-
-	begin();
-	GUEST_SCRIPT(script);
-	boot();
-	expect_end(CONTROL_POWER_OFF);
-}
-END_TEST
-
-START_TEST(a_reset_of_the_guest_reaches_the_paravisor)
-{
-	static const struct guest_step script[] = { OUT1(0xcf9, 2), OUT1(0xcf9, 6) };
-
-	begin();
-	GUEST_SCRIPT(script);
-	boot();
-	expect_end(CONTROL_RESET);
-}
-END_TEST
 
 START_TEST(a_triple_fault_is_reported_with_the_registers)
 {
@@ -77,38 +55,10 @@ START_TEST(a_triple_fault_is_reported_with_the_registers)
 }
 END_TEST
 
-START_TEST(an_isolated_guests_registers_are_not_reported)
-{
-	static const struct guest_step script[] = { { .kind = GUEST_TRIPLE_FAULT } };
-
-	begin();
-	w.config.isolated = 1;
-	GUEST_SCRIPT(script);
-	boot();
-	ck_assert_int_eq(worker_receive(&w), CONTROL_TRIPLE_FAULT);
-	ck_assert_uint_eq(w.message.triple_fault.register_count, 0);
-	ck_assert_int_eq(worker_end(&w), 0);
-}
-END_TEST
-
-START_TEST(an_intercept_nobody_knows_stops_the_vm_with_its_number)
-{
-	static const struct guest_step script[] = { { .kind = GUEST_MESSAGE, .where = 0x8001ffff } };
-
-	begin();
-	GUEST_SCRIPT(script);
-	boot();
-	ck_assert_int_eq(worker_receive(&w), CONTROL_CRASH);
-	ck_assert_ptr_nonnull(strstr(w.message.crash.text, "0x8001ffff"));
-	ck_assert_int_eq(w.message.crash.error, VL_E_PROTOCOL);
-	ck_assert_int_eq(worker_end(&w), 0);
-}
-END_TEST
-
 START_TEST(a_guest_without_a_kernel_is_refused_with_a_reason)
 {
 	begin();
-	memset(fake_hv.ram + GUEST_IMAGE, 0, 0x1000);
+	memset(fake_hv.ram + SCRIPT_KERNEL, 0, 0x1000);
 	worker_start(&w);
 	ck_assert_int_eq(control_signal(w.control, CONTROL_START), 0);
 	ck_assert_int_eq(worker_receive(&w), CONTROL_CRASH);
@@ -333,35 +283,6 @@ START_TEST(every_port_can_be_poked_with_every_size)
 }
 END_TEST
 
-START_TEST(a_console_flood_is_bounded_and_the_worker_stays_responsive)
-{
-	static const struct guest_step script[] = { OUT1(COM1, 'f') };
-	static char out[VM_STREAM_OUT_BYTES * 4];
-
-	begin();
-	guest.repeat = true;
-	GUEST_SCRIPT(script);
-	boot();
-	ck_assert_uint_eq(worker_console(&w, out, sizeof(out)), sizeof(out));
-	ck_assert_int_eq(control_signal(w.control, CONTROL_STOP), 0);
-	ck_assert_int_eq(worker_receive(&w), CONTROL_DONE);
-	ck_assert_int_eq(w.message.done.error, 0);
-	ck_assert_int_eq(worker_end(&w), 0);
-}
-END_TEST
-
-START_TEST(the_guest_goes_on_when_its_console_is_closed)
-{
-	static const struct guest_step script[] = { OUT1(COM1, 'a'), OUT1(COM1, 'b'), POWER_OFF };
-
-	begin();
-	GUEST_SCRIPT(script);
-	shutdown(w.console, SHUT_RDWR);
-	boot();
-	expect_end(CONTROL_POWER_OFF);
-}
-END_TEST
-
 /* A disk's descriptor and the other end of its stream. */
 static int connect_disk(void)
 {
@@ -398,27 +319,6 @@ START_TEST(a_connected_disk_is_a_pci_function_and_is_asked_for_its_size)
 }
 END_TEST
 
-START_TEST(a_disk_whose_server_goes_away_or_babbles_leaves_the_vm_running)
-{
-	static const struct guest_step script[] = { POWER_OFF }, wait[] = { IN1(0x80) };
-	static const char garbage[4096] = "this is no answer";
-	int disk;
-
-	begin();
-	disk = connect_disk();
-	GUEST_SCRIPT(wait);
-	boot();
-	ck_assert_int_gt(write(disk, garbage, sizeof(garbage)), 0);
-	close(disk);
-	pthread_mutex_lock(&fake_hv.lock);
-	fake_hv.vp[0].step = 0;
-	GUEST_SCRIPT(script);
-	pthread_cond_broadcast(&fake_hv.changed);
-	pthread_mutex_unlock(&fake_hv.lock);
-	expect_end(CONTROL_POWER_OFF);
-}
-END_TEST
-
 START_TEST(a_worker_works_without_the_register_page)
 {
 	static const struct guest_step script[] = { OUT1(COM1, 'p'), POWER_OFF };
@@ -431,25 +331,6 @@ START_TEST(a_worker_works_without_the_register_page)
 	ck_assert_uint_eq(worker_console(&w, &out, 1), 1);
 	ck_assert_int_eq(worker_receive(&w), CONTROL_POWER_OFF);
 	ck_assert_uint_eq(le64_to_cpu(fake_register(0, HV_X64_REG_RIP).low), GUEST_CODE + 1);
-	ck_assert_int_eq(worker_end(&w), 0);
-}
-END_TEST
-
-START_TEST(eight_vps_start_and_stop)
-{
-	static const struct guest_step script[] = { IN1(0x80) };
-
-	begin();
-	w.config.vp_count = 8;
-	guest.repeat = true;
-	GUEST_SCRIPT(script);
-	boot();
-	for (int i = 0; i < 20; i++) {
-		ck_assert_int_eq(control_signal(w.control, CONTROL_STOP), 0);
-		ck_assert_int_eq(worker_receive(&w), CONTROL_DONE);
-		ck_assert_int_eq(control_signal(w.control, CONTROL_START), 0);
-		ck_assert_int_eq(worker_receive(&w), CONTROL_STARTED);
-	}
 	ck_assert_int_eq(worker_end(&w), 0);
 }
 END_TEST
@@ -514,74 +395,13 @@ START_TEST(a_saved_machine_goes_on_in_a_fresh_worker)
 }
 END_TEST
 
-START_TEST(a_damaged_state_is_refused_and_the_worker_stays)
+Suite *suite_vm_worker_x86(void)
 {
-	static const struct guest_step script[] = { IN1(0x80) };
-	uint8_t byte;
-	int fd;
-
-	begin();
-	GUEST_SCRIPT(script);
-	boot();
-	fd = save();
-	ck_assert_int_eq(pread(fd, &byte, 1, 200), 1);
-	byte ^= 0x40;
-	ck_assert_int_eq(pwrite(fd, &byte, 1, 200), 1);
-	ck_assert_int_eq(worker_end(&w), 0);
-
-	worker_init(&w);
-	worker_start(&w);
-	ck_assert_int_eq(restore(fd), VL_E_CHECKSUM);
-	ck_assert_int_eq(worker_end(&w), 0);
-}
-END_TEST
-
-START_TEST(a_state_of_another_machine_is_refused)
-{
-	static const struct guest_step script[] = { IN1(0x80) };
-	int fd;
-
-	begin();
-	GUEST_SCRIPT(script);
-	boot();
-	fd = save();
-	ck_assert_int_eq(worker_end(&w), 0);
-
-	worker_init(&w);
-	w.config.vp_count = 2;
-	worker_start(&w);
-	ck_assert_int_eq(restore(fd), VL_E_RANGE);
-	ck_assert_int_eq(worker_end(&w), 0);
-}
-END_TEST
-
-START_TEST(messages_out_of_order_are_answered_or_end_the_worker)
-{
-	static const struct guest_step script[] = { IN1(0x80) };
-
-	begin();
-	GUEST_SCRIPT(script);
-	boot();
-	ck_assert_int_eq(control_signal(w.control, CONTROL_SAVE), 0);
-	ck_assert_int_eq(worker_receive(&w), CONTROL_DONE);
-	ck_assert_int_eq(w.message.done.error, VL_E_STATE);
-	ck_assert_int_eq(control_signal(w.control, CONTROL_START), 0);
-	ck_assert_int_eq(worker_receive(&w), 0);
-	ck_assert_int_eq(worker_end(&w), VL_E_PROTOCOL);
-}
-END_TEST
-
-Suite *suite_vm_worker(void)
-{
-	Suite *s = suite_create("vm_worker");
+	Suite *s = suite_create("vm_worker_x86");
 	TCase *c = tcase_create("worker");
 
 	tcase_set_timeout(c, 60);
-	tcase_add_test(c, a_power_off_of_the_guest_reaches_the_paravisor);
-	tcase_add_test(c, a_reset_of_the_guest_reaches_the_paravisor);
 	tcase_add_test(c, a_triple_fault_is_reported_with_the_registers);
-	tcase_add_test(c, an_isolated_guests_registers_are_not_reported);
-	tcase_add_test(c, an_intercept_nobody_knows_stops_the_vm_with_its_number);
 	tcase_add_test(c, a_guest_without_a_kernel_is_refused_with_a_reason);
 	tcase_add_test(c, what_the_guest_writes_to_com1_comes_out_of_the_console);
 	tcase_add_test(c, console_input_raises_com1s_interrupt_and_is_read);
@@ -593,16 +413,9 @@ Suite *suite_vm_worker(void)
 	tcase_add_test(c, device_memory_is_read_and_written_by_instructions);
 	tcase_add_test(c, an_instruction_that_is_not_emulated_gives_the_guest_an_exception);
 	tcase_add_test(c, every_port_can_be_poked_with_every_size);
-	tcase_add_test(c, a_console_flood_is_bounded_and_the_worker_stays_responsive);
-	tcase_add_test(c, the_guest_goes_on_when_its_console_is_closed);
 	tcase_add_test(c, a_connected_disk_is_a_pci_function_and_is_asked_for_its_size);
-	tcase_add_test(c, a_disk_whose_server_goes_away_or_babbles_leaves_the_vm_running);
 	tcase_add_test(c, a_worker_works_without_the_register_page);
-	tcase_add_test(c, eight_vps_start_and_stop);
 	tcase_add_test(c, a_saved_machine_goes_on_in_a_fresh_worker);
-	tcase_add_test(c, a_damaged_state_is_refused_and_the_worker_stays);
-	tcase_add_test(c, a_state_of_another_machine_is_refused);
-	tcase_add_test(c, messages_out_of_order_are_answered_or_end_the_worker);
 	suite_add_tcase(s, c);
 	return s;
 }

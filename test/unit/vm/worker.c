@@ -1,0 +1,427 @@
+/*
+ * The VM worker as a whole over the fake hypervisor, on every port: a scripted
+ * guest's intercepts go through the real VP loop, exits, devices and I/O loop,
+ * and come out as console bytes, registers and control messages.
+ */
+#include "runtime/vm/vm.h"
+#include "test/port/vm/script.h"
+#include <check.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+Suite *suite_vm_worker(void);
+
+#define SAY(c) { .kind = SCRIPT_CONSOLE, .value = (c) }
+#define ON { .kind = SCRIPT_CONSOLE_ON }
+#define POWER_OFF { .kind = SCRIPT_POWER_OFF }
+#define NOTHING { .kind = SCRIPT_READ, .where = SCRIPT_NOWHERE, .size = 4 }
+
+static struct fake_worker w;
+
+static void begin(void)
+{
+	worker_init(&w);
+	script_give_kernel(&w);
+}
+
+static void start(void)
+{
+	ck_assert_int_eq(control_signal(w.control, CONTROL_START), 0);
+	ck_assert_int_eq(worker_receive(&w), CONTROL_STARTED);
+}
+
+static void boot(void)
+{
+	worker_start(&w);
+	start();
+}
+
+static void stop(void)
+{
+	ck_assert_int_eq(control_signal(w.control, CONTROL_STOP), 0);
+	ck_assert_int_eq(worker_receive(&w), CONTROL_DONE);
+	ck_assert_int_eq(w.message.done.error, 0);
+}
+
+static void expect_end(enum control_type type)
+{
+	ck_assert_int_eq(worker_receive(&w), type);
+	ck_assert_int_eq(worker_end(&w), 0);
+}
+
+START_TEST(a_power_off_of_the_guest_reaches_the_paravisor)
+{
+	static const struct script_step steps[] = { POWER_OFF };
+
+	begin();
+	SCRIPT_PLAY(steps);
+	boot();
+	expect_end(CONTROL_POWER_OFF);
+}
+END_TEST
+
+START_TEST(a_reset_of_the_guest_reaches_the_paravisor)
+{
+	static const struct script_step steps[] = { { .kind = SCRIPT_RESET } };
+
+	begin();
+	SCRIPT_PLAY(steps);
+	boot();
+	expect_end(CONTROL_RESET);
+}
+END_TEST
+
+START_TEST(a_guest_that_cannot_go_on_is_reported_with_its_program_counter)
+{
+	static const struct script_step steps[] = { NOTHING, { .kind = SCRIPT_TRIPLE_FAULT } };
+	const struct control_triple_fault *f = &w.message.triple_fault;
+	bool found = false;
+
+	begin();
+	SCRIPT_PLAY(steps);
+	boot();
+	ck_assert_int_eq(worker_receive(&w), CONTROL_TRIPLE_FAULT);
+	for (uint32_t i = 0; i < f->register_count; i++)
+		found |= f->registers[i].name == script_port_pc_register;
+	ck_assert(found);
+	ck_assert_int_eq(worker_end(&w), 0);
+}
+END_TEST
+
+START_TEST(an_isolated_guests_registers_are_not_reported)
+{
+	static const struct script_step steps[] = { { .kind = SCRIPT_TRIPLE_FAULT } };
+
+	begin();
+	w.config.isolated = 1;
+	SCRIPT_PLAY(steps);
+	boot();
+	ck_assert_int_eq(worker_receive(&w), CONTROL_TRIPLE_FAULT);
+	ck_assert_uint_eq(w.message.triple_fault.register_count, 0);
+	ck_assert_int_eq(worker_end(&w), 0);
+}
+END_TEST
+
+START_TEST(an_intercept_nobody_knows_stops_the_vm_with_its_number)
+{
+	static const struct script_step steps[] = { { .kind = SCRIPT_MESSAGE, .where = 0x8001ffff } };
+
+	begin();
+	SCRIPT_PLAY(steps);
+	boot();
+	ck_assert_int_eq(worker_receive(&w), CONTROL_CRASH);
+	ck_assert_ptr_nonnull(strstr(w.message.crash.text, "0x8001ffff"));
+	ck_assert_int_eq(w.message.crash.error, VL_E_PROTOCOL);
+	ck_assert_int_eq(worker_end(&w), 0);
+}
+END_TEST
+
+START_TEST(a_kernel_that_is_none_is_refused_with_a_reason)
+{
+	begin();
+	memset(fake_hv.ram + SCRIPT_KERNEL, 0, SCRIPT_KERNEL_BYTES);
+	worker_start(&w);
+	ck_assert_int_eq(control_signal(w.control, CONTROL_START), 0);
+	ck_assert_int_eq(worker_receive(&w), CONTROL_CRASH);
+	ck_assert_int_eq(w.message.crash.error, VL_E_MAGIC);
+	ck_assert_ptr_nonnull(strstr(w.message.crash.text, "kernel"));
+	ck_assert_int_eq(worker_end(&w), 0);
+}
+END_TEST
+
+START_TEST(what_the_guest_writes_comes_out_of_the_console)
+{
+	static const struct script_step steps[] = { ON, SAY('v'), SAY('t'), SAY('l'), SAY('0') };
+	char out[4] = "";
+
+	begin();
+	SCRIPT_PLAY(steps);
+	boot();
+	ck_assert_uint_eq(worker_console(&w, out, sizeof(out)), 4);
+	ck_assert_mem_eq(out, "vtl0", 4);
+	ck_assert_int_eq(worker_end(&w), 0);
+}
+END_TEST
+
+START_TEST(where_nothing_is_reads_give_ones_and_the_guest_goes_on_behind_the_instruction)
+{
+	static const struct script_step steps[] = {
+		{ .kind = SCRIPT_READ, .where = SCRIPT_NOWHERE, .size = 1 },
+		{ .kind = SCRIPT_READ, .where = SCRIPT_NOWHERE + 2, .size = 2 },
+		{ .kind = SCRIPT_READ, .where = SCRIPT_NOWHERE + 4, .size = 4 },
+		{ .kind = SCRIPT_READ, .where = SCRIPT_NOWHERE + 8, .size = 8 },
+		{ .kind = SCRIPT_WRITE, .where = SCRIPT_NOWHERE, .size = 8, .value = 0x1122334455667788 },
+		ON, POWER_OFF,
+	};
+
+	begin();
+	SCRIPT_PLAY(steps);
+	boot();
+	expect_end(CONTROL_POWER_OFF);
+	ck_assert_uint_eq(script.result[0] & 0xff, 0xff);
+	ck_assert_uint_eq(script.result[1] & 0xffff, 0xffff);
+	ck_assert_uint_eq(script.result[2], 0xffffffff);
+	ck_assert_uint_eq(script.result[3], UINT64_MAX);
+	ck_assert_uint_eq(script.pc[5], script_port_pc_after);
+}
+END_TEST
+
+START_TEST(holes_can_be_poked_with_every_size_at_every_alignment)
+{
+	static struct script_step steps[SCRIPT_STEPS_MAX];
+	unsigned n = 0;
+
+	for (uint64_t at = SCRIPT_NOWHERE; n + 8 < SCRIPT_STEPS_MAX && at < SCRIPT_NOWHERE + 0x4000; at += 61)
+		for (unsigned size = 1; size <= 8; size *= 2) {
+			steps[n++] = (struct script_step){ SCRIPT_READ, at, size, 0 };
+			steps[n++] = (struct script_step){ SCRIPT_WRITE, at, size, 0x8d4c3b2a19080706 };
+		}
+	steps[n++] = (struct script_step)POWER_OFF;
+	begin();
+	script_play(steps, n);
+	boot();
+	expect_end(CONTROL_POWER_OFF);
+}
+END_TEST
+
+START_TEST(a_console_flood_is_bounded_and_the_worker_stays_responsive)
+{
+	static const struct script_step steps[] = { ON, SAY('f') };
+	static char out[VM_STREAM_OUT_BYTES * 4];
+
+	begin();
+	script.repeat = true;
+	SCRIPT_PLAY(steps);
+	boot();
+	ck_assert_uint_eq(worker_console(&w, out, sizeof(out)), sizeof(out));
+	stop();
+	ck_assert_int_eq(worker_end(&w), 0);
+}
+END_TEST
+
+START_TEST(a_console_that_nobody_reads_stops_neither_guest_nor_worker)
+{
+	static const struct script_step steps[] = { ON, SAY('f') };
+
+	begin();
+	script.repeat = true;
+	SCRIPT_PLAY(steps);
+	boot();
+	ck_assert(script_made(4 * VM_STREAM_OUT_BYTES));
+	stop();
+	ck_assert_int_eq(worker_end(&w), 0);
+}
+END_TEST
+
+START_TEST(the_guest_goes_on_when_its_console_is_closed)
+{
+	static const struct script_step steps[] = { ON, SAY('a'), SAY('b'), POWER_OFF };
+
+	begin();
+	SCRIPT_PLAY(steps);
+	shutdown(w.console, SHUT_RDWR);
+	boot();
+	expect_end(CONTROL_POWER_OFF);
+}
+END_TEST
+
+/* A disk's descriptor and the other end of its stream. */
+static int connect_disk(void)
+{
+	unsigned n = w.config.fd_count++;
+	int pair[2];
+
+	ck_assert_int_eq(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, pair), 0);
+	w.config.fds[n] = (struct control_fd){ CONTROL_FD_DISK, 0 };
+	w.fds[n] = pair[1];
+	return pair[0];
+}
+
+START_TEST(a_disk_whose_server_goes_away_or_babbles_leaves_the_vm_running)
+{
+	static const struct script_step last[] = { POWER_OFF }, first[] = { NOTHING };
+	static const char garbage[4096] = "this is no answer";
+	int disk;
+
+	begin();
+	disk = connect_disk();
+	SCRIPT_PLAY(first);
+	boot();
+	ck_assert_int_gt(write(disk, garbage, sizeof(garbage)), 0);
+	close(disk);
+	ck_assert(script_served());
+	SCRIPT_PLAY(last);
+	expect_end(CONTROL_POWER_OFF);
+}
+END_TEST
+
+START_TEST(eight_vps_start_and_stop)
+{
+	static const struct script_step steps[] = { NOTHING };
+
+	begin();
+	w.config.vp_count = 8;
+	script.repeat = true;
+	SCRIPT_PLAY(steps);
+	boot();
+	for (int i = 0; i < 20; i++) {
+		stop();
+		start();
+	}
+	ck_assert_int_eq(worker_end(&w), 0);
+}
+END_TEST
+
+static int save(void)
+{
+	stop();
+	ck_assert_int_eq(control_signal(w.control, CONTROL_SAVE), 0);
+	ck_assert_int_eq(worker_receive(&w), CONTROL_DONE);
+	ck_assert_int_eq(w.message.done.error, 0);
+	ck_assert_int_ge(w.fd, 0);
+	return w.fd;
+}
+
+static int restore(int fd)
+{
+	ck_assert_int_eq(control_send(w.control, CONTROL_RESTORE, &(struct control_header){ 0 },
+		sizeof(struct control_header), &fd, 1), 0);
+	ck_assert_int_eq(worker_receive(&w), CONTROL_DONE);
+	return w.message.done.error;
+}
+
+START_TEST(a_saved_vp_goes_on_in_a_fresh_worker)
+{
+	static const struct script_step first[] = { NOTHING }, second[] = { POWER_OFF };
+	struct hv_reg_value value = { .low = cpu_to_le64(0xabcdef) };
+	struct hvport_vp vp = { .index = 0 };
+	uint64_t x4 = 0x1212;
+	int fd;
+
+	begin();
+	ck_assert_int_eq(hvport_set_register(&vp, script_port_register, &value), 0);
+	SCRIPT_PLAY(first);
+	boot();
+	ck_assert(script_served());
+	memcpy(fake_hv.vp[0].context + 4 * sizeof(x4), &x4, sizeof(x4));
+	fd = save();
+	ck_assert_int_eq(worker_end(&w), 0);
+
+	/* A new process: nothing of the old one is left but memory and the stream. */
+	memset(fake_hv.vp, 0, sizeof(fake_hv.vp));
+	worker_init(&w);
+	SCRIPT_PLAY(second);
+	worker_start(&w);
+	ck_assert_int_eq(restore(fd), 0);
+	ck_assert_mem_eq(fake_hv.vp[0].context + 4 * sizeof(x4), &x4, sizeof(x4));
+	ck_assert_uint_eq(le64_to_cpu(fake_register(0, script_port_register).low), 0xabcdef);
+	start();
+	expect_end(CONTROL_POWER_OFF);
+}
+END_TEST
+
+START_TEST(a_damaged_state_is_refused_and_the_worker_stays)
+{
+	static const struct script_step steps[] = { NOTHING };
+	uint8_t byte;
+	int fd;
+
+	begin();
+	SCRIPT_PLAY(steps);
+	boot();
+	fd = save();
+	ck_assert_int_eq(pread(fd, &byte, 1, 200), 1);
+	byte ^= 0x40;
+	ck_assert_int_eq(pwrite(fd, &byte, 1, 200), 1);
+	ck_assert_int_eq(worker_end(&w), 0);
+
+	worker_init(&w);
+	worker_start(&w);
+	ck_assert_int_eq(restore(fd), VL_E_CHECKSUM);
+	ck_assert_int_eq(worker_end(&w), 0);
+}
+END_TEST
+
+START_TEST(a_state_of_another_machine_is_refused)
+{
+	static const struct script_step steps[] = { NOTHING };
+	int fd;
+
+	begin();
+	SCRIPT_PLAY(steps);
+	boot();
+	fd = save();
+	ck_assert_int_eq(worker_end(&w), 0);
+
+	worker_init(&w);
+	w.config.vp_count = 2;
+	worker_start(&w);
+	ck_assert_int_eq(restore(fd), VL_E_RANGE);
+	ck_assert_int_eq(worker_end(&w), 0);
+}
+END_TEST
+
+START_TEST(a_register_that_the_hypervisor_refuses_fails_the_save_alone)
+{
+	static const struct script_step steps[] = { NOTHING };
+
+	begin();
+	SCRIPT_PLAY(steps);
+	boot();
+	ck_assert(script_served());
+	stop();
+	fake_hv.refuse_register = script_port_register;
+	ck_assert_int_eq(control_signal(w.control, CONTROL_SAVE), 0);
+	ck_assert_int_eq(worker_receive(&w), CONTROL_DONE);
+	ck_assert_int_eq(w.message.done.error, VL_E_HYPERCALL);
+	fake_hv.refuse_register = 0;
+	start();
+	ck_assert_int_eq(worker_end(&w), 0);
+}
+END_TEST
+
+START_TEST(messages_out_of_order_are_answered_or_end_the_worker)
+{
+	static const struct script_step steps[] = { NOTHING };
+
+	begin();
+	SCRIPT_PLAY(steps);
+	boot();
+	ck_assert_int_eq(control_signal(w.control, CONTROL_SAVE), 0);
+	ck_assert_int_eq(worker_receive(&w), CONTROL_DONE);
+	ck_assert_int_eq(w.message.done.error, VL_E_STATE);
+	ck_assert_int_eq(control_signal(w.control, CONTROL_START), 0);
+	ck_assert_int_eq(worker_receive(&w), 0);
+	ck_assert_int_eq(worker_end(&w), VL_E_PROTOCOL);
+}
+END_TEST
+
+Suite *suite_vm_worker(void)
+{
+	Suite *s = suite_create("vm_worker");
+	TCase *c = tcase_create("worker");
+
+	tcase_set_timeout(c, 60);
+	tcase_add_test(c, a_power_off_of_the_guest_reaches_the_paravisor);
+	tcase_add_test(c, a_reset_of_the_guest_reaches_the_paravisor);
+	tcase_add_test(c, a_guest_that_cannot_go_on_is_reported_with_its_program_counter);
+	tcase_add_test(c, an_isolated_guests_registers_are_not_reported);
+	tcase_add_test(c, an_intercept_nobody_knows_stops_the_vm_with_its_number);
+	tcase_add_test(c, a_kernel_that_is_none_is_refused_with_a_reason);
+	tcase_add_test(c, what_the_guest_writes_comes_out_of_the_console);
+	tcase_add_test(c, where_nothing_is_reads_give_ones_and_the_guest_goes_on_behind_the_instruction);
+	tcase_add_test(c, holes_can_be_poked_with_every_size_at_every_alignment);
+	tcase_add_test(c, a_console_flood_is_bounded_and_the_worker_stays_responsive);
+	tcase_add_test(c, a_console_that_nobody_reads_stops_neither_guest_nor_worker);
+	tcase_add_test(c, the_guest_goes_on_when_its_console_is_closed);
+	tcase_add_test(c, a_disk_whose_server_goes_away_or_babbles_leaves_the_vm_running);
+	tcase_add_test(c, eight_vps_start_and_stop);
+	tcase_add_test(c, a_saved_vp_goes_on_in_a_fresh_worker);
+	tcase_add_test(c, a_damaged_state_is_refused_and_the_worker_stays);
+	tcase_add_test(c, a_state_of_another_machine_is_refused);
+	tcase_add_test(c, a_register_that_the_hypervisor_refuses_fails_the_save_alone);
+	tcase_add_test(c, messages_out_of_order_are_answered_or_end_the_worker);
+	suite_add_tcase(s, c);
+	return s;
+}
