@@ -3,24 +3,24 @@
 #include <string.h>
 #include <time.h>
 
-struct script script;
+struct script played;
 
 static bool next(struct fake_vp *vp)
 {
 	if (vp->index)
 		return false;
-	if (vp->step && vp->step <= script.count) {
-		script.result[vp->step - 1] = script_port_result(vp);
-		script.pc[vp->step - 1] = script_port_pc(vp);
+	if (vp->step && vp->step <= played.count) {
+		played.result[vp->step - 1] = script_port_result(vp);
+		played.pc[vp->step - 1] = script_port_pc(vp);
 	}
-	if (vp->step >= script.count) {
-		if (!script.repeat)
+	if (vp->step >= played.count) {
+		if (!played.repeat)
 			return false;
-		vp->step = script.count - 1;
+		vp->step = played.count - 1;
 	}
-	script.made++;
+	played.made++;
 	memset(&vp->message, 0, sizeof(vp->message));
-	script_port_intercept(vp, &script.step[vp->step]);
+	script_port_intercept(vp, &played.step[vp->step]);
 	return true;
 }
 
@@ -28,9 +28,9 @@ void script_play(const struct script_step *step, unsigned count)
 {
 	pthread_mutex_lock(&fake_hv.lock);
 	script_port_begin();
-	script.step = step;
-	script.count = count;
-	script.made = 0;
+	played.step = step;
+	played.count = count;
+	played.made = 0;
 	fake_hv.vp[0].step = 0;
 	fake_hv.vp[0].waiting = false;
 	fake_hv.guest = next;
@@ -59,12 +59,12 @@ static bool wait_until(bool (*done)(uint64_t), uint64_t argument)
 /* The last step is served when the guest was asked for the one after it. */
 static bool served(uint64_t unused)
 {
-	return fake_hv.vp[0].step >= script.count && fake_hv.vp[0].waiting;
+	return fake_hv.vp[0].step >= played.count && fake_hv.vp[0].waiting;
 }
 
 static bool made(uint64_t count)
 {
-	return script.made >= count;
+	return played.made >= count;
 }
 
 bool script_served(void)

@@ -40,7 +40,7 @@ struct script {
 	uint64_t result[SCRIPT_STEPS_MAX]; /* what the step read */
 	uint64_t pc[SCRIPT_STEPS_MAX];     /* after the step, from script_port_pc */
 };
-extern struct script script;
+extern struct script played;
 
 /* Puts a script on VP 0, at its beginning; other VPs wait. Also while the worker runs. */
 void script_play(const struct script_step *step, unsigned count);

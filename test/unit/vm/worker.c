@@ -159,11 +159,11 @@ START_TEST(where_nothing_is_reads_give_ones_and_the_guest_goes_on_behind_the_ins
 	SCRIPT_PLAY(steps);
 	boot();
 	expect_end(CONTROL_POWER_OFF);
-	ck_assert_uint_eq(script.result[0] & 0xff, 0xff);
-	ck_assert_uint_eq(script.result[1] & 0xffff, 0xffff);
-	ck_assert_uint_eq(script.result[2], 0xffffffff);
-	ck_assert_uint_eq(script.result[3], UINT64_MAX);
-	ck_assert_uint_eq(script.pc[5], script_port_pc_after);
+	ck_assert_uint_eq(played.result[0] & 0xff, 0xff);
+	ck_assert_uint_eq(played.result[1] & 0xffff, 0xffff);
+	ck_assert_uint_eq(played.result[2], 0xffffffff);
+	ck_assert_uint_eq(played.result[3], UINT64_MAX);
+	ck_assert_uint_eq(played.pc[5], script_port_pc_after);
 }
 END_TEST
 
@@ -191,7 +191,7 @@ START_TEST(a_console_flood_is_bounded_and_the_worker_stays_responsive)
 	static char out[VM_STREAM_OUT_BYTES * 4];
 
 	begin();
-	script.repeat = true;
+	played.repeat = true;
 	SCRIPT_PLAY(steps);
 	boot();
 	ck_assert_uint_eq(worker_console(&w, out, sizeof(out)), sizeof(out));
@@ -205,7 +205,7 @@ START_TEST(a_console_that_nobody_reads_stops_neither_guest_nor_worker)
 	static const struct script_step steps[] = { ON, SAY('f') };
 
 	begin();
-	script.repeat = true;
+	played.repeat = true;
 	SCRIPT_PLAY(steps);
 	boot();
 	ck_assert(script_made(4 * VM_STREAM_OUT_BYTES));
@@ -262,7 +262,7 @@ START_TEST(eight_vps_start_and_stop)
 
 	begin();
 	w.config.vp_count = 8;
-	script.repeat = true;
+	played.repeat = true;
 	SCRIPT_PLAY(steps);
 	boot();
 	for (int i = 0; i < 20; i++) {

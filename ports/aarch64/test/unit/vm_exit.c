@@ -207,7 +207,7 @@ static bool raw_message(struct fake_vp *vp)
 static void send_raw(void)
 {
 	pthread_mutex_lock(&fake_hv.lock);
-	script.count = 1;
+	played.count = 1;
 	fake_hv.vp[0].step = 0;
 	fake_hv.vp[0].waiting = false;
 	fake_hv.guest = raw_message;

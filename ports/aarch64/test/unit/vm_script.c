@@ -122,7 +122,7 @@ void script_play_accesses(const struct script_access *access, unsigned count)
 {
 	pthread_mutex_lock(&fake_hv.lock);
 	accesses = access;
-	access_count = script.count = count;
+	access_count = played.count = count;
 	fake_hv.vp[0].step = 0;
 	fake_hv.vp[0].waiting = false;
 	fake_hv.guest = next_access;
