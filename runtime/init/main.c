@@ -27,11 +27,22 @@ static int fatal(const char *what, int err)
 	return 1;
 }
 
-/* The options of the kernel command line and the time at which init began. */
-static void make_environment(char *env[INIT_OPTION_MAX + 2], uint64_t began_ns)
+/* What cannot be read is taken for the worst. */
+static void read_isolation(struct filter_context *filter)
 {
-	struct filter_context filter = { .isolation = ISOLATION_COUNT };
 	struct devtree tree;
+
+	*filter = (struct filter_context){ .isolation = ISOLATION_COUNT };
+	if (devtree_open(&tree, DEVTREE_PATH))
+		return;
+	(void)isolation_read(filter, &tree);
+	devtree_close(&tree);
+}
+
+/* The options of the kernel command line and the time at which init began. */
+static void make_environment(char *env[INIT_OPTION_MAX + 2], uint64_t began_ns,
+	const struct filter_context *filter)
+{
 	static char line[INIT_OPTIONS_BYTES], boot_time[48];
 	int fd = open("/proc/cmdline", O_RDONLY | O_CLOEXEC), count;
 	ssize_t n = fd >= 0 ? read(fd, line, sizeof(line) - 1) : -1;
@@ -39,11 +50,7 @@ static void make_environment(char *env[INIT_OPTION_MAX + 2], uint64_t began_ns)
 	if (fd >= 0)
 		close(fd);
 	line[n > 0 ? n : 0] = 0;
-	if (!devtree_open(&tree, DEVTREE_PATH)) {
-		(void)isolation_read(&filter, &tree); /* what cannot be read is taken for the worst */
-		devtree_close(&tree);
-	}
-	count = init_options(line, env, &filter);
+	count = init_options(line, env, filter);
 	if (count < 0) {
 		vl_warn("more than %d options on the kernel command line, the rest is ignored",
 			INIT_OPTION_MAX);
@@ -78,8 +85,9 @@ static int reap_until(pid_t pid)
 	return status;
 }
 
-static void tell_host(int status)
+static void tell_host(int status, const struct filter_context *filter)
 {
+	bool detail = filter_keeps(filter, FILTER_TELL_FAILURE);
 	char how[64];
 	int err;
 
@@ -88,7 +96,7 @@ static void tell_host(int status)
 	else
 		vl_format(how, sizeof(how), "exit status %d", WEXITSTATUS(status));
 	vl_error("the paravisor ended: %s", how);
-	err = init_report(how, status);
+	err = init_report(detail ? how : "unexpectedly", detail ? status : 0);
 	if (err)
 		vl_error("the host could not be told: %s", vl_err_text(err));
 }
@@ -98,6 +106,7 @@ int main(void)
 	const struct timespec linger = { .tv_sec = LINGER_MS / 1000 };
 	uint64_t began_ns = clock_boot_ns();
 	char *env[INIT_OPTION_MAX + 2];
+	struct filter_context filter;
 	const char *what = "";
 	pid_t pid;
 	int err;
@@ -119,14 +128,15 @@ int main(void)
 	err = init_entropy();
 	if (err)
 		vl_warn("no entropy from the host: %s", vl_err_text(err));
-	make_environment(env, began_ns);
+	read_isolation(&filter);
+	make_environment(env, began_ns, &filter);
 	pid = start_paravisor(env);
 	if (pid < 0)
 		return fatal("starting " PARAVISOR_PATH, VL_E_OS);
 	/* A second cage that cannot be entered is no reason to give up the guest: the first one holds. */
 	if (sandbox_narrow(&sandbox_init_waiting, &what))
 		vl_warn("init stays in its first cage: %s: %s", what, strerror(errno));
-	tell_host(reap_until(pid));
+	tell_host(reap_until(pid), &filter);
 	nanosleep(&linger, NULL);
 	return 1;
 }
