@@ -1,0 +1,85 @@
+/*
+ * The diagnostics services' names and messages, as the reference
+ * implementation has them (its diag.proto, inspect_service.proto and
+ * profile.proto). Payloads of ttrpc calls (common/ttrpc); built and decoded
+ * without allocation. A server treats requests as hostile, a client responses.
+ *
+ * Calls go to VL_PORT_DIAG_CONTROL. A stream of data has a connection of its
+ * own to VL_PORT_DIAG_DATA: the server sends an id there, le64, first thing,
+ * and the client names that id in the call that is to use the connection.
+ */
+#ifndef VL_DIAG_DIAG_H
+#define VL_DIAG_DIAG_H
+
+#include "common/base/bytes.h"
+#include "common/inspect/inspect.h"
+
+#define DIAG_SERVICE "diag.UnderhillDiag"
+#define DIAG_SERVICE_PING "diag.OpenhclDiag"
+#define DIAG_SERVICE_INSPECT "inspect.InspectService"
+#define DIAG_SERVICE_PROFILE "profile.AzureProfiler"
+
+#define DIAG_PATH_MAX 256u     /* bytes with the NUL, of a file's path or a value */
+#define DIAG_LINE_MAX 2048u    /* bytes of a log record with the NUL that ends it on the wire */
+#define DIAG_CONNECTION_ID_BYTES 8u
+
+/* Kmsg {1: follow, 2: conn}, ReadFile {1: follow, 2: conn, 3: file_path}. */
+struct diag_stream_request {
+	bool follow;   /* go on with what comes later until the client closes the connection */
+	uint64_t conn; /* id of a data connection */
+	char path[DIAG_PATH_MAX]; /* ReadFile only */
+};
+
+/* Inspect {1: path, 2: depth}. */
+struct diag_inspect_request {
+	char path[INSPECT_PATH_MAX];
+	uint32_t depth; /* INSPECT_ALL: no limit */
+};
+
+/* Update {1: path, 2: value}. */
+struct diag_update_request {
+	char path[INSPECT_PATH_MAX];
+	char value[DIAG_PATH_MAX];
+};
+
+/* Profile {1: conn, 2: duration, 3: profiler_args, passed over}. */
+struct diag_profile_request {
+	uint64_t conn;
+	uint64_t duration_s;
+};
+
+/* Start {1: env {1: name, 2: value} ..., 2: args ...}. */
+struct diag_start_request {
+	unsigned env_count, arg_count; /* how many there are; their content is passed over */
+};
+
+enum diag_capture { DIAG_CAPTURE_QUERY, DIAG_CAPTURE_START, DIAG_CAPTURE_STOP };
+
+/* PacketCapture {3: operation, 4: start data, passed over}. */
+struct diag_capture_request {
+	uint32_t operation; /* enum diag_capture, or what the client sent */
+};
+
+/* All: 0, VL_E_TRUNCATED, VL_E_FORMAT, VL_E_RANGE, VL_E_TYPE, VL_E_LIMIT (a text that is too long). */
+int diag_stream_decode(const void *data, size_t size, struct diag_stream_request *q);
+int diag_inspect_decode(const void *data, size_t size, struct diag_inspect_request *q);
+int diag_update_decode(const void *data, size_t size, struct diag_update_request *q);
+int diag_profile_decode(const void *data, size_t size, struct diag_profile_request *q);
+int diag_start_decode(const void *data, size_t size, struct diag_start_request *q);
+int diag_capture_decode(const void *data, size_t size, struct diag_capture_request *q);
+
+/* The same for a client: fields of the payload that is open in `w`. */
+void diag_stream_encode(struct vl_writer *w, const struct diag_stream_request *q);
+void diag_inspect_encode(struct vl_writer *w, const struct diag_inspect_request *q);
+void diag_update_encode(struct vl_writer *w, const struct diag_update_request *q);
+void diag_profile_encode(struct vl_writer *w, const struct diag_profile_request *q);
+
+/*
+ * The one field 1 of the responses that have one: InspectResponse (a Node),
+ * UpdateResponse (a Value), DumpSavedStateResponse (bytes). The decoder gives a
+ * view, empty when the field is left out.
+ */
+#define DIAG_RESPONSE_FIELD 1
+int diag_response_decode(const void *data, size_t size, const uint8_t **field, size_t *field_size);
+
+#endif
