@@ -10,7 +10,7 @@ NOT_TESTED := $(shell grep -lE 'include (<(linux/kvm|linux/mshv|asm/kvm)\.h>|"po
 # The boundary files that only make sense inside VTL2 or on KVM stay out.
 TESTED := $(filter-out %/main.c $(NOT_TESTED),$(COMMON) $(call sources,runtime/dev,ports/$(ARCH)/dev) \
 	$(call sources,runtime/lib,ports/$(ARCH)/lib) $(wildcard runtime/sandbox/*.c runtime/init/*.c runtime/profiler/*.c runtime/vtpm/*.c) $(call sources,runtime/paravisor,ports/$(ARCH)/paravisor) \
-	$(call sources,runtime/vm,ports/$(ARCH)/vm) $(wildcard tools/host/*.c) $(call sources,tools/igvm,ports/$(ARCH)/image) $(SECURITY) \
+	$(call sources,runtime/vm,ports/$(ARCH)/vm) $(wildcard tools/host/*.c tools/vallumctl/*.c) $(call sources,tools/igvm,ports/$(ARCH)/image) $(SECURITY) \
 	$(filter %.c,$(call sources,,ports/$(ARCH)/boot)))
 
 # A seccomp list is its architecture's: the cages of another are proved by that port's emulated boots alone.

@@ -1,0 +1,438 @@
+/* vallumctl's commands against a diagnostics server with a script (fake_server.h). */
+#include "test/unit/vallumctl/fake_server.h"
+#include "common/diag/diag.h"
+#include "common/protobuf/protobuf.h"
+#include "common/ttrpc/ttrpc.h"
+
+#include <check.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+Suite *suite_vallumctl(void);
+
+static struct fake_run run;
+
+#define RUN(steps, arguments, wanted) do { \
+	fake_run(&run, steps, arguments); \
+	ck_assert_msg(run.status == (wanted), "'%s' gave %d: %s", arguments, run.status, run.err); \
+} while (0)
+#define SAYS(where, text) ck_assert_msg(strstr(where, text), "'%s' is not in: %s", text, where)
+
+/* --- A tree ----------------------------------------------------------------------------------- */
+
+static uint8_t tree[8192], wrapped[8300];
+
+/* InspectResponse {1: Node}. */
+static struct fake_step tree_step(int64_t size)
+{
+	struct vl_writer w;
+
+	ck_assert_int_gt(size, 0);
+	vl_writer_init(&w, wrapped, sizeof(wrapped));
+	pb_put_bytes(&w, DIAG_RESPONSE_FIELD, tree, (size_t)size);
+	return (struct fake_step){ .method = "Inspect", .answer = wrapped, .answer_size = w.pos };
+}
+
+static int64_t make_tree(void)
+{
+	const struct inspect_request all = { .path = "", .depth = INSPECT_ALL, .level = INSPECT_SENSITIVE };
+	struct inspect i;
+
+	inspect_begin(&i, &all, tree, sizeof(tree));
+	inspect_text(&i, "name", INSPECT_SAFE, "a \"quoted\" \033[31mred\033[0m text");
+	ck_assert(inspect_open(&i, "vp0", INSPECT_SAFE));
+	inspect_u64(&i, "exits", INSPECT_SAFE, INSPECT_COUNT, 1234);
+	inspect_u64(&i, "rip", INSPECT_SENSITIVE, INSPECT_HEX, 0xffff8000);
+	inspect_i64(&i, "offset", INSPECT_SAFE, -5);
+	inspect_bool(&i, "running", INSPECT_SAFE, true);
+	inspect_bytes(&i, "id", INSPECT_SAFE, "\x01\xfe", 2);
+	inspect_close(&i);
+	ck_assert(inspect_open(&i, "empty", INSPECT_SAFE));
+	inspect_close(&i);
+	inspect_fail(&i, "disk", INSPECT_SAFE, INSPECT_UNRESOLVED, NULL);
+	return inspect_end(&i);
+}
+
+START_TEST(inspect_shows_the_tree_indented_and_lets_no_control_character_through)
+{
+	const struct fake_step steps[] = { tree_step(make_tree()), { 0 } };
+
+	RUN(steps, "inspect", CTL_OK);
+	ck_assert_str_eq(run.out,
+		"name: a \"quoted\" ?[31mred?[0m text\n"
+		"vp0/\n"
+		"  exits: 1234\n"
+		"  rip: 0xffff8000\n"
+		"  offset: -5\n"
+		"  running: true\n"
+		"  id: 01fe\n"
+		"empty/\n"
+		"disk: (no answer in time)\n");
+	ck_assert_str_eq(run.asked, "inspect.InspectService.Inspect 1040\n");
+}
+END_TEST
+
+START_TEST(inspect_asks_for_the_path_and_the_depth)
+{
+	const struct fake_step steps[] = { tree_step(make_tree()), { 0 } };
+
+	RUN(steps, "inspect vm/vp0 --depth 3", CTL_OK);
+	ck_assert_str_eq(run.asked, "inspect.InspectService.Inspect 0a06766d2f7670301003\n");
+}
+END_TEST
+
+START_TEST(inspect_writes_json_that_has_the_same_values)
+{
+	const struct fake_step steps[] = { tree_step(make_tree()), { 0 } };
+
+	RUN(steps, "inspect --json", CTL_OK);
+	ck_assert_str_eq(run.out,
+		"{\n"
+		"  \"name\": \"a \\\"quoted\\\" \\u001b[31mred\\u001b[0m text\",\n"
+		"  \"vp0\": {\n"
+		"    \"exits\": 1234,\n"
+		"    \"rip\": 4294934528,\n"
+		"    \"offset\": -5,\n"
+		"    \"running\": true,\n"
+		"    \"id\": \"01fe\"\n"
+		"  },\n"
+		"  \"empty\": {},\n"
+		"  \"disk\": { \"$error\": \"no answer in time\" }\n"
+		"}\n");
+}
+END_TEST
+
+START_TEST(watch_asks_again_on_the_same_connection_until_the_vm_is_gone)
+{
+	const struct fake_step steps[] = { tree_step(make_tree()), tree_step(make_tree()),
+		{ .method = "Inspect", .raw = "", .raw_size = 0, .silent = true }, { 0 } };
+
+	/* The third call is never answered: the client's own time-out ends it. */
+	RUN(steps, "inspect --watch=0.1 --timeout 1", CTL_UNREACHABLE);
+	SAYS(run.err, "no answer within 1 s");
+	ck_assert_ptr_nonnull(strstr(strstr(run.out, "vp0/") + 1, "vp0/"));
+}
+END_TEST
+
+START_TEST(a_path_that_does_not_exist_is_refused)
+{
+	const struct fake_step steps[] = {
+		tree_step(inspect_failed_node(tree, sizeof(tree), INSPECT_NOT_FOUND, NULL)), { 0 } };
+
+	RUN(steps, "inspect nowhere", CTL_REFUSED);
+	SAYS(run.err, "there is no 'nowhere'");
+}
+END_TEST
+
+/* --- Boot --------------------------------------------------------------------------------------- */
+
+static int64_t make_marks(void)
+{
+	static const struct { const char *name; uint64_t at; } marks[] = {
+		{ "vtl0-start", 31000000 }, { "shim-start", 12000000 }, { "kernel-start", 13000000 } };
+	const struct inspect_request all = { .path = "", .depth = INSPECT_ALL, .level = INSPECT_SENSITIVE };
+	struct inspect i;
+
+	inspect_begin(&i, &all, tree, sizeof(tree));
+	for (size_t k = 0; k < VL_ARRAY_COUNT(marks); k++)
+		inspect_u64(&i, marks[k].name, INSPECT_SAFE, INSPECT_PLAIN, marks[k].at);
+	return inspect_end(&i);
+}
+
+START_TEST(boot_shows_the_phases_in_order_with_what_each_took)
+{
+	const struct fake_step steps[] = { tree_step(make_marks()), { 0 } };
+
+	RUN(steps, "boot", CTL_OK);
+	SAYS(run.out, "shim-start        1.20 s      100 ms");
+	SAYS(run.out, "kernel-start      1.30 s      1.80 s");
+	SAYS(run.out, "vtl0-start        3.10 s            ");
+	ck_assert(strstr(run.out, "shim-start") < strstr(run.out, "kernel-start"));
+	ck_assert(strstr(run.out, "kernel-start") < strstr(run.out, "vtl0-start"));
+}
+END_TEST
+
+START_TEST(boot_draws_the_phases_as_svg)
+{
+	const struct fake_step steps[] = { tree_step(make_marks()), { 0 } };
+
+	RUN(steps, "boot --svg -", CTL_OK);
+	ck_assert_ptr_eq(strstr(run.out, "<?xml"), run.out);
+	SAYS(run.out, ">shim-start</text>");
+	SAYS(run.out, "</svg>\n");
+}
+END_TEST
+
+START_TEST(a_tree_that_has_no_marks_is_refused)
+{
+	const struct fake_step steps[] = { tree_step(make_tree()), { 0 } };
+
+	RUN(steps, "boot", CTL_PROTOCOL);
+	SAYS(run.err, "marks of the boot");
+}
+END_TEST
+
+/* --- Log ------------------------------------------------------------------------------------------- */
+
+static const char records[] =
+	"6,1,1500000,-;Linux version 7.2\0"
+	"12,2,2000000,-;init: mounts\n SUBSYSTEM=x\0"
+	"11,3,2500000,-;vallum-vm: disk \x1b[2J failed\0"
+	"14,4,3000000,-;no process here\0";
+
+START_TEST(log_shows_every_record_with_its_time)
+{
+	const struct fake_step steps[] = { { .method = "Kmsg", .data = records, .data_size = sizeof(records) - 1 },
+		{ 0 } };
+
+	RUN(steps, "log", CTL_OK);
+	ck_assert_str_eq(run.out,
+		"[    1.500000] Linux version 7.2\n"
+		"[    2.000000] init: mounts\n"
+		"[    2.500000] vallum-vm: disk ?[2J failed\n"
+		"[    3.000000] no process here\n");
+	ck_assert_str_eq(run.asked, "diag.UnderhillDiag.Kmsg 1088ef99abc5e88c9111\n");
+}
+END_TEST
+
+START_TEST(log_takes_only_the_process_and_the_time_that_were_asked_for)
+{
+	const struct fake_step steps[] = { { .method = "Kmsg", .data = records, .data_size = sizeof(records) - 1 },
+		{ 0 } };
+
+	RUN(steps, "log --process vallum-vm", CTL_OK);
+	ck_assert_str_eq(run.out, "[    2.500000] vallum-vm: disk ?[2J failed\n");
+	RUN(steps, "log --process kernel", CTL_OK);
+	ck_assert_str_eq(run.out, "[    1.500000] Linux version 7.2\n");
+	RUN(steps, "log --since 2.5", CTL_OK);
+	ck_assert_str_eq(run.out, "[    2.500000] vallum-vm: disk ?[2J failed\n[    3.000000] no process here\n");
+}
+END_TEST
+
+START_TEST(log_goes_on_after_an_early_answer_until_the_data_ends)
+{
+	const struct fake_step steps[] = { { .method = "Kmsg", .data = records, .data_size = sizeof(records) - 1,
+		.answer_first = true }, { 0 } };
+
+	RUN(steps, "log --follow", CTL_OK);
+	SAYS(run.out, "no process here");
+	ck_assert_str_eq(run.asked, "diag.UnderhillDiag.Kmsg 08011088ef99abc5e88c9111\n");
+}
+END_TEST
+
+START_TEST(a_log_that_is_none_is_refused)
+{
+	static char endless[10000];
+	struct fake_step steps[] = { { .method = "Kmsg", .data = "nonsense", .data_size = 9 }, { 0 } };
+
+	RUN(steps, "log", CTL_PROTOCOL);
+	memset(endless, 'x', sizeof(endless));
+	steps[0].data = endless, steps[0].data_size = sizeof(endless);
+	RUN(steps, "log", CTL_PROTOCOL);
+	SAYS(run.err, "longer than");
+}
+END_TEST
+
+/* --- Profile ------------------------------------------------------------------------------------- */
+
+static const char folded[] = "vallum-vm;main;run 30\nvallum-vm;main;stop 10\n[kernel];idle_[k] 2\n";
+
+START_TEST(profile_lists_the_functions_with_most_samples)
+{
+	const struct fake_step steps[] = { { .method = "Profile", .data = folded, .data_size = sizeof(folded) - 1 },
+		{ 0 } };
+
+	RUN(steps, "profile --seconds 1", CTL_OK);
+	ck_assert_str_eq(run.out, "  71.4 %  run\n  23.8 %  stop\n   4.8 %  idle_[k]\n");
+	SAYS(run.asked, "profile.AzureProfiler.Profile ");
+}
+END_TEST
+
+START_TEST(profile_draws_a_graph_and_keeps_the_stacks)
+{
+	const struct fake_step steps[] = { { .method = "Profile", .data = folded, .data_size = sizeof(folded) - 1 },
+		{ 0 } };
+
+	RUN(steps, "profile --seconds 1 --svg -", CTL_OK);
+	SAYS(run.out, "run (30 samples, 71.43 %)");
+	SAYS(run.out, "</script>\n</svg>\n");
+	RUN(steps, "profile --seconds 1 --folded -", CTL_OK);
+	ck_assert_str_eq(run.out, folded);
+}
+END_TEST
+
+START_TEST(a_profile_that_fails_leaves_no_file)
+{
+	char name[] = "/tmp/vallumctl-test-XXXXXX", arguments[200], part[64];
+	const struct fake_step steps[] = { { .method = "Profile", .data = folded, .data_size = 30, .code = TTRPC_UNKNOWN,
+		.text = "only 3 KiB of VTL2's memory are free" }, { 0 } };
+
+	ck_assert_ptr_nonnull(mkdtemp(name));
+	snprintf(arguments, sizeof(arguments), "profile --seconds 1 --svg %s/a.svg --folded %s/b", name, name);
+	RUN(steps, arguments, CTL_REFUSED);
+	SAYS(run.err, "the paravisor refuses: only 3 KiB of VTL2's memory are free");
+	snprintf(part, sizeof(part), "%s", name);
+	/* Removes an empty folder only. */
+	ck_assert_int_eq(rmdir(part), 0);
+}
+END_TEST
+
+START_TEST(an_idle_vtl2_has_no_samples_and_that_is_said)
+{
+	const struct fake_step steps[] = { { .method = "Profile", .data = "", .data_size = 0 }, { 0 } };
+
+	RUN(steps, "profile --seconds 1 --svg -", CTL_OK);
+	SAYS(run.err, "no samples");
+	SAYS(run.out, "No samples.");
+}
+END_TEST
+
+START_TEST(a_profile_that_is_none_is_refused)
+{
+	static const char *const bad[] = { "x\n", "a;b\n", "a;;b 1\n", ";a 1\n", "a 0\n", "a 4294967296\n", "a -1\n",
+		"a 1", " 1\n", "a 1 \n" };
+
+	for (size_t i = 0; i < VL_ARRAY_COUNT(bad); i++) {
+		const struct fake_step steps[] = { { .method = "Profile", .data = bad[i], .data_size = strlen(bad[i]) },
+			{ 0 } };
+
+		RUN(steps, "profile --seconds 1", CTL_PROTOCOL);
+	}
+}
+END_TEST
+
+/* --- Calls without results, and broken servers ------------------------------------------------------ */
+
+START_TEST(pause_resume_and_restart_are_calls_of_that_name)
+{
+	static const struct { const char *command, *method, *asked, *done; } calls[] = {
+		{ "pause", "Pause", "diag.UnderhillDiag.Pause \n", "paused\n" },
+		{ "resume", "Resume", "diag.UnderhillDiag.Resume \n", "running\n" },
+		{ "restart", "Restart", "diag.UnderhillDiag.Restart \n", "restarted\n" },
+	};
+
+	for (size_t i = 0; i < VL_ARRAY_COUNT(calls); i++) {
+		const struct fake_step steps[] = { { .method = calls[i].method }, { 0 } };
+
+		RUN(steps, calls[i].command, CTL_OK);
+		ck_assert_str_eq(run.asked, calls[i].asked);
+		ck_assert_str_eq(run.out, calls[i].done);
+	}
+}
+END_TEST
+
+START_TEST(a_call_that_fails_says_the_servers_reason_and_nothing_else_of_it)
+{
+	const struct fake_step steps[] = { { .method = "Pause", .code = TTRPC_PERMISSION_DENIED,
+		.text = "the VM is\nisolated \033[1m" }, { 0 } };
+	const struct fake_step unknown[] = { { .method = "Pause", .code = TTRPC_UNIMPLEMENTED, .text = "Pause" },
+		{ 0 } };
+
+	RUN(steps, "pause", CTL_REFUSED);
+	ck_assert_str_eq(run.out, "");
+	ck_assert_str_eq(run.err, "vallumctl: the paravisor refuses: the VM is?isolated ?[1m\n");
+	RUN(unknown, "pause", CTL_REFUSED);
+	SAYS(run.err, "does not offer that");
+}
+END_TEST
+
+START_TEST(answers_that_are_none_are_refused)
+{
+	static const struct { const char *bytes; size_t size; int status; } bad[] = {
+		{ "", 0, CTL_UNREACHABLE },
+		{ "\0\0\0", 3, CTL_UNREACHABLE },
+		{ "\0\0\0\0" "\0\0\0\1" "\1\0", 10, CTL_PROTOCOL },          /* a request */
+		{ "\0\0\0\0" "\0\0\0\3" "\2\0", 10, CTL_PROTOCOL },          /* another call's */
+		{ "\377\377\377\377" "\0\0\0\1" "\2\0", 10, CTL_PROTOCOL },  /* 4 GiB */
+		{ "\0\0\0\5" "\0\0\0\1" "\2\0" "ab", 12, CTL_UNREACHABLE },  /* ends early */
+		{ "\0\0\0\2" "\0\0\0\1" "\2\0" "\377\377", 12, CTL_PROTOCOL },
+		{ "\0\0\0\2" "\0\0\0\1" "\2\0" "\022\0", 12, CTL_PROTOCOL }, /* an empty node */
+	};
+
+	for (size_t i = 0; i < VL_ARRAY_COUNT(bad); i++) {
+		/* The second step never comes: the server ends after the first. */
+		const struct fake_step steps[] = { { .method = "Inspect", .raw = bad[i].bytes, .raw_size = bad[i].size },
+			{ 0 } };
+
+		RUN(steps, "inspect --timeout 1", bad[i].status);
+	}
+}
+END_TEST
+
+START_TEST(a_silent_server_is_given_up_after_the_time_out)
+{
+	const struct fake_step steps[] = { { .method = "Inspect", .silent = true }, { 0 } };
+	const struct fake_step log[] = { { .method = "Kmsg", .silent = true }, { 0 } };
+
+	RUN(steps, "version --timeout 1", CTL_UNREACHABLE);
+	SAYS(run.err, "no answer within 1 s");
+	RUN(log, "log --timeout 1", CTL_UNREACHABLE);
+	SAYS(run.err, "nothing came for 1 s");
+}
+END_TEST
+
+START_TEST(wrong_usage_is_told_apart_from_failures)
+{
+	static const struct { const char *arguments, *says; } wrong[] = {
+		{ "", "which command?" }, { "frobnicate", "unknown command 'frobnicate'" },
+		{ "boot --depth 1", "--depth is no option of `boot`" }, { "pause now", "takes no argument" },
+		{ "inspect a b", "one argument too many" }, { "inspect --depth 65", "from 0 to 64" },
+		{ "inspect --depth x", "whole number" }, { "profile --seconds 0", "from 1 to 600" },
+		{ "log --since -1", "number of seconds" }, { "log --since nan", "number of seconds" },
+		{ "inspect --watch=0", "0.1 or more" }, { "inspect --color red", "auto, always or never" },
+		{ "inspect --frob", "unknown option" }, { "inspect --vsock", "unknown option" },
+	};
+	const struct fake_step none[] = { { 0 } };
+
+	for (size_t i = 0; i < VL_ARRAY_COUNT(wrong); i++) {
+		RUN(none, wrong[i].arguments, CTL_USAGE);
+		SAYS(run.err, wrong[i].says);
+		ck_assert_str_eq(run.asked, "");
+	}
+}
+END_TEST
+
+START_TEST(colour_is_used_only_when_asked_for_or_on_a_terminal)
+{
+	const struct fake_step steps[] = { tree_step(make_tree()), { 0 } };
+
+	RUN(steps, "inspect --color auto", CTL_OK);
+	ck_assert_ptr_null(strchr(run.out, '\033'));
+	RUN(steps, "inspect --color always", CTL_OK);
+	SAYS(run.out, "\033[1mvp0\033[0m/\n");
+}
+END_TEST
+
+Suite *suite_vallumctl(void)
+{
+	Suite *s = suite_create("vallumctl");
+	TCase *c = tcase_create("commands");
+
+	tcase_set_timeout(c, 60);
+	tcase_add_test(c, inspect_shows_the_tree_indented_and_lets_no_control_character_through);
+	tcase_add_test(c, inspect_asks_for_the_path_and_the_depth);
+	tcase_add_test(c, inspect_writes_json_that_has_the_same_values);
+	tcase_add_test(c, watch_asks_again_on_the_same_connection_until_the_vm_is_gone);
+	tcase_add_test(c, a_path_that_does_not_exist_is_refused);
+	tcase_add_test(c, boot_shows_the_phases_in_order_with_what_each_took);
+	tcase_add_test(c, boot_draws_the_phases_as_svg);
+	tcase_add_test(c, a_tree_that_has_no_marks_is_refused);
+	tcase_add_test(c, log_shows_every_record_with_its_time);
+	tcase_add_test(c, log_takes_only_the_process_and_the_time_that_were_asked_for);
+	tcase_add_test(c, log_goes_on_after_an_early_answer_until_the_data_ends);
+	tcase_add_test(c, a_log_that_is_none_is_refused);
+	tcase_add_test(c, profile_lists_the_functions_with_most_samples);
+	tcase_add_test(c, profile_draws_a_graph_and_keeps_the_stacks);
+	tcase_add_test(c, a_profile_that_fails_leaves_no_file);
+	tcase_add_test(c, an_idle_vtl2_has_no_samples_and_that_is_said);
+	tcase_add_test(c, a_profile_that_is_none_is_refused);
+	tcase_add_test(c, pause_resume_and_restart_are_calls_of_that_name);
+	tcase_add_test(c, a_call_that_fails_says_the_servers_reason_and_nothing_else_of_it);
+	tcase_add_test(c, answers_that_are_none_are_refused);
+	tcase_add_test(c, a_silent_server_is_given_up_after_the_time_out);
+	tcase_add_test(c, wrong_usage_is_told_apart_from_failures);
+	tcase_add_test(c, colour_is_used_only_when_asked_for_or_on_a_terminal);
+	suite_add_tcase(s, c);
+	return s;
+}
