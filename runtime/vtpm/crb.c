@@ -69,9 +69,10 @@ static uint32_t read_buffer(const struct vtpm *v, uint64_t at, unsigned size)
 	return value;
 }
 
+/* A driver that keeps its locality writes the next command over the last response, without a request. */
 static void write_buffer(struct vtpm *v, uint64_t at, unsigned size, uint32_t value)
 {
-	if (v->phase == VTPM_READY)
+	if (v->phase == VTPM_READY || v->phase == VTPM_COMPLETE)
 		v->phase = VTPM_RECEIVING;
 	if (v->phase == VTPM_RECEIVING)
 		memcpy(v->data + at, &value, size);

@@ -202,6 +202,24 @@ START_TEST(a_fifo_takes_no_byte_more_than_the_command_has)
 }
 END_TEST
 
+START_TEST(a_crb_takes_one_command_after_the_other_from_one_owner)
+{
+	uint8_t c[16];
+	size_t n = rig_hex("8001 0000000c 0000017b 0008", c);
+
+	open_any(1);
+	rig_crb_send(r, c, n);
+	for (unsigned round = 0; round < 3; round++) {
+		ck_assert_uint_eq(rig_in(r, 0x82, 4), 0x14000000);
+		for (size_t i = 0; i < n; i++)
+			rig_out(r, 0x80 + i, 1, c[i]);
+		ck_assert_uint_eq(rig_in(r, 0x82, 4), 0x0c000000);
+		rig_out(r, 0x4c, 4, 1);
+	}
+	close_rig();
+}
+END_TEST
+
 START_TEST(a_response_can_be_read_again)
 {
 	uint8_t c[16];
@@ -483,6 +501,7 @@ Suite *suite_vtpm(void)
 	tcase_add_loop_test(t, the_tpm_sees_the_locality_of_the_command, 0, 2);
 	tcase_add_loop_test(t, commands_that_cannot_be_are_answered_with_their_error, 0, 2);
 	tcase_add_test(t, a_fifo_takes_no_byte_more_than_the_command_has);
+	tcase_add_test(t, a_crb_takes_one_command_after_the_other_from_one_owner);
 	tcase_add_test(t, a_response_can_be_read_again);
 	tcase_add_loop_test(t, registers_answer_while_a_command_runs, 2, 4);
 	tcase_add_loop_test(t, a_command_can_be_given_up, 0, 2);
