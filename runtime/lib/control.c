@@ -77,6 +77,8 @@ static uint32_t role_limit(uint32_t role)
 	case CONTROL_FD_MSHV:
 	case CONTROL_FD_VTL_LOW:
 	case CONTROL_FD_HVCALL:
+	case CONTROL_FD_TPM:
+	case CONTROL_FD_TPM_STATE:
 		return 1;
 	case CONTROL_FD_CONSOLE:
 		return CONTROL_CONSOLE_MAX;

@@ -75,6 +75,8 @@ enum control_fd_role {
 	CONTROL_FD_HVCALL = 3,  /* /dev/mshv_hvcall */
 	/* + index: connected stream of serial port `index`, raw bytes, non-blocking */
 	CONTROL_FD_CONSOLE = 4,
+	CONTROL_FD_TPM = 6,       /* supply of the virtual TPM (devlink.h) */
+	CONTROL_FD_TPM_STATE = 7, /* memory for its checkpoints, DEVLINK_SHARED_BYTES */
 	CONTROL_FD_DISK = 5,    /* + index: connected stream of the block service of disk `index` */
 };
 
@@ -117,7 +119,7 @@ struct control_config {
 	uint8_t image_digest[CONTROL_DIGEST_MAX];
 	uint32_t image_digest_bytes;
 	struct control_blob kernel, initrd; /* raw files that the host placed; hostile content */
-	struct control_fd fds[CONTROL_CONSOLE_MAX + CONTROL_DISK_MAX + 4];
+	struct control_fd fds[CONTROL_CONSOLE_MAX + CONTROL_DISK_MAX + 5];
 	struct control_range ranges[CONTROL_RANGE_MAX];
 	struct control_vp vps[CONTROL_VP_MAX];
 	char command_line[CONTROL_COMMAND_LINE_MAX]; /* the guest's; NUL-terminated */

@@ -4,6 +4,7 @@
  * the machine is and hands over to paravisor.c. Its input (device tree, host
  * channel) is the host's and not trusted; what reads it checks it.
  */
+#include "common/base/fmt.h"
 #include "common/base/log.h"
 #include "common/base/ports.h"
 #include "runtime/lib/kmsg.h"
@@ -18,7 +19,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define WORKER_PATH "/bin/vallum-vm"
+#define WORKER_FOLDER "/bin"
 #define STREAM_LIMIT_MS 30000u
 
 static int connect_host(void *context, unsigned limit_ms)
@@ -70,6 +71,12 @@ static int open_all(void *context, const struct paravisor *p, struct control_con
 			err = add_fd(c, fds, vsock_connect(VL_PORT_CONSOLE + i, STREAM_LIMIT_MS),
 				CONTROL_FD_CONSOLE, i);
 	}
+	if (!err && p->tpm.supply[1] >= 0) {
+		*what = "virtual TPM";
+		err = add_fd(c, fds, fcntl(p->tpm.supply[1], F_DUPFD_CLOEXEC, 0), CONTROL_FD_TPM, 0);
+		if (!err)
+			err = add_fd(c, fds, fcntl(p->tpm.shared, F_DUPFD_CLOEXEC, 0), CONTROL_FD_TPM_STATE, 0);
+	}
 	for (uint32_t i = 0; !err && i < p->machine.disk_count; i++) {
 		*what = "disk stream to the host";
 		err = add_fd(c, fds, vsock_connect(VL_PORT_DISK + i, STREAM_LIMIT_MS), CONTROL_FD_DISK, i);
@@ -79,7 +86,10 @@ static int open_all(void *context, const struct paravisor *p, struct control_con
 
 static int spawn(void *context, struct worker *w)
 {
-	return process_spawn(w, WORKER_PATH);
+	char path[64];
+
+	vl_format(path, sizeof(path), "%s/%s", WORKER_FOLDER, w->name);
+	return process_spawn(w, path);
 }
 
 static const struct paravisor_ops ops = { connect_host, open_all, spawn };
@@ -93,6 +103,15 @@ static enum vl_log_level log_level(void)
 		if (strcmp(wanted, names[i]) == 0)
 			return (enum vl_log_level)i;
 	return VL_LOG_INFO;
+}
+
+/* Diagnosis: proves in a running machine that the virtual TPM's worker can be lost. */
+static unsigned tpm_kill_ms(void)
+{
+	const char *seconds = getenv("VALLUM_TPM_KILL_S");
+	unsigned long n = seconds ? strtoul(seconds, NULL, 10) : 0;
+
+	return n <= 3600 ? (unsigned)n * 1000 : 0;
 }
 
 static int describe_machine(struct paravisor *p)
@@ -128,6 +147,7 @@ int main(void)
 	signal(SIGPIPE, SIG_IGN);
 	kmsg_init("vallum", log_level());
 	paravisor_init(&p, &ops, NULL);
+	p.tpm.kill_every_ms = tpm_kill_ms();
 	err = sandbox_enter(&sandbox_paravisor, &step);
 	if (err)
 		paravisor_fail(&p, err, "sandbox: %s: %s", step, vl_err_text(err));

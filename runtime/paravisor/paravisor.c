@@ -35,6 +35,7 @@ void paravisor_init(struct paravisor *p, const struct paravisor_ops *ops, void *
 	p->vm.pidfd = -1;
 	p->vm.control = -1;
 	store_broker_init(&p->store);
+	tpm_worker_init(&p->tpm);
 }
 
 static bool isolated(const struct paravisor *p)
@@ -264,10 +265,23 @@ static int send_config(struct paravisor *p)
 	return err;
 }
 
+/* First: the VM worker waits for it. */
+static int start_tpm(struct paravisor *p)
+{
+	int err = p->dps.enable_tpm ? tpm_worker_start(&p->tpm, &p->store, p->ops->spawn, p->context) : 0;
+
+	if (err)
+		paravisor_fail(p, err, "virtual TPM's worker does not start: %s", vl_err_text(err));
+	return err;
+}
+
 static void start_vm(struct paravisor *p)
 {
-	int err = p->ops->spawn(p->context, &p->vm);
+	int err = start_tpm(p);
 
+	if (err)
+		return;
+	err = p->ops->spawn(p->context, &p->vm);
 	if (!err)
 		err = send_config(p);
 	if (err)
@@ -357,6 +371,36 @@ static void on_worker_death(struct paravisor *p)
 		paravisor_fail(p, VL_E_INTERNAL, "VM worker ended unexpectedly: %s", how);
 }
 
+/* --- Virtual TPM's worker --------------------------------------------------------------------- */
+
+static void on_tpm_death(struct paravisor *p)
+{
+	char how[80];
+	int err = tpm_worker_on_death(&p->tpm, how, sizeof(how));
+
+	if (err == VL_E_AGAIN)
+		return;
+	if (err)
+		paravisor_fail(p, err, "virtual TPM's worker ends again and again: %s", how);
+	else if (p->host.err == 0)
+		get_client_log(&p->host, GET_LOG_WARNING, "the virtual TPM's worker ended and starts again");
+}
+
+static void serve_tpm(struct paravisor *p, const struct pollfd *death, const struct pollfd *supply)
+{
+	uint64_t deadline_ns = tpm_worker_deadline_ns(&p->tpm);
+	int err = 0;
+
+	if (supply->revents)
+		tpm_worker_on_supply(&p->tpm);
+	if (death->revents)
+		on_tpm_death(p);
+	if (deadline_ns && clock_left_ms(deadline_ns) == 0)
+		err = tpm_worker_on_deadline(&p->tpm);
+	if (err)
+		paravisor_fail(p, err, "virtual TPM's worker does not start again: %s", vl_err_text(err));
+}
+
 /* --- Guest state --------------------------------------------------------------------------- */
 
 /* An isolated VM has no key for its state yet, so that what it keeps ends with it. */
@@ -402,6 +446,8 @@ static int poll_limit_ms(const struct paravisor *p)
 
 	if (p->vm.deadline_ns && (left = clock_left_ms(p->vm.deadline_ns)) < limit)
 		limit = left;
+	if (tpm_worker_deadline_ns(&p->tpm) && (left = clock_left_ms(tpm_worker_deadline_ns(&p->tpm))) < limit)
+		limit = left;
 	if (p->phase == PARAVISOR_ENDING && (left = clock_left_ms(p->end_deadline_ns)) < limit)
 		limit = left;
 	return limit;
@@ -409,21 +455,24 @@ static int poll_limit_ms(const struct paravisor *p)
 
 static void turn(struct paravisor *p)
 {
-	struct pollfd f[3 + STORE_CHANNEL_MAX] = {
+	struct pollfd f[5 + STORE_CHANNEL_MAX] = {
 		{ .fd = p->host.fd, .events = POLLIN },
 		{ .fd = p->vm.control, .events = POLLIN },
 		{ .fd = p->vm.pidfd, .events = POLLIN },
+		{ .fd = p->tpm.worker.pidfd, .events = POLLIN },
+		{ .fd = p->tpm.supply[0], .events = POLLIN },
 	};
 	int err;
 
-	store_broker_poll(&p->store, f + 3);
+	store_broker_poll(&p->store, f + 5);
 	if (poll(f, VL_ARRAY_COUNT(f), poll_limit_ms(p)) < 0)
 		return;
 	if (f[0].revents && (err = get_client_ready(&p->host)) != 0)
 		lost_host(p, err);
 	if (p->save_asked)
 		refuse_save(p);
-	store_broker_ready(&p->store, f + 3);
+	store_broker_ready(&p->store, f + 5);
+	serve_tpm(p, &f[3], &f[4]);
 	if (f[2].revents)
 		on_worker_death(p);
 	else if (f[1].revents)

@@ -11,6 +11,7 @@
 #include "runtime/paravisor/machine.h"
 #include "runtime/paravisor/store_broker.h"
 #include "runtime/paravisor/supervise.h"
+#include "runtime/paravisor/tpm.h"
 
 #define PARAVISOR_MARK_MAX 16
 #define PARAVISOR_TEXT_MAX CONTROL_TEXT_MAX
@@ -28,7 +29,7 @@ struct paravisor_ops {
 	 */
 	int (*open)(void *context, const struct paravisor *p, struct control_config *config, int *fds,
 		const char **what);
-	/* Starts the VM worker's process: pid, pidfd and control of `w`. VL_E_*. */
+	/* Starts the process of a worker by its name: pid, pidfd and control of `w`. VL_E_*. */
 	int (*spawn)(void *context, struct worker *w);
 };
 
@@ -61,6 +62,7 @@ struct paravisor {
 	struct guest_state state;
 	struct store_broker store; /* the workers' files in the state; see store_broker_add() */
 	struct worker vm;
+	struct tpm_worker tpm;
 	struct control_config config;
 	union control_any message; /* from the worker */
 	struct paravisor_mark marks[PARAVISOR_MARK_MAX];

@@ -53,6 +53,37 @@
 	CALL(exit) \
 	CALL(exit_group)
 
+/*
+ * The virtual TPM: commands by a thread of its own, two channels, a store. What GNU's libc asks for beside
+ * that; its clone3 has arguments that no list can look at, and it can do without.
+ */
+#define SANDBOX_VTPM_CALLS(CALL, CALL_IF) \
+	CALL(futex) \
+	CALL(recvmsg) \
+	CALL(sendmsg) \
+	PORT_SANDBOX_WORKER_CALLS(CALL) \
+	CALL(read) \
+	CALL(write) \
+	CALL(clock_gettime) \
+	CALL(getrandom) \
+	CALL(getpid) \
+	CALL(close) \
+	CALL_IF(mmap, NO_EXEC) \
+	CALL_IF(mprotect, NO_EXEC) \
+	CALL(munmap) \
+	CALL(madvise) \
+	CALL(brk) \
+	CALL(eventfd2) \
+	CALL_IF(clone, THREAD) \
+	CALL_IF(clone3, ABSENT) \
+	CALL(rseq) \
+	CALL(set_robust_list) \
+	CALL(rt_sigprocmask) \
+	CALL(rt_sigaction) \
+	CALL(sendto) \
+	CALL(exit) \
+	CALL(exit_group)
+
 /* No memory, no thread, nothing new to open: it reads, counts and writes. */
 #define SANDBOX_PROFILER_CALLS(CALL, CALL_IF) \
 	PORT_SANDBOX_WORKER_CALLS(CALL) \
@@ -122,6 +153,12 @@
 	CALL(waitid) \
 	CALL(wait4) \
 	CALL(kill) \
+	/* the virtual TPM's, also to start */ \
+	CALL_IF(clone3, ABSENT) \
+	CALL(rseq) \
+	CALL(set_robust_list) \
+	CALL(rt_sigaction) \
+	PORT_SANDBOX_GLIBC_CALLS(CALL) \
 	/* the profiler's, and what it opens before it enters its cage */ \
 	CALL(perf_event_open) \
 	CALL(sysinfo) \
@@ -141,10 +178,9 @@
 	CALL(landlock_restrict_self) \
 	CALL(seccomp)
 
-/* Init's own are few; the rest is its child's, which also has signals to set and paths to keep. */
+/* Init's own are few; the rest is its child's, which also has paths to keep. */
 #define SANDBOX_INIT_CALLS(CALL, CALL_IF) \
 	SANDBOX_PARAVISOR_CALLS(CALL, CALL_IF) \
-	CALL(rt_sigaction) \
 	CALL(landlock_add_rule)
 
 /* Every call of every list. */

@@ -6,6 +6,7 @@
 
 #define USER_VM 1001
 #define USER_INIT 1002
+#define USER_VTPM 1003
 #define USER_PROFILER 1010
 /* A kick per VP, consoles, disks, timers; a child cannot have more than its parent. */
 #define DESCRIPTOR_MAX 4096
@@ -95,6 +96,21 @@ const struct sandbox_profile sandbox_vm = {
 	.descriptor_max = DESCRIPTOR_MAX,
 	.rules = vm_rules,
 	.rule_count = VL_ARRAY_COUNT(vm_rules),
+};
+
+/* --- vallum-vtpm: two channels, a store, the memory for checkpoints --------------------------- */
+
+#define VTPM_DESCRIPTOR_MAX 32
+
+static const struct sandbox_rule vtpm_rules[] = { SANDBOX_VTPM_CALLS(ALLOW, ALLOW_IF) };
+
+const struct sandbox_profile sandbox_vtpm = {
+	.program = "vallum-vtpm",
+	.user = USER_VTPM,
+	.empty_root = true,
+	.descriptor_max = VTPM_DESCRIPTOR_MAX,
+	.rules = vtpm_rules,
+	.rule_count = VL_ARRAY_COUNT(vtpm_rules),
 };
 
 /* --- vallum-profiler: what it reads it opened before ---------------------------------------- */

@@ -37,6 +37,7 @@ enum sandbox_check {
 	SANDBOX_MSHV_IOCTL, /* ioctl: the requests of the mshv driver only */
 	SANDBOX_PERF_IOCTL, /* ioctl: the requests of perf events only */
 	SANDBOX_THREAD,     /* clone: a thread of this process only */
+	SANDBOX_ABSENT,     /* fails with ENOSYS, as on an older kernel: the library has another way */
 	SANDBOX_UNIX,       /* socket calls' first argument: AF_UNIX or AF_VSOCK only */
 };
 
@@ -90,6 +91,7 @@ int sandbox_seccomp(const struct sandbox_profile *p);
 	PROFILE(init_waiting) \
 	PROFILE(paravisor) \
 	PROFILE(vm) \
+	PROFILE(vtpm) \
 	PROFILE(profiler)
 
 #define SANDBOX_PROFILE(name) extern const struct sandbox_profile sandbox_##name;

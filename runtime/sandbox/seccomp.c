@@ -87,6 +87,9 @@ static void emit_rule(struct program *b, const struct sandbox_rule *r)
 	case SANDBOX_THREAD:
 		test_masked(b, 0, CLONE_VM | CLONE_THREAD | CLONE_NEWUSER, CLONE_VM | CLONE_THREAD);
 		break;
+	case SANDBOX_ABSENT:
+		verdict(b, SECCOMP_RET_ERRNO | ENOSYS);
+		break;
 	case SANDBOX_UNIX:
 		test_family(b);
 		break;

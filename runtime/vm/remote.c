@@ -156,7 +156,7 @@ static int checkpoint(struct remote *r)
 }
 
 /* An access that changes the device: it is remembered until a checkpoint holds it. */
-static uint64_t access(struct remote *r, const struct devlink_request *q)
+static uint64_t remembered(struct remote *r, const struct devlink_request *q)
 {
 	struct devlink_reply a;
 
@@ -173,7 +173,7 @@ static uint64_t remote_read(void *dev, unsigned id, uint64_t offset, unsigned si
 {
 	const struct devlink_request q = { .op = DEVLINK_READ, .region = id, .offset = offset, .size = size };
 
-	return access(dev, &q);
+	return remembered(dev, &q);
 }
 
 static void remote_write(void *dev, unsigned id, uint64_t offset, unsigned size, uint64_t value)
@@ -181,7 +181,7 @@ static void remote_write(void *dev, unsigned id, uint64_t offset, unsigned size,
 	const struct devlink_request q = { .op = DEVLINK_WRITE, .region = id, .offset = offset, .size = size,
 		.value = value };
 
-	access(dev, &q);
+	remembered(dev, &q);
 }
 
 static void remote_start(void *dev)
@@ -189,7 +189,7 @@ static void remote_start(void *dev)
 	const struct devlink_request q = { .op = DEVLINK_START };
 	struct remote *r = dev;
 
-	access(r, &q);
+	remembered(r, &q);
 	r->started = true;
 }
 
@@ -198,7 +198,7 @@ static void remote_stop(void *dev)
 	const struct devlink_request q = { .op = DEVLINK_STOP };
 	struct remote *r = dev;
 
-	access(r, &q);
+	remembered(r, &q);
 	r->started = false;
 }
 
@@ -209,7 +209,7 @@ static void remote_reset(void *dev)
 
 	r->journal_count = 0;
 	r->checkpoint_bytes = 0;
-	access(r, &q);
+	remembered(r, &q);
 }
 
 static void remote_save(void *dev, struct state_writer *w)

@@ -1,10 +1,13 @@
 /* tpm.h */
 #include "runtime/vm/tpm.h"
 #include "common/base/fmt.h"
+#include "runtime/vm/remote.h"
 #include "runtime/vm/vm.h"
 
 #include <bearssl.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
 /* Event types of the TCG PC Client Platform Firmware Profile, table 27. */
 enum { EV_S_CRTM_CONTENTS = 7, EV_IPL = 0xd };
@@ -148,6 +151,35 @@ static int fail(char *reason, int err, const char *what)
 {
 	vl_format(reason, CONTROL_TEXT_MAX, "virtual TPM: %s: %s", what, vl_err_text(err));
 	return err;
+}
+
+int vm_tpm_connect(struct vm *vm, const struct control_config *config, const int *fds)
+{
+	int supply = control_fd_of(config, fds, CONTROL_FD_TPM, 0);
+	int state = control_fd_of(config, fds, CONTROL_FD_TPM_STATE, 0);
+	struct vm_tpm *t = &vm->tpm;
+	uint8_t *shared;
+
+	if (supply < 0)
+		return 0;
+	if (state < 0)
+		return VL_E_MISSING;
+	shared = mmap(NULL, DEVLINK_SHARED_BYTES, PROT_READ | PROT_WRITE, MAP_SHARED, state, 0);
+	if (shared == MAP_FAILED)
+		return VL_E_OS;
+	t->remote = malloc(sizeof(*t->remote));
+	if (!t->remote)
+		return VL_E_NOMEM;
+	remote_init(t->remote, "vtpm", supply, shared);
+	t->model = &remote_model;
+	t->dev = t->remote;
+	return 0;
+}
+
+void vm_tpm_destroy(struct vm *vm)
+{
+	free(vm->tpm.remote);
+	vm->tpm.remote = NULL;
 }
 
 int vm_tpm_measure(struct vm *vm, char *reason)

@@ -101,6 +101,9 @@ int vm_create(struct vm *vm, const struct control_config *config, const int *fds
 	err = vps_create(vm);
 	if (err)
 		return fail(reason, err, "opening the VPs");
+	err = vm_tpm_connect(vm, config, fds);
+	if (err)
+		return fail(reason, err, "the virtual TPM's channel and memory");
 	err = machine_arch_create(vm);
 	if (err)
 		return fail(reason, err, "creating the devices");
@@ -116,6 +119,7 @@ void vm_destroy(struct vm *vm)
 	for (unsigned i = 0; i < vm->stream_count; i++)
 		free(vm->stream[i]);
 	vm->stream_count = 0;
+	vm_tpm_destroy(vm);
 	loop_destroy(vm);
 }
 

@@ -7,6 +7,7 @@
 #include <libtpms/tpm_error.h>
 #include <libtpms/tpm_library.h>
 #include <libtpms/tpm_nvfilename.h>
+#include <openssl/crypto.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -243,8 +244,9 @@ int tpm_resume(struct tpm *t, const struct vtpm_nv *nv)
 	return switch_on(t);
 }
 
-void tpm_silence(int nowhere)
+void tpm_prepare_library(int nowhere)
 {
+	OPENSSL_init_crypto(OPENSSL_INIT_NO_LOAD_CONFIG, NULL);
 	TPMLIB_SetDebugFD(nowhere);
 }
 

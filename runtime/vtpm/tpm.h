@@ -55,8 +55,12 @@ int tpm_resume(struct tpm *t, const struct vtpm_nv *nv);
 
 void tpm_power_off(struct tpm *t);
 
-/* libtpms writes commands that it fails on, with the guest's secrets in them, to standard error: now to this. */
-void tpm_silence(int nowhere);
+/*
+ * Before the process enters its cage. libtpms writes commands that it fails on,
+ * with the guest's secrets in them, to standard error: now to `nowhere`. libcrypto
+ * would read a file of settings: now it does not.
+ */
+void tpm_prepare_library(int nowhere);
 
 /*
  * Executes a command of `size` bytes, at most TPM_BUFFER_BYTES; the response

@@ -234,7 +234,7 @@ static int arm(struct host_channel *c)
 }
 
 /* The machine that this host's options describe. */
-static int fill_settings(struct dps_settings *s)
+static int fill_settings(const struct host_config *c, struct dps_settings *s)
 {
 	uint64_t id[2];
 
@@ -242,6 +242,7 @@ static int fill_settings(struct dps_settings *s)
 		return VL_E_OS;
 	dps_defaults(s);
 	s->com1.enable_port = true;
+	s->enable_tpm = c->tpm;
 	s->generation_id_low = id[0];
 	s->generation_id_high = id[1];
 	strcpy(s->system_manufacturer, "Vallum");
@@ -285,7 +286,7 @@ int host_channel_create(struct host *h, struct hvsock *sockets, struct host_chan
 	c->sockets = sockets;
 	c->boot_timer.fd = -1;
 	c->state.fd = -1;
-	err = fill_settings(&c->settings);
+	err = fill_settings(host_config(h), &c->settings);
 	if (!err)
 		err = open_storage(c);
 	if (!err)

@@ -51,6 +51,7 @@ struct host_config {
 	enum host_isolation isolation;
 	const char *platform_key; /* file of the key that signs reports; NULL unless isolated */
 	unsigned timeout_seconds; /* 0: none */
+	bool tpm;                 /* the guest has a TPM */
 	bool log;                 /* --log: phases and VTL2's console on stderr */
 
 	struct host_range vtl0_ram[2]; /* [0, low) and from 4 GiB */

@@ -24,6 +24,7 @@ static const char usage[] =
 	"  --disk FILE            a disk of the guest; up to 16 times\n"
 	"  --isolation none|vbs   isolation of the guest from this host (default none)\n"
 	"  --platform-key FILE    the key that signs reports about an isolated guest\n"
+	"  --tpm                  the guest has a TPM 2.0; it lasts as long as the state file\n"
 	"  --state FILE           where the guest's state (VMGS) is kept\n"
 	"  --vsock PATH           Unix socket that reaches VTL2's sockets (\"CONNECT <port>\")\n"
 	"  --timeout SECONDS      end the run after that time\n"
@@ -34,7 +35,7 @@ static const char usage[] =
 
 enum { OPT_IGVM = 1, OPT_KERNEL, OPT_INITRD, OPT_APPEND, OPT_MEMORY, OPT_VPS, OPT_DISK, OPT_ISOLATION,
 		OPT_PLATFORM_KEY, OPT_STATE,
-	OPT_VTL2_APPEND, OPT_VSOCK, OPT_TIMEOUT, OPT_LOG, OPT_HELP };
+	OPT_VTL2_APPEND, OPT_TPM, OPT_VSOCK, OPT_TIMEOUT, OPT_LOG, OPT_HELP };
 
 static const struct option options[] = {
 	{ "igvm", required_argument, NULL, OPT_IGVM }, { "kernel", required_argument, NULL, OPT_KERNEL },
@@ -43,6 +44,7 @@ static const struct option options[] = {
 	{ "disk", required_argument, NULL, OPT_DISK },
 	{ "isolation", required_argument, NULL, OPT_ISOLATION },
 	{ "platform-key", required_argument, NULL, OPT_PLATFORM_KEY },
+	{ "tpm", no_argument, NULL, OPT_TPM },
 	{ "vtl2-append", required_argument, NULL, OPT_VTL2_APPEND },
 	{ "state", required_argument, NULL, OPT_STATE }, { "vsock", required_argument, NULL, OPT_VSOCK },
 	{ "timeout", required_argument, NULL, OPT_TIMEOUT }, { "log", no_argument, NULL, OPT_LOG },
@@ -125,6 +127,7 @@ static int take(struct host_config *c, int option, const char *argument)
 	case OPT_PLATFORM_KEY: c->platform_key = argument; break;
 	case OPT_STATE: c->state = argument; break;
 	case OPT_VSOCK: c->vsock = argument; break;
+	case OPT_TPM: c->tpm = true; break;
 	case OPT_LOG: c->log = true; break;
 	case OPT_MEMORY: err = memory_size(argument, &c->memory_bytes); break;
 	case OPT_DISK: err = add_disk(c, argument); break;

@@ -85,7 +85,7 @@ static inline struct rig *rig_open(enum vtpm_interface interface, bool threaded)
 
 	r->device = (struct dev_instance){ "vtpm", &vtpm_model, &r->v };
 	fake_env_init(&r->f, &r->device);
-	tpm_silence(open("/dev/null", O_WRONLY | O_CLOEXEC));
+	tpm_prepare_library(open("/dev/null", O_WRONLY | O_CLOEXEC));
 	ck_assert_int_eq(engine_open(&r->engine, &nv, threaded), 0);
 	vtpm_init(&r->v, &r->f.env, &r->engine, interface, RIG_BASE, "Vallum test");
 	return r;

@@ -3,6 +3,7 @@
 #define VL_PORT_MACHINE_H
 
 #include "port/layout.h"
+#include "port/tpm.h"
 #include "runtime/dev/pci.h"
 #include "runtime/dev/pl011.h"
 #include "runtime/dev/pl031.h"
@@ -13,7 +14,7 @@
 #define MACHINE_PCI_BYTES 0x18000000u
 #define MACHINE_UART_BASE 0xe8000000u /* + n pages */
 #define MACHINE_RTC_BASE 0xe8010000u
-#define MACHINE_TPM_BASE 0xe8020000u
+#define MACHINE_TPM_BASE PORT_TPM_BASE
 #define MACHINE_TPM_PPI_BASE 0xe8030000u /* no system on this architecture uses it yet; CONTROL and DATA, 8 bytes */
 #define MACHINE_ECAM_BASE 0xe8100000u /* bus 0 only: PCI_ECAM_BYTES */
 /* Shared peripheral interrupts, counted from INTID 32 as device trees do. */

@@ -8,5 +8,7 @@
 
 #define PORT_SANDBOX_WORKER_CALLS(CALL) CALL(ppoll)
 #define PORT_SANDBOX_PARAVISOR_CALLS(CALL) CALL(dup3)
+/* Where its program is, which GNU's libc looks for at the start. */
+#define PORT_SANDBOX_GLIBC_CALLS(CALL) CALL(readlinkat)
 
 #endif

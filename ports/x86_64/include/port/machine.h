@@ -8,6 +8,7 @@
 #include "ports/x86_64/dev/pc_ports.h"
 #include "ports/x86_64/dev/pci_ports.h"
 #include "ports/x86_64/dev/pit8254.h"
+#include "port/tpm.h"
 #include "runtime/dev/serial16550.h"
 #include <stdatomic.h>
 
@@ -19,7 +20,7 @@
 #define MACHINE_PCI_BASE 0xe0000000u
 #define MACHINE_PCI_BYTES 0x1ec00000u
 #define MACHINE_PCI_IRQS 8u /* slot n has GSI PC_IRQ_PCI0 + n % 8 */
-#define MACHINE_TPM_BASE 0xfed40000u /* where every PC has it */
+#define MACHINE_TPM_BASE PORT_TPM_BASE
 #define MACHINE_TPM_PPI_PORT 0x1040u
 #define MACHINE_LAPIC_BASE 0xfee00000u
 

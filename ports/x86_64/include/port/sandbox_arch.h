@@ -15,4 +15,7 @@
 	CALL(fork) \
 	CALL(dup2)
 
+/* Where its program is, which GNU's libc looks for at the start. */
+#define PORT_SANDBOX_GLIBC_CALLS(CALL) CALL(readlink)
+
 #endif
