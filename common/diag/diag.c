@@ -1,6 +1,7 @@
 /* The diagnostics services' messages (diag.h). Called by the server and its client; what is decoded is hostile. */
 #include "common/diag/diag.h"
 #include "common/base/err.h"
+#include "common/base/fmt.h"
 #include "common/protobuf/protobuf.h"
 
 #include <string.h>
@@ -8,7 +9,7 @@
 enum { STREAM_FOLLOW = 1, STREAM_CONN, STREAM_PATH };
 enum { INSPECT_PATH = 1, INSPECT_DEPTH };
 enum { UPDATE_PATH = 1, UPDATE_VALUE };
-enum { PROFILE_CONN = 1, PROFILE_DURATION };
+enum { PROFILE_CONN = 1, PROFILE_DURATION, PROFILE_ARGUMENT };
 enum { START_ENV = 1, START_ARGS };
 enum { CAPTURE_OPERATION = 3 };
 
@@ -62,6 +63,23 @@ int diag_update_decode(const void *data, size_t size, struct diag_update_request
 	return r.err;
 }
 
+/* "hertz=N", N of at most six digits; anything else is left alone. */
+static void take_profiler_argument(const struct pb_field *f, uint32_t *hertz)
+{
+	static const char key[] = "hertz=";
+	const size_t key_size = sizeof(key) - 1;
+	uint32_t value = 0;
+
+	if (f->size <= key_size || f->size > key_size + 6 || memcmp(f->bytes, key, key_size) != 0)
+		return;
+	for (size_t i = key_size; i < f->size; i++) {
+		if (f->bytes[i] < '0' || f->bytes[i] > '9')
+			return;
+		value = value * 10 + (f->bytes[i] - '0');
+	}
+	*hertz = value;
+}
+
 int diag_profile_decode(const void *data, size_t size, struct diag_profile_request *q)
 {
 	struct vl_reader r;
@@ -74,6 +92,8 @@ int diag_profile_decode(const void *data, size_t size, struct diag_profile_reque
 			q->conn = pb_varint(&r, &f);
 		else if (f.number == PROFILE_DURATION)
 			q->duration_s = pb_varint(&r, &f);
+		else if (f.number == PROFILE_ARGUMENT && f.type == PB_BYTES)
+			take_profiler_argument(&f, &q->hertz);
 	}
 	return r.err;
 }
@@ -139,8 +159,14 @@ void diag_update_encode(struct vl_writer *w, const struct diag_update_request *q
 
 void diag_profile_encode(struct vl_writer *w, const struct diag_profile_request *q)
 {
+	char argument[24];
+
 	put_u64(w, PROFILE_CONN, q->conn);
 	put_u64(w, PROFILE_DURATION, q->duration_s);
+	if (q->hertz) {
+		vl_format(argument, sizeof(argument), "hertz=%u", q->hertz);
+		pb_put_string(w, PROFILE_ARGUMENT, argument);
+	}
 }
 
 int diag_response_decode(const void *data, size_t size, const uint8_t **field, size_t *field_size)

@@ -42,10 +42,14 @@ struct diag_update_request {
 	char value[DIAG_PATH_MAX];
 };
 
-/* Profile {1: conn, 2: duration, 3: profiler_args, passed over}. */
+/*
+ * Profile {1: conn, 2: duration, 3: profiler_args ...}. The arguments are words for
+ * the profiler behind the server; of them "hertz=N" is ours, others are passed over.
+ */
 struct diag_profile_request {
 	uint64_t conn;
 	uint64_t duration_s;
+	uint32_t hertz; /* samples a second; 0: not given, the server chooses */
 };
 
 /* Start {1: env {1: name, 2: value} ..., 2: args ...}. */

@@ -24,7 +24,8 @@ struct profile {
 static void build(void *context, struct vl_writer *w, uint64_t id)
 {
 	const struct profile *p = context;
-	const struct diag_profile_request q = { .conn = id, .duration_s = p->c->options.seconds };
+	const struct diag_profile_request q = { .conn = id, .duration_s = p->c->options.seconds,
+		.hertz = p->c->options.hertz };
 
 	diag_profile_encode(w, &q);
 }

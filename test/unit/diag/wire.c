@@ -207,6 +207,26 @@ START_TEST(a_response_is_read_as_it_was_written)
 }
 END_TEST
 
+START_TEST(of_a_profilers_arguments_the_rate_is_taken_and_all_others_are_passed_over)
+{
+	static const char *const others[] = { "LimitMB:5", "hertz=", "hertz=1234567", "hertz=9x", "xhertz=5" };
+	const struct diag_profile_request asked = { .conn = 7, .duration_s = 30, .hertz = 250 };
+	struct diag_profile_request got;
+	struct vl_writer w;
+
+	vl_writer_init(&w, buffer, sizeof(buffer));
+	diag_profile_encode(&w, &asked);
+	for (size_t i = 0; i < VL_ARRAY_COUNT(others); i++)
+		pb_put_string(&w, 3, others[i]);
+	ck_assert_int_eq(diag_profile_decode(buffer, w.pos, &got), 0);
+	ck_assert_uint_eq(got.conn, 7);
+	ck_assert_uint_eq(got.duration_s, 30);
+	ck_assert_uint_eq(got.hertz, 250);
+	ck_assert_int_eq(diag_profile_decode(buffer, 4, &got), 0);
+	ck_assert_uint_eq(got.hertz, 0);
+}
+END_TEST
+
 START_TEST(a_long_status_text_is_cut_between_characters)
 {
 	char longer[2 * TTRPC_TEXT_MAX + 1];
@@ -297,6 +317,7 @@ Suite *suite_diag_wire(void)
 	tcase_add_test(t, a_string_is_text_and_fits);
 	tcase_add_test(t, a_request_has_the_bytes_that_the_reference_client_sends);
 	tcase_add_test(t, a_response_is_read_as_it_was_written);
+	tcase_add_test(t, of_a_profilers_arguments_the_rate_is_taken_and_all_others_are_passed_over);
 	tcase_add_test(t, a_long_status_text_is_cut_between_characters);
 	tcase_add_test(t, a_header_that_no_client_sends_is_answered_and_not_served);
 	tcase_add_test(t, the_requests_of_the_reference_client_are_understood);

@@ -137,8 +137,10 @@ START_TEST(widths_are_in_proportion_and_narrow_frames_are_left_out)
 	add("a 750", 0);
 	add("b 250", 0);
 	draw();
-	ck_assert_ptr_nonnull(strstr(text, "a (750 samples, 75.00 %)</title><rect x=\"10.000\" y=\"64\" width=\"885.000\""));
-	ck_assert_ptr_nonnull(strstr(text, "b (250 samples, 25.00 %)</title><rect x=\"895.000\" y=\"64\" width=\"295.000\""));
+	ck_assert_ptr_nonnull(strstr(text, "a (750 samples, 75.00 %)</title>"
+		"<rect x=\"10.000\" y=\"64\" width=\"885.000\""));
+	ck_assert_ptr_nonnull(strstr(text, "b (250 samples, 25.00 %)</title>"
+		"<rect x=\"895.000\" y=\"64\" width=\"295.000\""));
 	add("wide 4000000", 0);
 	draw();
 	ck_assert_ptr_null(strstr(text, "data-name=\"b\""));
@@ -164,8 +166,9 @@ END_TEST
 START_TEST(text_is_cut_at_characters)
 {
 	static const struct { const char *text; size_t most; const char *wanted; } cases[] = {
-		{ "abcdef", 6, "abcdef" }, { "abcdef", 5, "abc.." }, { "abcdef", 2, "" }, { "\xc3\xa4\xc3\xb6\xc3\xbc!", 3,
-		"\xc3\xa4.." }, { "\xc3", 5, "\xef\xbf\xbd" }, { "\xed\xa0\x80", 9, "\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd" },
+		{ "abcdef", 6, "abcdef" }, { "abcdef", 5, "abc.." }, { "abcdef", 2, "" },
+		{ "\xc3\xa4\xc3\xb6\xc3\xbc!", 3, "\xc3\xa4.." }, { "\xc3", 5, "\xef\xbf\xbd" },
+		{ "\xed\xa0\x80", 9, "\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd" },
 		{ "\xe2\x80\xae" "x", 9, "\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbdx" }, { "", 3, "" },
 	};
 
@@ -196,7 +199,8 @@ END_TEST
 START_TEST(durations_have_three_digits_that_count)
 {
 	static const struct { uint64_t ns; const char *wanted; } cases[] = {
-		{ 0, "0 ns" }, { 999, "999 ns" }, { 1000, "1.00 us" }, { 1234567, "1.23 ms" }, { 12345678, "12.3 ms" },
+		{ 0, "0 ns" }, { 999, "999 ns" }, { 1000, "1.00 us" }, { 1234567, "1.23 ms" },
+		{ 12345678, "12.3 ms" },
 		{ 123456789, "123 ms" }, { 999400000, "999 ms" }, { 999600000, "1.00 s" }, { 83000000000, "83.0 s" },
 		{ UINT64_MAX, "18446744074 s" },
 	};
@@ -229,8 +233,8 @@ END_TEST
 
 START_TEST(log_records_are_taken_apart_and_others_refused)
 {
-	static const char *const bad[] = { "", "6", "6,1,5", "6,1,;x", ",1,1,-;x", "x,1,1,-;x", "6,1,1,-", "6,1,1 ;x",
-		"6,1,99999999999999999999,-;x" };
+	static const char *const bad[] = { "", "6", "6,1,5", "6,1,;x", ",1,1,-;x", "x,1,1,-;x", "6,1,1,-",
+		"6,1,1 ;x", "6,1,99999999999999999999,-;x" };
 	static const char good[] = "11,3,2500000,-,caller=T1;vallum-vm: disk: failed\n KEY=x";
 	struct kmsg_record r;
 

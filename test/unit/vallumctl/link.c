@@ -109,7 +109,8 @@ END_TEST
 
 START_TEST(a_bridge_that_answers_nonsense_or_without_end_is_refused)
 {
-	static const char *const answers[] = { "NO\n", "\n", "OK", "OK 1111111111111111111111111111111111111111111\n" };
+	static const char *const answers[] = { "NO\n", "\n", "OK",
+		"OK 1111111111111111111111111111111111111111111\n" };
 
 	for (size_t i = 0; i < VL_ARRAY_COUNT(answers); i++) {
 		start_bridge(answers[i], false);

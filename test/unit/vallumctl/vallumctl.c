@@ -183,8 +183,8 @@ static const char records[] =
 
 START_TEST(log_shows_every_record_with_its_time)
 {
-	const struct fake_step steps[] = { { .method = "Kmsg", .data = records, .data_size = sizeof(records) - 1 },
-		{ 0 } };
+	const struct fake_step steps[] = { { .method = "Kmsg", .data = records,
+		.data_size = sizeof(records) - 1 }, { 0 } };
 
 	RUN(steps, "log", CTL_OK);
 	ck_assert_str_eq(run.out,
@@ -198,8 +198,8 @@ END_TEST
 
 START_TEST(log_takes_only_the_process_and_the_time_that_were_asked_for)
 {
-	const struct fake_step steps[] = { { .method = "Kmsg", .data = records, .data_size = sizeof(records) - 1 },
-		{ 0 } };
+	const struct fake_step steps[] = { { .method = "Kmsg", .data = records,
+		.data_size = sizeof(records) - 1 }, { 0 } };
 
 	RUN(steps, "log --process vallum-vm", CTL_OK);
 	ck_assert_str_eq(run.out, "[    2.500000] vallum-vm: disk ?[2J failed\n");
@@ -212,8 +212,8 @@ END_TEST
 
 START_TEST(log_goes_on_after_an_early_answer_until_the_data_ends)
 {
-	const struct fake_step steps[] = { { .method = "Kmsg", .data = records, .data_size = sizeof(records) - 1,
-		.answer_first = true }, { 0 } };
+	const struct fake_step steps[] = { { .method = "Kmsg", .data = records,
+		.data_size = sizeof(records) - 1, .answer_first = true }, { 0 } };
 
 	RUN(steps, "log --follow", CTL_OK);
 	SAYS(run.out, "no process here");
@@ -240,19 +240,21 @@ static const char folded[] = "vallum-vm;main;run 30\nvallum-vm;main;stop 10\n[ke
 
 START_TEST(profile_lists_the_functions_with_most_samples)
 {
-	const struct fake_step steps[] = { { .method = "Profile", .data = folded, .data_size = sizeof(folded) - 1 },
-		{ 0 } };
+	const struct fake_step steps[] = { { .method = "Profile", .data = folded,
+		.data_size = sizeof(folded) - 1 }, { 0 } };
 
-	RUN(steps, "profile --seconds 1", CTL_OK);
+	RUN(steps, "profile --seconds 1 --hertz 250", CTL_OK);
 	ck_assert_str_eq(run.out, "  71.4 %  run\n  23.8 %  stop\n   4.8 %  idle_[k]\n");
-	SAYS(run.asked, "profile.AzureProfiler.Profile ");
+	/* Connection, duration, and "hertz=250". */
+	ck_assert_str_eq(run.asked,
+		"profile.AzureProfiler.Profile 0888ef99abc5e88c911110011a0968657274" "7a3d323530\n");
 }
 END_TEST
 
 START_TEST(profile_draws_a_graph_and_keeps_the_stacks)
 {
-	const struct fake_step steps[] = { { .method = "Profile", .data = folded, .data_size = sizeof(folded) - 1 },
-		{ 0 } };
+	const struct fake_step steps[] = { { .method = "Profile", .data = folded,
+		.data_size = sizeof(folded) - 1 }, { 0 } };
 
 	RUN(steps, "profile --seconds 1 --svg -", CTL_OK);
 	SAYS(run.out, "run (30 samples, 71.43 %)");
@@ -265,8 +267,8 @@ END_TEST
 START_TEST(a_profile_that_fails_leaves_no_file)
 {
 	char name[] = "/tmp/vallumctl-test-XXXXXX", arguments[200], part[64];
-	const struct fake_step steps[] = { { .method = "Profile", .data = folded, .data_size = 30, .code = TTRPC_UNKNOWN,
-		.text = "only 3 KiB of VTL2's memory are free" }, { 0 } };
+	const struct fake_step steps[] = { { .method = "Profile", .data = folded, .data_size = 30,
+		.code = TTRPC_UNKNOWN, .text = "only 3 KiB of VTL2's memory are free" }, { 0 } };
 
 	ck_assert_ptr_nonnull(mkdtemp(name));
 	snprintf(arguments, sizeof(arguments), "profile --seconds 1 --svg %s/a.svg --folded %s/b", name, name);
@@ -290,12 +292,12 @@ END_TEST
 
 START_TEST(a_profile_that_is_none_is_refused)
 {
-	static const char *const bad[] = { "x\n", "a;b\n", "a;;b 1\n", ";a 1\n", "a 0\n", "a 4294967296\n", "a -1\n",
-		"a 1", " 1\n", "a 1 \n" };
+	static const char *const bad[] = { "x\n", "a;b\n", "a;;b 1\n", ";a 1\n", "a 0\n",
+		"a 4294967296\n", "a -1\n", "a 1", " 1\n", "a 1 \n" };
 
 	for (size_t i = 0; i < VL_ARRAY_COUNT(bad); i++) {
-		const struct fake_step steps[] = { { .method = "Profile", .data = bad[i], .data_size = strlen(bad[i]) },
-			{ 0 } };
+		const struct fake_step steps[] = { { .method = "Profile", .data = bad[i],
+			.data_size = strlen(bad[i]) }, { 0 } };
 
 		RUN(steps, "profile --seconds 1", CTL_PROTOCOL);
 	}
@@ -352,8 +354,8 @@ START_TEST(answers_that_are_none_are_refused)
 
 	for (size_t i = 0; i < VL_ARRAY_COUNT(bad); i++) {
 		/* The second step never comes: the server ends after the first. */
-		const struct fake_step steps[] = { { .method = "Inspect", .raw = bad[i].bytes, .raw_size = bad[i].size },
-			{ 0 } };
+		const struct fake_step steps[] = { { .method = "Inspect", .raw = bad[i].bytes,
+			.raw_size = bad[i].size }, { 0 } };
 
 		RUN(steps, "inspect --timeout 1", bad[i].status);
 	}
