@@ -300,7 +300,7 @@ static uint64_t read_boot(struct vtpm *v, uint64_t offset, unsigned size)
 	if (vl_within(offset, size, sizeof(v->boot)))
 		memcpy(&value, (const uint8_t *)&v->boot + offset, size);
 	else if (offset >= VTPM_BOOT_LOG_AT && vl_within(offset - VTPM_BOOT_LOG_AT, size, sizeof(v->log.bytes)))
-		memcpy(&value, v->log.bytes + offset - VTPM_BOOT_LOG_AT, size);
+		memcpy(&value, v->log.bytes + (offset - VTPM_BOOT_LOG_AT), size);
 	return value;
 }
 
