@@ -65,7 +65,7 @@ struct port_vp {
 	struct arm64_vcpu vtl0, vtl2;
 	bool in_vtl0;
 	uint64_t context_page; /* HV_REG_ARM64_CONTEXT_PAGE */
-	uint64_t x[31];        /* what the context page showed when it last agreed with VTL0's vCPU */
+	uint64_t x[HV_ARM64_CONTEXT_WORDS]; /* what the context page showed when it last agreed with VTL0's vCPU */
 	bool x_valid;          /* it has; before that the page alone counts */
 	atomic_bool wanted;    /* VTL2 has an interrupt: VTL0 is to be left */
 	uint64_t vtl0_runs, intercepts; /* for the log */
@@ -110,7 +110,9 @@ uint64_t arm64_kvm_register(uint32_t name, const struct arm64_vcpu *c);
 void arm64_run_vtl2(struct port_vp *p);
 void arm64_run_vtl0(struct port_vp *p);
 
-/* VTL0's X`n` was set by name: the context page shows it too. */
+/* Gives VTL0's vCPU what VTL2 changed in the context page. */
+void arm64_load_registers(struct port_vp *p);
+/* Word `n` of the context was set by name: the page shows it too. */
 void arm64_show_register(struct port_vp *p, unsigned n, uint64_t value);
 
 /* watch.c */

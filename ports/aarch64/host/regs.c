@@ -112,6 +112,14 @@ static bool get_info(const struct host *h, uint32_t name, struct hv_reg_value *v
 	}
 }
 
+/* The context page's word of a register of VTL0, HV_ARM64_CONTEXT_WORDS for none. */
+static unsigned context_word(unsigned vtl, uint32_t name)
+{
+	if (vtl == HOST_VTL0 && name >= HV_ARM64_REG_X0 && name <= HV_ARM64_REG_LR)
+		return name - HV_ARM64_REG_X0;
+	return vtl == HOST_VTL0 && name == HV_ARM64_REG_PC ? HV_ARM64_CONTEXT_PC : HV_ARM64_CONTEXT_WORDS;
+}
+
 uint16_t port_register_get(struct host_vp *vp, unsigned vtl, uint32_t name, struct hv_reg_value *value)
 {
 	struct arm64_vcpu *c = vcpu_of(vp, vtl);
@@ -128,6 +136,8 @@ uint16_t port_register_get(struct host_vp *vp, unsigned vtl, uint32_t name, stru
 	reg.id = arm64_kvm_register(name, c);
 	if (!reg.id && sized_register(name, &reg))
 		return HV_STATUS_INVALID_PARAMETER;
+	if (context_word(vtl, name) < HV_ARM64_CONTEXT_WORDS)
+		arm64_load_registers(vp->port);
 	if (ioctl(c->fd, KVM_GET_ONE_REG, &reg))
 		return HV_STATUS_INVALID_VP_STATE;
 	memcpy(value, raw, sizeof(*value));
@@ -149,6 +159,7 @@ static uint16_t set_context_page(struct host_vp *vp, uint64_t v)
 uint16_t port_register_set(struct host_vp *vp, unsigned vtl, uint32_t name, const struct hv_reg_value *value)
 {
 	struct arm64_vcpu *c = vcpu_of(vp, vtl);
+	unsigned word = context_word(vtl, name);
 	uint8_t raw[16];
 	struct kvm_one_reg reg = { .addr = (uintptr_t)raw };
 
@@ -158,9 +169,11 @@ uint16_t port_register_set(struct host_vp *vp, unsigned vtl, uint32_t name, cons
 	reg.id = arm64_kvm_register(name, c);
 	if (!reg.id && sized_register(name, &reg))
 		return HV_STATUS_INVALID_PARAMETER;
+	if (word < HV_ARM64_CONTEXT_WORDS)
+		arm64_load_registers(vp->port);
 	if (ioctl(c->fd, KVM_SET_ONE_REG, &reg))
 		return HV_STATUS_INVALID_REGISTER_VALUE;
-	if (vtl == HOST_VTL0 && name >= HV_ARM64_REG_X0 && name <= HV_ARM64_REG_LR)
-		arm64_show_register(vp->port, name - HV_ARM64_REG_X0, le64_to_cpu(value->low));
+	if (word < HV_ARM64_CONTEXT_WORDS)
+		arm64_show_register(vp->port, word, le64_to_cpu(value->low));
 	return HV_STATUS_SUCCESS;
 }

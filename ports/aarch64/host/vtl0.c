@@ -10,6 +10,8 @@
 #include <string.h>
 #include <sys/ioctl.h>
 
+#define ALL_REGISTERS UINT32_MAX
+
 /* --- The pages that carry the switch: VTL2's memory, looked up at each use ------- */
 
 static struct hv_vp_assist_page *assist_page(const struct host_vp *vp)
@@ -26,14 +28,22 @@ static le64 *context_registers(const struct port_vp *p)
 	return page ? (le64 *)(void *)(page + HV_ARM64_CONTEXT_OFFSET) : NULL;
 }
 
-static void store_registers(struct port_vp *p)
+static uint64_t context_register(unsigned n)
+{
+	return n == HV_ARM64_CONTEXT_PC ? ARM64_CORE_REG(regs.pc) : ARM64_X(n);
+}
+
+/* Shows the context words in `mask`; until the page is valid, all of them. */
+static void store_registers(struct port_vp *p, uint32_t mask)
 {
 	le64 *out = context_registers(p);
 
 	if (!out)
 		return;
-	for (unsigned i = 0; i < 31; i++) {
-		if (arm64_get_reg(&p->vtl0, ARM64_X(i), &p->x[i]))
+	for (unsigned i = 0; i < HV_ARM64_CONTEXT_WORDS; i++) {
+		if (p->x_valid && !(mask >> i & 1))
+			continue;
+		if (arm64_get_reg(&p->vtl0, context_register(i), &p->x[i]))
 			p->x[i] = 0;
 		out[i] = cpu_to_le64(p->x[i]);
 	}
@@ -41,23 +51,25 @@ static void store_registers(struct port_vp *p)
 }
 
 /*
- * Takes over what VTL2 changed since the page was last filled; each value is
- * read once. After an interrupt the page still shows the last intercept: so
- * only a difference to what was there then counts.
+ * Each value is read once. The page may show what an earlier intercept left
+ * there: so only a difference to what was there then counts.
  */
-static void load_registers(struct port_vp *p)
+void arm64_load_registers(struct port_vp *p)
 {
 	const volatile le64 *in = context_registers(p);
 
-	for (unsigned i = 0; in && i < 31; i++) {
+	for (unsigned i = 0; in && i < HV_ARM64_CONTEXT_WORDS; i++) {
 		uint64_t v = le64_to_cpu(in[i]);
 
-		if (p->x_valid && v == p->x[i])
+		if (p->x_valid ? v == p->x[i] : i == HV_ARM64_CONTEXT_PC)
 			continue;
-		(void)arm64_set_reg(&p->vtl0, ARM64_X(i), v);
+		(void)arm64_set_reg(&p->vtl0, context_register(i), v);
 		p->x[i] = v;
 	}
-	p->x_valid = in != NULL;
+	if (in && !p->x_valid) {
+		p->x_valid = true;
+		store_registers(p, 1u << HV_ARM64_CONTEXT_PC);
+	}
 }
 
 void arm64_show_register(struct port_vp *p, unsigned n, uint64_t value)
@@ -70,7 +82,9 @@ void arm64_show_register(struct port_vp *p, unsigned n, uint64_t value)
 	p->x[n] = value;
 }
 
-static void enter_vtl2(struct port_vp *p, enum hv_vtl_entry_reason reason, uint32_t type, const void *payload, size_t size)
+/* `registers`: the context words that VTL2 is to see. */
+static void enter_vtl2(struct port_vp *p, enum hv_vtl_entry_reason reason, uint32_t type, const void *payload, size_t size,
+	uint32_t registers)
 {
 	struct hv_vp_assist_page *page = assist_page(p->vp);
 
@@ -89,7 +103,7 @@ static void enter_vtl2(struct port_vp *p, enum hv_vtl_entry_reason reason, uint3
 		m->payload_size = (uint8_t)size;
 		memcpy(m->payload, payload, size);
 		m->type = cpu_to_le32(type);
-		store_registers(p);
+		store_registers(p, registers);
 	}
 	page->vtl_entry_reason = cpu_to_le32(reason);
 	if (arm64_set_reg(&p->vtl2, ARM64_X(0), HV_STATUS_SUCCESS))
@@ -157,6 +171,19 @@ static void describe(struct port_vp *p, struct hv_arm64_memory_message *m, struc
 	m->syndrome = cpu_to_le64(arm64_access_syndrome(access));
 }
 
+/* The context words that an access uses; all when it was not understood. */
+static uint32_t used_registers(const struct arm64_access *access)
+{
+	uint32_t mask = 1u << HV_ARM64_CONTEXT_PC;
+
+	if (!access->count)
+		return ALL_REGISTERS;
+	mask |= 1u << access->rt[0] | 1u << access->rn;
+	if (access->count == 2)
+		mask |= 1u << access->rt[1];
+	return access->reg_offset ? mask | 1u << access->rm : mask;
+}
+
 static void mmio_intercept(struct port_vp *p, uint64_t address, bool write)
 {
 	struct hv_arm64_memory_message m = { .header = header(p, write ? HV_INTERCEPT_WRITE : HV_INTERCEPT_READ),
@@ -166,7 +193,7 @@ static void mmio_intercept(struct port_vp *p, uint64_t address, bool write)
 	describe(p, &m, &access);
 	enter_vtl2(p, HV_VTL_ENTRY_INTERCEPT,
 		host_memory_map(p->vp->host, gpa(vl_align_down(address, VL_PAGE_BYTES)), VL_PAGE_BYTES) ?
-			HV_MESSAGE_GPA_INTERCEPT : HV_MESSAGE_UNMAPPED_GPA, &m, sizeof(m));
+			HV_MESSAGE_GPA_INTERCEPT : HV_MESSAGE_UNMAPPED_GPA, &m, sizeof(m), used_registers(&access));
 }
 
 /*
@@ -195,7 +222,7 @@ static void protected_access(struct port_vp *p)
 	m.gva = cpu_to_le64(va);
 	m.access_info = 1;
 	m.gpa = cpu_to_le64(gpa_raw(at));
-	enter_vtl2(p, HV_VTL_ENTRY_INTERCEPT, HV_MESSAGE_GPA_INTERCEPT, &m, sizeof(m));
+	enter_vtl2(p, HV_VTL_ENTRY_INTERCEPT, HV_MESSAGE_GPA_INTERCEPT, &m, sizeof(m), ALL_REGISTERS);
 }
 
 static void system_event(struct port_vp *p)
@@ -206,7 +233,7 @@ static void system_event(struct port_vp *p)
 	if (type == KVM_SYSTEM_EVENT_WAKEUP)
 		return;
 	m.reset_type = cpu_to_le32(type == KVM_SYSTEM_EVENT_SHUTDOWN ? HV_ARM64_RESET_POWER_OFF : HV_ARM64_RESET_REBOOT);
-	enter_vtl2(p, HV_VTL_ENTRY_INTERCEPT, HV_MESSAGE_ARM64_RESET, &m, sizeof(m));
+	enter_vtl2(p, HV_VTL_ENTRY_INTERCEPT, HV_MESSAGE_ARM64_RESET, &m, sizeof(m), ALL_REGISTERS);
 }
 
 static void serve(struct port_vp *p)
@@ -238,13 +265,13 @@ void arm64_run_vtl0(struct port_vp *p)
 	uint64_t watch_at = host_now_ns() + ARM64_WATCH_AFTER_NS;
 	bool watched = false;
 
-	load_registers(p);
+	arm64_load_registers(p);
 	arm64_watch_arm(p);
 	while (p->in_vtl0 && !host_ending(p->vp->host)) {
 		int r;
 
 		if (atomic_exchange(&p->wanted, false)) {
-			enter_vtl2(p, HV_VTL_ENTRY_INTERRUPT, 0, NULL, 0);
+			enter_vtl2(p, HV_VTL_ENTRY_INTERRUPT, 0, NULL, 0, 0);
 			break;
 		}
 		p->vtl0_runs++;

@@ -4,10 +4,15 @@
 
 #include "runtime/vm/port.h"
 
-/* struct mshv_vtl_cpu_context of the arm64 driver: VTL0's X0..X30. */
+/*
+ * The VTL context page (port/hv_arch.h): during an exit it has PC and the registers that the
+ * instruction uses; what is changed here is VTL0's when it runs again.
+ */
 struct arm64_context {
 	uint64_t x[31];
+	uint64_t pc;
 };
+_Static_assert(sizeof(struct arm64_context) == 8 * HV_ARM64_CONTEXT_WORDS, "VTL context");
 static inline struct arm64_context *arm64_context(struct vp *vp) { return vp->hv.context; }
 
 /* regs.c: the low 64 bits of a register by name. */

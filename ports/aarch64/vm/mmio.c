@@ -55,7 +55,8 @@ static int external_abort(struct vp *vp, const struct hv_arm64_memory_message *m
 		err = arm64_set(vp, HV_ARM64_REG_FAR_EL1, address);
 	if (!err)
 		err = arm64_set(vp, HV_ARM64_REG_PSTATE, (pstate & PSTATE_KEPT) | PSTATE_PAN | PSTATE_EL1H_MASKED);
-	return err ? err : arm64_set(vp, HV_ARM64_REG_PC, vbar + offset);
+	arm64_context(vp)->pc = vbar + offset;
+	return err;
 }
 
 static int simd_load(struct vp *vp, unsigned reg, const uint8_t data[16])
@@ -164,5 +165,6 @@ int arm64_memory_exit(struct vp *vp, const struct hv_arm64_memory_message *m)
 	}
 	if (!err)
 		err = write_back(vp, &access);
-	return err ? err : arm64_set(vp, HV_ARM64_REG_PC, le64_to_cpu(m->header.pc) + 4);
+	arm64_context(vp)->pc = le64_to_cpu(m->header.pc) + 4;
+	return err;
 }

@@ -1,6 +1,6 @@
 /*
- * A VP's registers: general ones through the context page, all others one
- * hypercall each; first state, saved state. On the VP's own thread.
+ * A VP's registers by name, one hypercall each; first state, saved state. On
+ * the VP's own thread.
  */
 #include "ports/aarch64/vm/arm64.h"
 
@@ -62,9 +62,13 @@ static const uint32_t saved[] = {
 int vp_arch_save(struct vp *vp, struct state_writer *w)
 {
 	struct hv_reg_value v;
+	uint64_t x[31] = { 0 };
 	int err = 0;
 
-	state_put_bytes(w, STATE_MANDATORY | FIELD_GPRS, arm64_context(vp)->x, sizeof(arm64_context(vp)->x));
+	/* By name: the context page shows only what the last intercept needed. */
+	for (uint32_t i = 0; !err && i < VL_ARRAY_COUNT(x); i++)
+		err = arm64_get(vp, HV_ARM64_REG_X0 + i, &x[i]);
+	state_put_bytes(w, STATE_MANDATORY | FIELD_GPRS, x, sizeof(x));
 	for (uint32_t i = 0; !err && i < VL_ARRAY_COUNT(saved); i++) {
 		uint64_t value;
 
@@ -96,7 +100,8 @@ int vp_arch_restore(struct vp *vp, struct state_reader *r)
 		err = VL_E_MISSING;
 	if (err)
 		return err;
-	memcpy(arm64_context(vp)->x, x, sizeof(x));
+	for (uint32_t i = 0; !err && i < VL_ARRAY_COUNT(x); i++)
+		err = arm64_set(vp, HV_ARM64_REG_X0 + i, x[i]);
 	for (uint32_t i = 0; !err && i < VL_ARRAY_COUNT(saved); i++)
 		err = arm64_set(vp, saved[i], value[i]);
 	for (uint32_t i = 0; !err && i < 32; i++)

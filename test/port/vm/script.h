@@ -61,6 +61,9 @@ void script_port_intercept(struct fake_vp *vp, const struct script_step *step);
 /* What the last step read, and where the VP goes on. Lock held. */
 uint64_t script_port_result(struct fake_vp *vp);
 uint64_t script_port_pc(struct fake_vp *vp);
+/* A general register of VP 0 that the worker never sets, as VTL0 has it. */
+void script_port_set_gpr(uint64_t value);
+uint64_t script_port_gpr(void);
 /* Writes a well-formed kernel of `size` bytes. */
 void script_port_kernel(uint8_t *out, size_t size);
 /* A register that belongs to a saved VP and that the worker itself never sets. */

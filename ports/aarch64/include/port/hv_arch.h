@@ -126,13 +126,17 @@ enum hv_arm64_reset_type { HV_ARM64_RESET_POWER_OFF = 0, HV_ARM64_RESET_REBOOT =
  * registers themselves at `hvc #3`; KVM cannot show an hvc immediate to user
  * space and dispatches on x0, so here they pass through memory. VTL2 writes the
  * page's address with bit 0 set to this register once per VP; a host that does
- * not know it refuses the write. At an intercept the host stores X0..X30 of
- * VTL0 into the page before VTL2 goes on; at HvCallVtlReturn it takes those
- * that changed from it. FP and SIMD registers stay in VTL0's vCPU and are read
- * and written by name. The page is the driver's run page: the registers are at
- * HV_ARM64_CONTEXT_OFFSET.
+ * not know it refuses the write. At an intercept the host stores those of
+ * X0..X30 that the intercepted instruction uses, or all when it cannot tell,
+ * and PC into the page before VTL2 goes on; at HvCallVtlReturn, and before it
+ * reads or writes one of them by name, it takes those that VTL2 changed. By
+ * name all can be read at any time. FP and SIMD registers go by name only. The
+ * page is the driver's run page: the registers are at HV_ARM64_CONTEXT_OFFSET.
+ * The first return to VTL0 takes X0..X30 from the page, PC never.
  */
 #define HV_REG_ARM64_CONTEXT_PAGE 0x000d00c0u
-#define HV_ARM64_CONTEXT_OFFSET 272u /* struct mshv_vtl_run.cpu_context: le64 x[31] */
+#define HV_ARM64_CONTEXT_OFFSET 272u /* struct mshv_vtl_run.cpu_context: le64 x[31], pc */
+#define HV_ARM64_CONTEXT_PC 31u
+#define HV_ARM64_CONTEXT_WORDS 32u
 
 #endif

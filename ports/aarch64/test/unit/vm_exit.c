@@ -77,7 +77,7 @@ START_TEST(loads_are_extended_as_their_instruction_says)
 	ck_assert_uint_eq(script_context()->x[7], 0xffffffff);
 	serve(MACHINE_RTC_BASE + 0xfe0, READ, 0x394000a7); /* ldrb w7, [x5]: the PL031's part number */
 	ck_assert_uint_eq(script_context()->x[7], 0x31);
-	ck_assert_uint_eq(get(HV_ARM64_REG_PC), SCRIPT_CODE + 4);
+	ck_assert_uint_eq(script_context()->pc, SCRIPT_CODE + 4);
 	end();
 }
 END_TEST
@@ -89,7 +89,7 @@ START_TEST(pairs_fill_both_registers)
 	serve(HOLE, READ, 0xa9410ca2); /* ldp x2, x3, [x5, #16] */
 	ck_assert_uint_eq(script_context()->x[2], UINT64_MAX);
 	ck_assert_uint_eq(script_context()->x[3], UINT64_MAX);
-	ck_assert_uint_eq(get(HV_ARM64_REG_PC), SCRIPT_CODE + 4);
+	ck_assert_uint_eq(script_context()->pc, SCRIPT_CODE + 4);
 	end();
 }
 END_TEST
@@ -149,14 +149,14 @@ START_TEST(the_zero_register_stores_zero_and_takes_nothing)
 	serve(UART_FBRD, READ, 0xb94000a7);
 	ck_assert_uint_eq(script_context()->x[7], 0);
 	serve(HOLE, READ, 0xf94000bf); /* ldr xzr, [x5] */
-	ck_assert_uint_eq(get(HV_ARM64_REG_PC), SCRIPT_CODE + 4);
+	ck_assert_uint_eq(script_context()->pc, SCRIPT_CODE + 4);
 	end();
 }
 END_TEST
 
 static void expect_abort(uint64_t offset, unsigned class)
 {
-	ck_assert_uint_eq(get(HV_ARM64_REG_PC), VBAR + offset);
+	ck_assert_uint_eq(script_context()->pc, VBAR + offset);
 	ck_assert_uint_eq(get(HV_ARM64_REG_ELR_EL1), SCRIPT_CODE);
 	ck_assert_uint_eq(get(HV_ARM64_REG_FAR_EL1), HOLE);
 	ck_assert_uint_eq(get(HV_ARM64_REG_ESR_EL1) >> 26, class);
@@ -171,7 +171,6 @@ START_TEST(what_is_not_emulated_gives_the_guest_an_external_abort)
 	begin();
 	set(HV_ARM64_REG_VBAR_EL1, VBAR);
 	for (size_t i = 0; i < VL_ARRAY_COUNT(words); i++) {
-		set(HV_ARM64_REG_PC, 0);
 		serve(HOLE, READ, words[i]);
 		expect_abort(0x200, 0x25);
 		ck_assert_uint_eq(get(HV_ARM64_REG_SPSR_EL1), 5);
@@ -193,6 +192,7 @@ static bool raw_message(struct fake_vp *vp)
 
 	if (vp->step || vp->index)
 		return false;
+	script_context()->pc = SCRIPT_CODE;
 	script_memory_message(&vp->message, at_gpa, kind, 0x885f7ca1);
 	memcpy(&m, vp->message.payload, sizeof(m));
 	m.header.pstate = cpu_to_le64(pstate);
@@ -281,7 +281,7 @@ END_TEST
 START_TEST(a_register_that_the_hypervisor_refuses_stops_the_vm)
 {
 	begin();
-	fake_hv.refuse_register = HV_ARM64_REG_PC;
+	fake_hv.refuse_register = HV_ARM64_REG_VBAR_EL1;
 	send_raw();
 	ck_assert_int_eq(worker_receive(&w), CONTROL_CRASH);
 	ck_assert_int_eq(w.message.crash.error, VL_E_HYPERCALL);

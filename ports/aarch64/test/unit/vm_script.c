@@ -74,6 +74,7 @@ void script_port_intercept(struct fake_vp *vp, const struct script_step *s)
 {
 	struct hv_message *m = &vp->message;
 
+	script_context()->pc = SCRIPT_CODE;
 	switch (s->kind) {
 	case SCRIPT_CONSOLE_ON: access_register(m, MACHINE_UART_BASE + UART_CR, 4, true, UART_CR_ON); break;
 	case SCRIPT_CONSOLE: access_register(m, MACHINE_UART_BASE, 1, true, s->value); break;
@@ -93,7 +94,7 @@ uint64_t script_port_result(struct fake_vp *vp)
 
 uint64_t script_port_pc(struct fake_vp *vp)
 {
-	return le64_to_cpu(fake_register_held(0, HV_ARM64_REG_PC).low);
+	return script_context()->pc;
 }
 
 /* An Image (Linux Documentation/arch/arm64/booting.rst): text offset 0, a little more room than file. */
@@ -114,6 +115,7 @@ static bool next_access(struct fake_vp *vp)
 	if (vp->index || vp->step >= access_count)
 		return false;
 	memset(&vp->message, 0, sizeof(vp->message));
+	script_context()->pc = SCRIPT_CODE;
 	script_memory_message(&vp->message, a->gpa, a->access, a->word);
 	return true;
 }
@@ -128,4 +130,17 @@ void script_play_accesses(const struct script_access *access, unsigned count)
 	fake_hv.guest = next_access;
 	pthread_cond_broadcast(&fake_hv.changed);
 	pthread_mutex_unlock(&fake_hv.lock);
+}
+
+void script_port_set_gpr(uint64_t value)
+{
+	struct hv_reg_value v = { .low = cpu_to_le64(value) };
+	struct hvport_vp vp = { .index = 0 };
+
+	(void)hvport_set_register(&vp, HV_ARM64_REG_X0 + 19, &v);
+}
+
+uint64_t script_port_gpr(void)
+{
+	return le64_to_cpu(fake_register(0, HV_ARM64_REG_X0 + 19).low);
 }

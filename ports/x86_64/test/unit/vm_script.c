@@ -72,3 +72,13 @@ void script_port_kernel(uint8_t *out, size_t size)
 {
 	guest_bzimage(out, size);
 }
+
+void script_port_set_gpr(uint64_t value)
+{
+	guest_context(0)->gp[12] = value;
+}
+
+uint64_t script_port_gpr(void)
+{
+	return guest_context(0)->gp[12];
+}
