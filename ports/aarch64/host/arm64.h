@@ -3,11 +3,13 @@
  * with KVM's own GICv3, PSCI and timers; per VP one thread that runs VTL2's
  * vCPU and VTL0's vCPU in turn.
  *
- * An interrupt for VTL2 that arrives in KVM while VTL0 runs is seen only by
- * running VTL2's vCPU. So a second thread per VP, the watcher, keeps VTL2's
- * vCPU suspended in KVM_RUN once VTL0 has run for a while (WATCH_AFTER_NS): KVM
- * wakes it when an interrupt is pending. While intercepts come densely there
- * is no hand-over between threads at all; VTL2 gets in with every intercept.
+ * An interrupt for VTL2 that arrives in KVM while VTL0 runs - its timer, or
+ * another VP's - is seen only by running VTL2's vCPU. While intercepts come
+ * densely VTL2 gets in with each of them. When VTL0 has run on for a while
+ * (ARM64_LOOK_NS), VTL2 is entered to look, as for an interrupt, and then less
+ * often, down to once in ARM64_LOOK_MAX_NS. A vCPU stays on one thread: in
+ * kernels before 6.13 KVM_RUN on another one waits for an RCU grace period,
+ * which was measured at 8 to 30 ms.
  *
  * KVM holds the line of a PPI level-triggered, but the SynIC's interrupt is an
  * edge. The only exact way to set a PPI's pending latch while vCPUs run is a
@@ -26,7 +28,8 @@
 #include <signal.h>
 #include <time.h>
 
-#define ARM64_WATCH_AFTER_NS 1000000
+#define ARM64_LOOK_NS 1000000u
+#define ARM64_LOOK_MAX_NS 4000000u
 
 struct arm64_vcpu {
 	int fd;
@@ -58,8 +61,6 @@ struct port_vm {
 	size_t line_length;
 };
 
-enum arm64_watch { ARM64_WATCH_OFF, ARM64_WATCH_ON, ARM64_WATCH_RECALLED };
-
 struct port_vp {
 	struct host_vp *vp;
 	struct arm64_vcpu vtl0, vtl2;
@@ -71,15 +72,7 @@ struct port_vp {
 	uint64_t vtl0_runs, intercepts; /* for the log */
 	_Atomic pid_t tid;
 	timer_t timer;
-	bool timer_created;
-	/* The watcher. VTL2's vCPU is its own while watch is not OFF. */
-	pthread_t watcher;
-	bool watcher_running;
-	pthread_mutex_t watch_lock;
-	pthread_cond_t watch_cond;
-	enum arm64_watch watch;
-	bool watch_stop;
-	_Atomic pid_t watch_tid;
+	uint64_t look_ns; /* how long VTL0 runs on before VTL2 looks */
 };
 
 /* vm.c: register access by KVM_GET/SET_ONE_REG; the VM must not be running that vCPU on another thread. */
@@ -114,12 +107,5 @@ void arm64_run_vtl0(struct port_vp *p);
 void arm64_load_registers(struct port_vp *p);
 /* Word `n` of the context was set by name: the page shows it too. */
 void arm64_show_register(struct port_vp *p, unsigned n, uint64_t value);
-
-/* watch.c */
-int arm64_watch_create(struct port_vp *p); /* on the VP's thread: timer and watcher */
-void arm64_watch_destroy(struct port_vp *p);
-void arm64_watch_arm(struct port_vp *p);   /* VTL0 begins to run: set the timer */
-void arm64_watch_hand_over(struct port_vp *p); /* gives VTL2's vCPU to the watcher */
-void arm64_watch_take_back(struct port_vp *p); /* waits until the watcher has let go of it */
 
 #endif

@@ -137,8 +137,7 @@ static int create_vp(struct host *h, struct host_vp *vp)
 	vp->port = p;
 	p->vp = vp;
 	p->vtl0.fd = p->vtl2.fd = -1;
-	pthread_mutex_init(&p->watch_lock, NULL);
-	pthread_cond_init(&p->watch_cond, NULL);
+	p->look_ns = ARM64_LOOK_NS;
 	err = arm64_create_vcpu(h->port, h->port->vtl2, vp->index, features, &p->vtl2);
 	if (!err)
 		err = set_timer_interrupt(&p->vtl2);
@@ -199,8 +198,6 @@ static void destroy_vp(struct port_vm *vm, struct host_vp *vp)
 		return;
 	arm64_close_vcpu(vm, &p->vtl0);
 	arm64_close_vcpu(vm, &p->vtl2);
-	pthread_cond_destroy(&p->watch_cond);
-	pthread_mutex_destroy(&p->watch_lock);
 	free(p);
 	vp->port = NULL;
 }
@@ -263,12 +260,13 @@ static void show_state(const struct port_vp *p)
 
 void port_vp_run(struct host_vp *vp)
 {
+	struct sigevent event = { .sigev_notify = SIGEV_THREAD_ID, .sigev_signo = KVM_KICK_SIGNAL };
 	struct port_vp *p = vp->port;
 
 	atomic_store(&p->tid, (pid_t)syscall(SYS_gettid));
-	if (arm64_watch_create(p)) {
-		host_end(vp->host, HOST_END_ERROR, "cannot create the timer or watcher of VP %u: %s", vp->index,
-			strerror(errno));
+	event.sigev_notify_thread_id = atomic_load(&p->tid);
+	if (timer_create(CLOCK_MONOTONIC, &event, &p->timer)) {
+		host_end(vp->host, HOST_END_ERROR, "cannot create the timer of VP %u: %s", vp->index, strerror(errno));
 		return;
 	}
 	while (!host_ending(vp->host)) {
@@ -277,7 +275,7 @@ void port_vp_run(struct host_vp *vp)
 		else
 			arm64_run_vtl2(p);
 	}
-	arm64_watch_destroy(p);
+	timer_delete(p->timer);
 	atomic_store(&p->tid, 0);
 	if (vp->host->config.log)
 		show_state(p);

@@ -88,7 +88,6 @@ static void enter_vtl2(struct port_vp *p, enum hv_vtl_entry_reason reason, uint3
 {
 	struct hv_vp_assist_page *page = assist_page(p->vp);
 
-	arm64_watch_take_back(p); /* the watcher may hold VTL2's vCPU */
 	p->in_vtl0 = false;
 	if (!page) {
 		host_end(p->vp->host, HOST_END_PARAVISOR_FAILED, "VTL2 ran VTL0 on VP %u without a VP assist page",
@@ -97,6 +96,7 @@ static void enter_vtl2(struct port_vp *p, enum hv_vtl_entry_reason reason, uint3
 	}
 	if (reason == HV_VTL_ENTRY_INTERCEPT) {
 		p->intercepts++;
+		p->look_ns = ARM64_LOOK_NS;
 		struct hv_message *m = &page->intercept_message;
 
 		memset(m, 0, sizeof(*m));
@@ -262,11 +262,11 @@ static void serve(struct port_vp *p)
 
 void arm64_run_vtl0(struct port_vp *p)
 {
-	uint64_t watch_at = host_now_ns() + ARM64_WATCH_AFTER_NS;
-	bool watched = false;
+	const struct itimerspec after = { .it_value = { .tv_nsec = (long)p->look_ns } };
+	uint64_t look_at = host_now_ns() + p->look_ns;
 
 	arm64_load_registers(p);
-	arm64_watch_arm(p);
+	(void)timer_settime(p->timer, 0, &after, NULL);
 	while (p->in_vtl0 && !host_ending(p->vp->host)) {
 		int r;
 
@@ -280,9 +280,9 @@ void arm64_run_vtl0(struct port_vp *p)
 			serve(p);
 		} else if (r == 1) {
 			kvm_take_kicks();
-			if (!watched && host_now_ns() >= watch_at) {
-				watched = true;
-				arm64_watch_hand_over(p);
+			if (host_now_ns() >= look_at) {
+				p->look_ns = p->look_ns * 2 < ARM64_LOOK_MAX_NS ? p->look_ns * 2 : ARM64_LOOK_MAX_NS;
+				atomic_store(&p->wanted, true);
 			}
 		} else if (errno == EFAULT) {
 			protected_access(p);
@@ -291,5 +291,4 @@ void arm64_run_vtl0(struct port_vp *p)
 				strerror(errno));
 		}
 	}
-	arm64_watch_take_back(p);
 }
