@@ -13,27 +13,25 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 enum step { POST, RING, DATA, SIGNAL, SEND, BLOCKED, TURN, STEPS };
 
-static struct host_stream *echo_stream;
-
+/* The echoing service: any number of connections, each known by its stream. */
 static int echo_open(void *service, struct host_stream *stream, void **connection)
 {
-	echo_stream = stream;
+	*connection = stream;
 	return 0;
 }
 
 static int64_t echo(void *connection, const uint8_t *data, size_t bytes)
 {
-	return (int64_t)host_stream_send(echo_stream, data, bytes);
+	return (int64_t)host_stream_send(connection, data, bytes);
 }
 
 static void echo_writable(void *connection)
 {
-	host_stream_resume(echo_stream);
+	host_stream_resume(connection);
 }
 
 static void echo_closed(void *connection)
 {
-	echo_stream = NULL;
 }
 
 static const struct host_service_ops echo_ops = { echo_open, echo, echo_writable, NULL, echo_closed };
