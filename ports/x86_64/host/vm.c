@@ -32,10 +32,19 @@ struct kvm_regs *x86_change_regs(struct x86_vcpu *c)
 	return &c->run->s.regs.regs;
 }
 
+/*
+ * KVM only ever adds to the bitmap of the run page, and queues the interrupt
+ * that it finds there when it loads the registers: one that was delivered long
+ * ago would come again, even with the interrupt flag clear. What is really
+ * under way KVM remembers by itself.
+ */
 struct kvm_sregs *x86_change_sregs(struct x86_vcpu *c)
 {
+	struct kvm_sregs *s = &c->run->s.regs.sregs;
+
+	memset(s->interrupt_bitmap, 0, sizeof(s->interrupt_bitmap));
 	c->run->kvm_dirty_regs |= KVM_SYNC_X86_SREGS;
-	return &c->run->s.regs.sregs;
+	return s;
 }
 
 /* A union: the kernel's structure ends in an array of no declared length. */
