@@ -4,6 +4,7 @@
  * port_hypercall. All input is the guest's.
  */
 #include "common/base/bytes.h"
+#include "port/boot.h"
 #include "tools/host/port.h"
 #include "tools/host/vbs.h"
 
@@ -215,6 +216,33 @@ static uint16_t accept_pages(struct host_vp *vp, const struct host_call *c, unsi
 	return HV_STATUS_SUCCESS;
 }
 
+/*
+ * Input: partition u64, target VTL u8, padding, then hardware ids as reps, as wide as
+ * the architecture has them. Output: u32 each.
+ */
+static uint16_t index_from_hardware_id(struct host_vp *vp)
+{
+	struct host_call *c = &vp->call;
+	unsigned i, k;
+	struct vl_reader r;
+
+	vl_reader_init(&r, c->in, c->in_bytes);
+	vl_read_skip(&r, 16);
+	for (i = 0; i < rep_count(c->control); i++) {
+		uint64_t id = PORT_HV_CPU_ID_BYTES == 8 ? vl_read_le64(&r) : vl_read_le32(&r);
+		le32 index;
+
+		for (k = 0; k < vp->host->config.vp_count && vp->host->vp[k].hardware_id != id; k++)
+			;
+		if (r.err || k == vp->host->config.vp_count || (i + 1) * sizeof(index) > sizeof(c->out))
+			return HV_STATUS_INVALID_PARAMETER;
+		index = cpu_to_le32(k);
+		memcpy(c->out + i * sizeof(index), &index, sizeof(index));
+		c->out_bytes = (i + 1) * sizeof(index);
+	}
+	return HV_STATUS_SUCCESS;
+}
+
 static uint16_t dispatch(struct host_vp *vp, struct host_call *c, unsigned *done)
 {
 	unsigned code = HV_CONTROL_CODE(c->control);
@@ -235,6 +263,10 @@ static uint16_t dispatch(struct host_vp *vp, struct host_call *c, unsigned *done
 		return accept_pages(vp, c, done);
 	case HV_CALL_VBS_VM_CALL_REPORT:
 		return host_vbs_report(vp->host->vbs, c);
+	case HV_CALL_GET_VP_INDEX_FROM_APIC_ID:
+		status = index_from_hardware_id(vp);
+		*done = status == HV_STATUS_SUCCESS ? rep_count(c->control) : *done;
+		return status;
 	default:
 		status = port_hypercall(vp, code);
 		if (status == HV_STATUS_SUCCESS)

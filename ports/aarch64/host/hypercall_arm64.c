@@ -26,30 +26,6 @@ static uint16_t enable_vp_vtl(struct host_vp *vp)
 	return vtl == HOST_VTL2 ? HV_STATUS_VTL_ALREADY_ENABLED : HV_STATUS_INVALID_PARAMETER;
 }
 
-/* Input: partition u64, target VTL u8, padding, then MPIDRs u64 as reps. Output: u32 each. */
-static uint16_t index_from_mpidr(struct host_vp *vp)
-{
-	struct host_call *c = &vp->call;
-	unsigned count = (unsigned)(c->control >> HV_CONTROL_REP_COUNT_SHIFT) & HV_REP_MASK, k;
-	struct vl_reader r;
-
-	vl_reader_init(&r, c->in, c->in_bytes);
-	vl_read_skip(&r, 16);
-	for (unsigned i = 0; i < count; i++) {
-		uint64_t id = vl_read_le64(&r);
-		le32 index;
-
-		for (k = 0; k < vp->host->config.vp_count && vp->host->vp[k].hardware_id != id; k++)
-			;
-		if (r.err || k == vp->host->config.vp_count || (i + 1) * sizeof(index) > sizeof(c->out))
-			return HV_STATUS_INVALID_PARAMETER;
-		index = cpu_to_le32(k);
-		memcpy(c->out + i * sizeof(index), &index, sizeof(index));
-		c->out_bytes = (i + 1) * sizeof(index);
-	}
-	return HV_STATUS_SUCCESS;
-}
-
 /* An SPI of VTL0. An edge is a pulse of KVM's line; a level stays until it is asserted again without the bit. */
 static uint16_t assert_interrupt(struct host_vp *vp)
 {
@@ -78,8 +54,6 @@ uint16_t port_hypercall(struct host_vp *vp, unsigned code)
 	switch (code) {
 	case HV_CALL_ENABLE_VP_VTL:
 		return enable_vp_vtl(vp);
-	case HV_CALL_GET_VP_INDEX_FROM_APIC_ID:
-		return index_from_mpidr(vp);
 	case HV_CALL_ASSERT_VIRTUAL_INTERRUPT:
 		return assert_interrupt(vp);
 	default:

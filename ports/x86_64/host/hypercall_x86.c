@@ -70,30 +70,6 @@ static uint16_t start_vp(struct host_vp *vp)
 	return status;
 }
 
-/* Input: partition u64, target VTL u8, padding, then APIC ids u32 as reps. Output: u32 each. */
-static uint16_t index_from_apic_id(struct host_vp *vp)
-{
-	struct host_call *c = &vp->call;
-	unsigned count = (unsigned)(c->control >> HV_CONTROL_REP_COUNT_SHIFT) & HV_REP_MASK, i, k;
-	struct vl_reader r;
-
-	vl_reader_init(&r, c->in, c->in_bytes);
-	vl_read_skip(&r, 16);
-	for (i = 0; i < count; i++) {
-		uint32_t id = vl_read_le32(&r);
-		le32 index;
-
-		for (k = 0; k < vp->host->config.vp_count && vp->host->vp[k].hardware_id != id; k++)
-			;
-		if (r.err || k == vp->host->config.vp_count || (i + 1) * sizeof(index) > sizeof(c->out))
-			return HV_STATUS_INVALID_PARAMETER;
-		index = cpu_to_le32(k);
-		memcpy(c->out + i * sizeof(index), &index, sizeof(index));
-		c->out_bytes = (i + 1) * sizeof(index);
-	}
-	return HV_STATUS_SUCCESS;
-}
-
 static void send_vector(struct host_vp *vp, unsigned vector, uint64_t mask, unsigned first)
 {
 	unsigned i;
@@ -340,8 +316,6 @@ uint16_t port_hypercall(struct host_vp *vp, unsigned code)
 		return enable_vp_vtl(vp);
 	case HV_CALL_START_VP:
 		return start_vp(vp);
-	case HV_CALL_GET_VP_INDEX_FROM_APIC_ID:
-		return index_from_apic_id(vp);
 	case HV_CALL_SEND_IPI:
 		return send_ipi(vp);
 	case HV_CALL_SEND_IPI_EX:

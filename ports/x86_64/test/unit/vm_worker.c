@@ -68,21 +68,6 @@ START_TEST(a_guest_without_a_kernel_is_refused_with_a_reason)
 }
 END_TEST
 
-START_TEST(what_the_guest_writes_to_com1_comes_out_of_the_console)
-{
-	static const struct guest_step script[] = { OUT1(COM1, 'v'), OUT1(COM1, 't'), OUT1(COM1, 'l'),
-		OUT1(COM1, '0') };
-	char out[4] = "";
-
-	begin();
-	GUEST_SCRIPT(script);
-	boot();
-	ck_assert_uint_eq(worker_console(&w, out, sizeof(out)), 4);
-	ck_assert_mem_eq(out, "vtl0", 4);
-	ck_assert_int_eq(worker_end(&w), 0);
-}
-END_TEST
-
 START_TEST(console_input_raises_com1s_interrupt_and_is_read)
 {
 	/*
@@ -403,7 +388,6 @@ Suite *suite_vm_worker_x86(void)
 	tcase_set_timeout(c, 60);
 	tcase_add_test(c, a_triple_fault_is_reported_with_the_registers);
 	tcase_add_test(c, a_guest_without_a_kernel_is_refused_with_a_reason);
-	tcase_add_test(c, what_the_guest_writes_to_com1_comes_out_of_the_console);
 	tcase_add_test(c, console_input_raises_com1s_interrupt_and_is_read);
 	tcase_add_test(c, a_port_access_moves_rip_and_only_the_accessed_part_of_rax);
 	tcase_add_test(c, a_rep_outsb_sends_its_string_and_leaves_the_registers_past_it);
