@@ -14,9 +14,9 @@
 
 static void drop_link(struct remote *r)
 {
-	if (r->link >= 0)
-		close(r->link);
-	r->link = -1;
+	if (r->end.link >= 0)
+		close(r->end.link);
+	r->end.link = -1;
 }
 
 /* The device is gone for good. */
@@ -38,21 +38,16 @@ static int take_link(struct remote *r)
 		err = VL_E_PROTOCOL;
 	}
 	if (!err)
-		r->link = m.fds[0];
+		devlink_asker(&r->end, m.fds[0], r->shared);
 	return err;
 }
 
 static int exchange(struct remote *r, const struct devlink_request *q, struct devlink_reply *a)
 {
-	struct channel_message m = { .data = a, .capacity = sizeof(*a) };
-	int err = channel_send(r->link, q, sizeof(*q), NULL, 0, (int)r->limit_ms);
+	int err = devlink_ask(&r->end, q, a, r->limit_ms);
 
-	if (!err)
-		err = channel_receive(r->link, &m, (int)r->limit_ms);
-	if (!err && (m.size != sizeof(*a) || m.fd_count || a->slot >= DEVLINK_SLOT_COUNT ||
-		     a->checkpoint_bytes > DEVLINK_SLOT_BYTES))
+	if (!err && (a->slot >= DEVLINK_SLOT_COUNT || a->checkpoint_bytes > DEVLINK_SLOT_BYTES))
 		err = VL_E_PROTOCOL;
-	channel_close_fds(&m);
 	return err;
 }
 
@@ -114,7 +109,7 @@ static int call(struct remote *r, const struct devlink_request *q, struct devlin
 	int err = VL_E_CLOSED;
 
 	for (unsigned tries = 0; r->supply >= 0 && tries < TRIES_MAX; tries++) {
-		err = r->link < 0 ? connect_worker(r) : 0;
+		err = r->end.link < 0 ? connect_worker(r) : 0;
 		if (!err)
 			err = exchange(r, q, a);
 		if (!err)
@@ -267,7 +262,7 @@ void remote_init(struct remote *r, const char *name, int supply, uint8_t *shared
 	memset(r, 0, sizeof(*r));
 	r->name = name;
 	r->supply = supply;
-	r->link = -1;
+	r->end.link = -1;
 	r->limit_ms = ANSWER_LIMIT_MS;
 	r->supply_limit_ms = SUPPLY_LIMIT_MS;
 	r->shared = shared;

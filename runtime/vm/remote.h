@@ -18,7 +18,7 @@
 struct remote {
 	const char *name;
 	int supply; /* links come from the paravisor here; -1: no worker will come any more */
-	int link;   /* -1: none */
+	struct devlink_end end; /* its link, -1: none, is ours */
 	unsigned limit_ms;     /* for one answer */
 	unsigned supply_limit_ms; /* for the next worker */
 	uint8_t *shared;       /* DEVLINK_SHARED_BYTES */

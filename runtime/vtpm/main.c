@@ -30,7 +30,8 @@ static struct engine engine;
 static struct dev_env nothing; /* the model calls none of it */
 
 struct host {
-	int link, store;
+	int store;
+	struct devlink_end end;
 	uint8_t *shared;
 	unsigned slot; /* the next checkpoint's */
 	bool dirty;    /* a command ended, or the boot went a step: to be in a checkpoint before it is seen */
@@ -60,11 +61,13 @@ static int take_config(struct devlink_tpm_config *c, struct host *h)
 		err = VL_E_PROTOCOL;
 	if (err)
 		return err;
-	h->link = m.fds[DEVLINK_TPM_FD_LINK];
 	h->store = m.fds[DEVLINK_TPM_FD_STORE];
 	h->shared = mmap(NULL, DEVLINK_SHARED_BYTES, PROT_READ | PROT_WRITE, MAP_SHARED,
 		m.fds[DEVLINK_TPM_FD_SHARED], 0);
-	return h->shared == MAP_FAILED ? VL_E_OS : 0;
+	if (h->shared == MAP_FAILED)
+		return VL_E_OS;
+	devlink_answerer(&h->end, m.fds[DEVLINK_TPM_FD_LINK], h->shared);
+	return 0;
 }
 
 /* Into the slot that the last one is not in. */
@@ -133,36 +136,36 @@ static int serve(struct host *h)
 {
 	struct devlink_request q;
 	struct devlink_reply a = { 0 };
-	struct channel_message m = { .data = &q, .capacity = sizeof(q) };
-	int err = channel_receive(h->link, &m, 0);
+	int err = devlink_take(&h->end, &q);
 
-	if (err)
-		return err == VL_E_AGAIN ? 0 : err;
-	channel_close_fds(&m);
-	err = devlink_request_check(&q, m.size);
 	if (err)
 		return err;
 	if (h->dirty && q.op != DEVLINK_RESTORE && q.op != DEVLINK_RESET)
 		checkpoint(h, &a);
 	act(h, &q, &a);
-	return channel_send(h->link, &a, sizeof(a), NULL, 0, REPLY_LIMIT_MS);
+	return devlink_answer(&h->end, &a, REPLY_LIMIT_MS);
 }
 
 static int run(struct host *h)
 {
 	struct pollfd f[] = {
-		{ .fd = h->link, .events = POLLIN },
+		{ .fd = h->end.link, .events = POLLIN },
 		{ .fd = engine.event_fd, .events = POLLIN },
 	};
 	int err = 0;
 
 	while (!err) {
-		if (poll(f, VL_ARRAY_COUNT(f), -1) < 0)
+		/* A guest that asks without a pause must not hold up the end of its command. */
+		while (!err && devlink_pending(&h->end)) {
+			collect(h);
+			err = serve(h);
+		}
+		if (err || poll(f, VL_ARRAY_COUNT(f), -1) < 0)
 			continue;
 		if (f[1].revents)
 			collect(h);
 		if (f[0].revents)
-			err = serve(h);
+			err = devlink_doorbell(&h->end);
 	}
 	return err;
 }

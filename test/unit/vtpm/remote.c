@@ -8,6 +8,7 @@
 #include "runtime/vm/remote.h"
 
 #include <check.h>
+#include <poll.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,7 +18,7 @@ Suite *suite_remote(void);
 
 /* --- A worker --------------------------------------------------------------------- */
 
-enum behaviour { HONEST, HANGS, LIES_ABOUT_SIZE, LIES_ABOUT_SLOT, SHORT_ANSWER, REFUSES_RESTORE };
+enum behaviour { HONEST, HANGS, LIES_ABOUT_SIZE, LIES_ABOUT_SLOT, COUNTS_WRONG, REFUSES_RESTORE };
 
 struct fake_worker {
 	int link;
@@ -61,18 +62,26 @@ static void act(struct fake_worker *w, const struct devlink_request *q, struct d
 static void *work(void *context)
 {
 	struct fake_worker *w = context;
+	struct devlink_end end;
 
+	devlink_answerer(&end, w->link, w->shared);
 	for (;;) {
 		struct devlink_request q;
 		struct devlink_reply a = { 0 };
-		struct channel_message m = { .data = &q, .capacity = sizeof(q) };
+		struct pollfd p = { .fd = w->link, .events = POLLIN };
 
-		if (channel_receive(w->link, &m, -1) || devlink_request_check(&q, m.size))
-			break;
-		if (++w->served == w->die_before)
-			break;
-		if (w->behaviour == HANGS)
+		if (!devlink_pending(&end)) {
+			if (poll(&p, 1, -1) < 0 || devlink_doorbell(&end))
+				break;
 			continue;
+		}
+		if (devlink_take(&end, &q) || ++w->served == w->die_before)
+			break;
+		if (w->behaviour == HANGS) {
+			while (devlink_doorbell(&end) == 0)
+				poll(&p, 1, -1);
+			break;
+		}
 		if (w->dirty && q.op != DEVLINK_RESTORE)
 			leave_checkpoint(w, &a);
 		act(w, &q, &a);
@@ -82,7 +91,9 @@ static void *work(void *context)
 			a.checkpoint_bytes = DEVLINK_SLOT_BYTES + 1;
 		if (w->behaviour == LIES_ABOUT_SLOT)
 			a.slot = DEVLINK_SLOT_COUNT;
-		channel_send(w->link, &a, w->behaviour == SHORT_ANSWER ? 3 : sizeof(a), NULL, 0, -1);
+		end.count += w->behaviour == COUNTS_WRONG;
+		if (devlink_answer(&end, &a, -1))
+			break;
 	}
 	close(w->link);
 	return NULL;
@@ -131,8 +142,8 @@ static void go(struct fake_worker *w)
 
 static void teardown(void)
 {
-	if (r.link >= 0)
-		close(r.link);
+	if (r.end.link >= 0)
+		close(r.end.link);
 	close(supply[0]);
 	close(supply[1]);
 	for (unsigned i = 0; i < worker_count; i++)
@@ -197,7 +208,7 @@ END_TEST
 
 START_TEST(a_worker_that_breaks_the_protocol_is_replaced)
 {
-	static const enum behaviour kinds[] = { LIES_ABOUT_SIZE, LIES_ABOUT_SLOT, SHORT_ANSWER };
+	static const enum behaviour kinds[] = { LIES_ABOUT_SIZE, LIES_ABOUT_SLOT, COUNTS_WRONG };
 
 	go(add(kinds[_i]));
 	go(add(HONEST));
@@ -267,7 +278,7 @@ START_TEST(a_saved_device_is_restored_into_another_worker)
 	units_save(&device, 1, &w);
 	size = state_writer_finish(&w);
 	ck_assert_int_gt(size, 0);
-	close(r.link);
+	close(r.end.link);
 	remote_init(&r, "fake", supply[1], shared);
 	go(add(HONEST));
 	ck_assert_int_eq(state_stream_open(&s, stream, (size_t)size, NULL), 0);
