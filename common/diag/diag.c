@@ -1,4 +1,4 @@
-/* The diagnostics services' messages (diag.h). Called by the server and its client; what is decoded is hostile. */
+/* The diagnostics services' messages (diag.h). Called by server and client; what is decoded is hostile. */
 #include "common/diag/diag.h"
 #include "common/base/err.h"
 #include "common/base/fmt.h"

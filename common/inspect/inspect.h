@@ -22,8 +22,8 @@
  * Error         1 unresolved {} | 2 channel {1: text} | 3 immutable {} | 4 update {1: text} |
  *               5 not a directory {} | 6 not found {} | 7 internal {}
  * Value         1 kind, 2 flags {1: uint64}
- * kind          1 signed {1: sint64} | 2 unsigned {1: uint64} | 3 float {1: fixed32} | 4 double {1: fixed64} |
- *               5 bool {1: bool} | 6 string {1: string} | 7 bytes {1: bytes}
+ * kind          1 signed {1: sint64} | 2 unsigned {1: uint64} | 3 float {1: fixed32} |
+ *               4 double {1: fixed64} | 5 bool {1: bool} | 6 string {1: string} | 7 bytes {1: bytes}
  * A zero or empty scalar is left out within its braces, and so are flags of 0.
  */
 #ifndef VL_INSPECT_INSPECT_H
@@ -80,7 +80,7 @@ struct inspect {
 	unsigned mark_count;
 };
 
-/* `request` may go away, its strings may not. VL_E_NOSPACE is kept in i->w.err and leaves the tree unusable. */
+/* `request` may go away, its strings may not. VL_E_NOSPACE is kept in i->w.err; the tree is then unusable. */
 void inspect_begin(struct inspect *i, const struct inspect_request *request, void *buffer, size_t room);
 /*
  * The encoded Node's size, always a whole one: "not found" when nothing stood
@@ -98,7 +98,8 @@ void inspect_i64(struct inspect *i, const char *name, enum inspect_level level, 
 void inspect_bool(struct inspect *i, const char *name, enum inspect_level level, bool v);
 /* Longer texts are cut; what is not UTF-8 is shown as '?'. */
 void inspect_text(struct inspect *i, const char *name, enum inspect_level level, const char *text);
-void inspect_bytes(struct inspect *i, const char *name, enum inspect_level level, const void *data, size_t size);
+void inspect_bytes(struct inspect *i, const char *name, enum inspect_level level, const void *data,
+	size_t size);
 /* An entry that could not be evaluated. `text` for CHANNEL and UPDATE, else NULL. */
 void inspect_fail(struct inspect *i, const char *name, enum inspect_level level, enum inspect_error error,
 	const char *text);
@@ -118,7 +119,8 @@ const char *inspect_update(struct inspect *i, const char *name, enum inspect_lev
  */
 bool inspect_foreign(struct inspect *i, const char *name, enum inspect_level level,
 	struct inspect_request *rest);
-void inspect_graft(struct inspect *i, const char *name, enum inspect_level level, const void *node, size_t size);
+void inspect_graft(struct inspect *i, const char *name, enum inspect_level level, const void *node,
+	size_t size);
 
 /* A whole Node that is one failure, for who cannot say more; its size or VL_E_NOSPACE. */
 int64_t inspect_failed_node(void *buffer, size_t room, enum inspect_error error, const char *text);

@@ -184,7 +184,8 @@ int inspect_node_read(const void *data, size_t size, struct inspect_node *n)
 	}
 }
 
-static void entry_field(struct vl_reader *r, const struct pb_field *f, struct inspect_entry *e, bool *have_node)
+static void entry_field(struct vl_reader *r, const struct pb_field *f, struct inspect_entry *e,
+	bool *have_node)
 {
 	struct vl_reader inner = pb_message(r, f);
 	struct pb_field level;

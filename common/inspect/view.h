@@ -30,7 +30,7 @@ struct inspect_value {
 	uint64_t flags;       /* INSPECT_HEX and its like; unknown bits are kept */
 	union {
 		int64_t i64;  /* SIGNED */
-		uint64_t u64; /* UNSIGNED, BOOL (0 or 1); FLOAT, DOUBLE: the IEEE 754 pattern in 32 or 64 bits */
+		uint64_t u64; /* UNSIGNED, BOOL (0 or 1); FLOAT, DOUBLE: IEEE 754 bits, 32 or 64 */
 	};
 	const uint8_t *bytes; /* STRING (UTF-8, no NUL at its end), BYTES: a view */
 	size_t size;
@@ -57,7 +57,8 @@ struct inspect_entry {
  * VL_E_MISSING (no variant); VL_E_FORMAT (a text that is not UTF-8).
  */
 int inspect_node_read(const void *data, size_t size, struct inspect_node *n);
-int inspect_value_read(const void *data, size_t size, struct inspect_value *v); /* an encoded Value, of UpdateResponse */
+/* An encoded Value, as UpdateResponse has it. */
+int inspect_value_read(const void *data, size_t size, struct inspect_value *v);
 /* The next entry of a folder; false at its end and after an error, which is in entries->err. */
 bool inspect_next(struct vl_reader *entries, struct inspect_entry *e);
 

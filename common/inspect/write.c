@@ -212,7 +212,8 @@ void inspect_text(struct inspect *i, const char *name, enum inspect_level level,
 	end_value(i, wanted, level, INSPECT_PLAIN);
 }
 
-void inspect_bytes(struct inspect *i, const char *name, enum inspect_level level, const void *data, size_t size)
+void inspect_bytes(struct inspect *i, const char *name, enum inspect_level level, const void *data,
+	size_t size)
 {
 	enum want wanted = want(i, name, level);
 
@@ -303,7 +304,8 @@ bool inspect_foreign(struct inspect *i, const char *name, enum inspect_level lev
 	return true;
 }
 
-void inspect_graft(struct inspect *i, const char *name, enum inspect_level level, const void *node, size_t size)
+void inspect_graft(struct inspect *i, const char *name, enum inspect_level level, const void *node,
+	size_t size)
 {
 	enum want wanted = want(i, name, level);
 

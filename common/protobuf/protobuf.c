@@ -86,7 +86,8 @@ bool pb_bool(struct vl_reader *r, const struct pb_field *f)
 static size_t character(const uint8_t *p, size_t size)
 {
 	static const uint32_t least[] = { 0, 1, 0x80, 0x800, 0x10000 };
-	size_t n = p[0] < 0x80 ? 1 : p[0] < 0xc0 ? 0 : p[0] < 0xe0 ? 2 : p[0] < 0xf0 ? 3 : p[0] < 0xf8 ? 4 : 0;
+	size_t n = p[0] < 0x80 ? 1 : p[0] < 0xc0 ? 0 : p[0] < 0xe0 ? 2 : p[0] < 0xf0 ? 3 :
+		p[0] < 0xf8 ? 4 : 0;
 	uint32_t c = n > 1 ? p[0] & (0x7fu >> n) : p[0];
 
 	if (n == 0 || n > size)

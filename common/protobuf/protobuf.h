@@ -55,7 +55,7 @@ void pb_string(struct vl_reader *r, const struct pb_field *f, char *out, size_t 
 /* A view of a BYTES field as a reader; empty after a failure. */
 struct vl_reader pb_message(struct vl_reader *r, const struct pb_field *f);
 
-/* Fields into `w`, whose sticky error (VL_E_NOSPACE) the caller looks at once. Zero and empty are written too. */
+/* Fields into `w`, whose sticky error (VL_E_NOSPACE) the caller looks at once. Zero and empty are written. */
 void pb_put_varint(struct vl_writer *w, uint32_t number, uint64_t v);
 void pb_put_sint64(struct vl_writer *w, uint32_t number, int64_t v);
 void pb_put_fixed32(struct vl_writer *w, uint32_t number, uint32_t v);

@@ -17,7 +17,7 @@
 #define TTRPC_HEADER_BYTES 10u
 #define TTRPC_MESSAGE_MAX 0xffffffu /* bytes of a message; a receiver may allow less */
 #define TTRPC_NAME_MAX 64u          /* bytes with the NUL of a service or method that we take */
-#define TTRPC_TEXT_MAX 256u         /* bytes with the NUL of a status text that we take; longer ones are cut */
+#define TTRPC_TEXT_MAX 256u         /* bytes with the NUL of a status text that we take; longer: cut */
 
 enum ttrpc_type { TTRPC_REQUEST = 1, TTRPC_RESPONSE = 2 };
 

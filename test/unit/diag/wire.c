@@ -110,8 +110,10 @@ START_TEST(a_string_is_text_and_fits)
 		size_t size;
 		int err;
 	} cases[] = {
-		{ "\x0a\x03" "abc", 5, 0 }, { "\x0a\x04" "abcd", 6, VL_E_LIMIT }, { "\x0a\x01\x00", 3, VL_E_FORMAT },
-		{ "\x0a\x01\xff", 3, VL_E_FORMAT }, { "\x0a\x02\xc3\xa4", 4, 0 }, { "\x0a\x02\xc0\x80", 4, VL_E_FORMAT },
+		{ "\x0a\x03" "abc", 5, 0 }, { "\x0a\x04" "abcd", 6, VL_E_LIMIT },
+		{ "\x0a\x01\x00", 3, VL_E_FORMAT },
+		{ "\x0a\x01\xff", 3, VL_E_FORMAT }, { "\x0a\x02\xc3\xa4", 4, 0 },
+		{ "\x0a\x02\xc0\x80", 4, VL_E_FORMAT },
 		{ "\x0a\x03\xed\xa0\x80", 5, VL_E_FORMAT }, { "\x0a\x01\xc3", 3, VL_E_FORMAT },
 	};
 
@@ -181,6 +183,13 @@ START_TEST(a_request_has_the_bytes_that_the_reference_client_sends)
 }
 END_TEST
 
+static void response_decodes(const struct vl_writer *w, struct ttrpc_response *a)
+{
+	int err = ttrpc_response_decode(w->data + TTRPC_HEADER_BYTES, w->pos - TTRPC_HEADER_BYTES, a);
+
+	ck_assert_int_eq(err, 0);
+}
+
 START_TEST(a_response_is_read_as_it_was_written)
 {
 	struct ttrpc_response a;
@@ -191,17 +200,17 @@ START_TEST(a_response_is_read_as_it_was_written)
 	mark = ttrpc_response_begin(&w, 3);
 	pb_put_string(&w, 1, "payload");
 	ttrpc_end(&w, mark);
-	ck_assert_int_eq(ttrpc_response_decode(buffer + TTRPC_HEADER_BYTES, w.pos - TTRPC_HEADER_BYTES, &a), 0);
+	response_decodes(&w, &a);
 	ck_assert_uint_eq(a.code, TTRPC_OK);
 	ck_assert_uint_eq(a.payload_size, 9);
 	vl_writer_init(&w, buffer, sizeof(buffer));
 	ttrpc_status_write(&w, 5, TTRPC_NOT_FOUND, "no such thing");
-	ck_assert_int_eq(ttrpc_response_decode(buffer + TTRPC_HEADER_BYTES, w.pos - TTRPC_HEADER_BYTES, &a), 0);
+	response_decodes(&w, &a);
 	ck_assert_uint_eq(a.code, TTRPC_NOT_FOUND);
 	ck_assert_str_eq(a.text, "no such thing");
 	vl_writer_init(&w, buffer, sizeof(buffer));
 	ttrpc_end(&w, ttrpc_response_begin(&w, 7));
-	ck_assert_int_eq(ttrpc_response_decode(buffer + TTRPC_HEADER_BYTES, w.pos - TTRPC_HEADER_BYTES, &a), 0);
+	response_decodes(&w, &a);
 	ck_assert_uint_eq(a.code, TTRPC_OK);
 	ck_assert_uint_eq(a.payload_size, 0);
 }
@@ -238,7 +247,7 @@ START_TEST(a_long_status_text_is_cut_between_characters)
 	longer[sizeof(longer) - 1] = 0;
 	vl_writer_init(&w, buffer, sizeof(buffer));
 	ttrpc_status_write(&w, 5, TTRPC_UNKNOWN, longer);
-	ck_assert_int_eq(ttrpc_response_decode(buffer + TTRPC_HEADER_BYTES, w.pos - TTRPC_HEADER_BYTES, &a), 0);
+	response_decodes(&w, &a);
 	ck_assert_uint_eq(strlen(a.text), (TTRPC_TEXT_MAX - 1) / 2 * 2);
 	ck_assert(pb_is_text(a.text, strlen(a.text)));
 }

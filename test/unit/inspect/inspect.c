@@ -412,7 +412,8 @@ START_TEST(the_reader_takes_all_that_the_reference_implementation_writes)
 	ck_assert(pb_next(&r, &f));
 	ck_assert_str_eq(text_of(f.bytes, f.size),
 		"{unevaluated=_ empty={} signed=-5 signed0=0 signed_min=-9223372036854775808 unsigned=300 "
-		"unsigned0=0 unsigned_max=18446744073709551615 float=3fc00000 double=c002000000000000 double0=0 "
+		"unsigned0=0 unsigned_max=18446744073709551615 float=3fc00000 "
+		"double=c002000000000000 double0=0 "
 		"true=1 false=0 string='text' string0='' bytes=<3> hex=255/1 count=7/2 binary=5/4 "
 		"dir={leaf=1 =_} errors={unresolved=!1 channel=!2gone immutable=!3 update=!4not a number "
 		"not_a_directory=!5 not_found=!6 internal=!7}}");
