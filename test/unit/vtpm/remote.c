@@ -10,8 +10,10 @@
 #include <check.h>
 #include <poll.h>
 #include <pthread.h>
-#include <stdlib.h>
+#include <signal.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 Suite *suite_remote(void);
@@ -113,7 +115,8 @@ static void setup(void)
 {
 	memset(workers, 0, sizeof(workers));
 	worker_count = 0;
-	shared = calloc(1, DEVLINK_SHARED_BYTES);
+	shared = mmap(NULL, DEVLINK_SHARED_BYTES, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	ck_assert(shared != MAP_FAILED);
 	ck_assert_int_eq(channel_pair(supply), 0);
 	remote_init(&r, "fake", supply[1], shared);
 	r.limit_ms = 300;
@@ -149,7 +152,7 @@ static void teardown(void)
 	for (unsigned i = 0; i < worker_count; i++)
 		if (workers[i].thread)
 			pthread_join(workers[i].thread, NULL);
-	free(shared);
+	munmap(shared, DEVLINK_SHARED_BYTES);
 }
 
 static void write_sum(uint64_t n) { remote_model.write(&r, 0, 0, 8, n); }
@@ -187,6 +190,45 @@ START_TEST(a_worker_may_die_in_any_request_and_nothing_is_lost_or_done_twice)
 		ck_assert_uint_eq(read_sum(), expected);
 	}
 	ck_assert_uint_gt(r.replaced, 0);
+}
+END_TEST
+
+/* A worker as a process of its own. */
+static pid_t add_process(void)
+{
+	struct fake_worker *w = add(HONEST);
+	pid_t pid = fork();
+
+	worker_count--; /* none of teardown()'s */
+	if (pid == 0) {
+		work(w);
+		_exit(0);
+	}
+	ck_assert_int_gt(pid, 0);
+	close(w->link);
+	return pid;
+}
+
+START_TEST(a_hundred_worker_processes_are_killed_between_accesses_and_nothing_is_lost)
+{
+	pid_t pid = add_process();
+	uint64_t expected = 0;
+
+	r.limit_ms = 10000;
+	remote_model.reset(&r);
+	for (unsigned i = 0; i < 500; i++) {
+		if (i % 5 == 4) {
+			ck_assert_int_eq(kill(pid, SIGKILL), 0);
+			ck_assert_int_eq(waitpid(pid, NULL, 0), pid);
+			pid = add_process();
+		}
+		write_sum(i % 7);
+		expected += i % 7;
+		ck_assert_uint_eq(read_sum(), expected);
+	}
+	ck_assert_uint_eq(r.replaced, 100);
+	kill(pid, SIGKILL);
+	waitpid(pid, NULL, 0);
 }
 END_TEST
 
@@ -314,6 +356,7 @@ Suite *suite_remote(void)
 	tcase_add_checked_fixture(t, setup, teardown);
 	tcase_add_test(t, an_access_goes_to_the_worker_and_back);
 	tcase_add_loop_test(t, a_worker_may_die_in_any_request_and_nothing_is_lost_or_done_twice, 0, 24);
+	tcase_add_test(t, a_hundred_worker_processes_are_killed_between_accesses_and_nothing_is_lost);
 	tcase_add_test(t, a_worker_that_hangs_is_complained_about_and_replaced);
 	tcase_add_loop_test(t, a_worker_that_breaks_the_protocol_is_replaced, 0, 3);
 	tcase_add_test(t, without_a_worker_the_guest_reads_ones);
