@@ -239,13 +239,18 @@ struct get_vmgs_io_response { /* VMGS_READ + data; VMGS_WRITE; VMGS_FLUSH */
 } VL_PACKED;
 _Static_assert(sizeof(struct get_vmgs_io_response) == 8, "VmgsReadResponse");
 
+/*
+ * The reference's host puts its answer into memory that VTL2 shares with it. Here
+ * gpa_count is 0 and the answer follows the response, which no shared page is
+ * needed for; its body is described in common/attest/attest.h.
+ */
 #define GET_ATTEST_GPA_MAX 16u
 #define GET_ATTEST_AGENT_MAX 2048u
 #define GET_ATTEST_REPORT_MAX 4096u
 struct get_igvm_attest_request {
 	struct get_header header;
 	le32 gpa_count;
-	le64 shared_gpa[GET_ATTEST_GPA_MAX]; /* where the host puts its answer */
+	le64 shared_gpa[GET_ATTEST_GPA_MAX];
 	le32 agent_bytes;
 	le32 report_bytes;
 	uint8_t agent[GET_ATTEST_AGENT_MAX];
@@ -253,9 +258,9 @@ struct get_igvm_attest_request {
 } VL_PACKED;
 _Static_assert(sizeof(struct get_igvm_attest_request) == 6288, "IgvmAttestRequest");
 
-struct get_igvm_attest_response {
+struct get_igvm_attest_response { /* + answer */
 	struct get_header header;
-	le32 length_bytes;
+	le32 length_bytes; /* 0: the host has nobody to ask */
 } VL_PACKED;
 _Static_assert(sizeof(struct get_igvm_attest_response) == 8, "IgvmAttestResponse");
 

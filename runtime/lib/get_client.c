@@ -326,6 +326,28 @@ int get_client_vmgs_flush(struct get_client *c)
 	return le32_to_cpu(r->status) == GET_VMGS_SUCCESS ? 0 : VL_E_IO;
 }
 
+int get_client_attest(struct get_client *c, const void *request, size_t size, void *answer, size_t room)
+{
+	struct get_igvm_attest_request q = {
+		.header = get_header(GET_HOST_REQUEST, GET_IGVM_ATTEST),
+		.report_bytes = cpu_to_le32((uint32_t)size),
+	};
+	const uint8_t *data;
+	int err;
+
+	if (size > sizeof(q.report))
+		return VL_E_LIMIT;
+	memcpy(q.report, request, size);
+	err = get_client_call(c, &q, sizeof(q), NULL, 0);
+	if (err)
+		return err;
+	data = get_payload(c->in.message, c->in.size, &size);
+	if (!size || size > room)
+		return size ? VL_E_NOSPACE : VL_E_MISSING;
+	memcpy(answer, data, size);
+	return (int)size;
+}
+
 /* --- Notifications ---------------------------------------------------------------- */
 
 int get_client_event(struct get_client *c, enum get_event_log_id event)

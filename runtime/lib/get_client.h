@@ -76,6 +76,13 @@ int get_client_vmgs_write(struct get_client *c, uint64_t sector, uint32_t sector
 	size_t bytes);
 int get_client_vmgs_flush(struct get_client *c); /* 0: all that was written before is durable */
 
+/*
+ * Has the host relay `request` to whoever releases keys; the answer's size in
+ * bytes, at most `room`. VL_E_LIMIT (request too long), VL_E_MISSING (the host has
+ * nobody to ask or got no answer), VL_E_NOSPACE.
+ */
+int get_client_attest(struct get_client *c, const void *request, size_t size, void *answer, size_t room);
+
 /* Notifications. Errors of get_client_send. */
 int get_client_event(struct get_client *c, enum get_event_log_id event);
 int get_client_log(struct get_client *c, enum get_log_level level, const char *text);

@@ -38,6 +38,13 @@ int platform_key_read(struct platform_key *key, const void *pem, size_t size);
 void platform_key_wipe(struct platform_key *key);
 
 /*
+ * Makes a new key from 32 bytes of fresh randomness, as PEM (PKCS#8) and a NUL. Its
+ * length, or VL_E_INTERNAL.
+ */
+#define PLATFORM_KEY_PEM_MAKE 4096u
+int platform_key_make(const uint8_t seed[32], char pem[PLATFORM_KEY_PEM_MAKE]);
+
+/*
  * The public key as text: "vallum-platform-key-1 " and 512 hexadecimal digits. What
  * read takes may end in blanks and line ends. VL_E_FORMAT.
  */

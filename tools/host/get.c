@@ -4,6 +4,7 @@
  * connect more than once: init reports over a connection of its own.
  */
 #include "tools/host/get.h"
+#include "tools/host/broker_relay.h"
 #include "tools/host/get_service.h"
 #include "tools/host/state_file.h"
 
@@ -33,6 +34,7 @@ struct connection {
 	struct host_channel *channel;
 	struct host_stream *stream;
 	struct get_service service;
+	struct broker_relay relay;
 };
 
 /* --- What the service tells ---------------------------------------------------------- */
@@ -142,6 +144,23 @@ static void on_triple_fault(void *context, uint32_t vp, const char *registers)
 		*registers ? registers : " its registers are withheld");
 }
 
+static void on_answer(void *context, const void *data, size_t size)
+{
+	struct connection *c = context;
+	int err = get_service_attested(&c->service, data, size);
+
+	if (err)
+		fprintf(stderr, "vallum-host: host channel: the key broker's answer is lost: %s\n", vl_err_text(err));
+}
+
+static void on_attest(void *context, const void *request, size_t size)
+{
+	struct connection *c = context;
+
+	broker_relay_start(&c->relay, host_of(context), host_config(host_of(context))->key_broker, request, size,
+		on_answer, c);
+}
+
 static const struct get_service_ops service_ops = {
 	.send = send_bytes,
 	.reference_100ns = reference,
@@ -155,6 +174,7 @@ static const struct get_service_ops service_ops = {
 	.reset = on_reset,
 	.crashed = on_crashed,
 	.triple_fault = on_triple_fault,
+	.attest = on_attest,
 };
 
 /* --- Streams --------------------------------------------------------------------------- */
@@ -171,6 +191,7 @@ static int on_open(void *service, struct host_stream *stream, void **connection)
 		return VL_E_NOMEM;
 	c->channel = channel;
 	c->stream = stream;
+	broker_relay_init(&c->relay);
 	get_service_init(&c->service, &service_ops, c, &channel->settings);
 	if (host_config(channel->host)->state)
 		c->service.storage = &channel->storage;
@@ -197,6 +218,7 @@ static void on_closed(void *connection)
 	struct connection *c = connection;
 
 	c->channel->connection_count--;
+	broker_relay_cancel(&c->relay);
 	free(c);
 }
 

@@ -147,6 +147,35 @@ static int on_storage_flush(struct get_service *s)
 	return answer_io(s, GET_VMGS_FLUSH, err ? GET_VMGS_DEVICE_ERROR : GET_VMGS_SUCCESS, NULL, 0);
 }
 
+/* --- Attestation ---------------------------------------------------------------------- */
+
+int get_service_attested(struct get_service *s, const void *data, size_t size)
+{
+	struct get_igvm_attest_response r = { .header = get_header(GET_HOST_RESPONSE, GET_IGVM_ATTEST) };
+
+	if (!s->attesting)
+		return VL_E_STATE;
+	s->attesting = false;
+	size = size <= GET_PAYLOAD_MAX ? size : 0;
+	r.length_bytes = cpu_to_le32((uint32_t)size);
+	return answer(s, &r, sizeof(r), data, size);
+}
+
+/* One at a time; only answers that follow the response are given. */
+static int on_attest(struct get_service *s)
+{
+	const struct get_igvm_attest_request *q = (const void *)s->in.message;
+	uint32_t size = le32_to_cpu(q->report_bytes);
+
+	if (s->attesting)
+		return VL_E_PROTOCOL;
+	s->attesting = true;
+	if (!s->ops->attest || le32_to_cpu(q->gpa_count) || size > sizeof(q->report))
+		return get_service_attested(s, NULL, 0);
+	s->ops->attest(s->context, q->report, size);
+	return 0;
+}
+
 static int on_request(struct get_service *s, unsigned id)
 {
 	if (id == GET_VERSION)
@@ -166,6 +195,8 @@ static int on_request(struct get_service *s, unsigned id)
 		return on_storage_write(s);
 	case GET_VMGS_FLUSH:
 		return on_storage_flush(s);
+	case GET_IGVM_ATTEST:
+		return on_attest(s);
 	default:
 		return VL_E_UNSUPPORTED;
 	}

@@ -30,6 +30,11 @@ struct get_service_ops {
 	/* vtl 0: the guest crashed; else the paravisor. */
 	void (*crashed)(void *context, uint32_t vp, unsigned vtl, uint64_t code);
 	void (*triple_fault)(void *context, uint32_t vp, const char *registers);
+	/*
+	 * Sends an attestation request to the key broker; get_service_attested() answers
+	 * it later or at once, also when there is none. NULL: there is no broker.
+	 */
+	void (*attest)(void *context, const void *request, size_t size);
 };
 
 /*
@@ -50,7 +55,7 @@ struct get_service {
 	void *context;
 	const struct dps_settings *settings;
 	const struct get_storage *storage; /* the caller's, set after get_service_init; NULL: there is none */
-	bool version_agreed;
+	bool version_agreed, attesting; /* attesting: a request is with the broker */
 	struct get_stream in;
 	char document[DPS_DOCUMENT_MAX];
 };
@@ -66,5 +71,8 @@ void get_service_init(struct get_service *s, const struct get_service_ops *ops, 
  * VL_E_UNSUPPORTED (a request that this host does not serve).
  */
 int get_service_receive(struct get_service *s, const void *data, size_t size);
+
+/* The broker's answer, size 0: none came. Longer ones than a message takes are none. Errors of `send`. */
+int get_service_attested(struct get_service *s, const void *answer, size_t size);
 
 #endif

@@ -49,6 +49,7 @@ struct host_config {
 	uint64_t memory_bytes; /* VTL0 RAM */
 	unsigned vp_count;
 	enum host_isolation isolation;
+	const char *key_broker;   /* its address ("unix:PATH", "tcp:ADDRESS:PORT") or NULL */
 	const char *platform_key; /* file of the key that signs reports; NULL unless isolated */
 	unsigned timeout_seconds; /* 0: none */
 	bool tpm;                 /* the guest has a TPM */

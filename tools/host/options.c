@@ -25,6 +25,8 @@ static const char usage[] =
 	"  --isolation none|vbs   isolation of the guest from this host (default none)\n"
 	"  --platform-key FILE    the key that signs reports about an isolated guest\n"
 	"  --tpm                  the guest has a TPM 2.0; it lasts as long as the state file\n"
+	"  --key-broker ADDRESS   who releases the keys of an isolated guest's state:\n"
+	"                         unix:PATH or tcp:ADDRESS:PORT\n"
 	"  --state FILE           where the guest's state (VMGS) is kept\n"
 	"  --vsock PATH           Unix socket that reaches VTL2's sockets (\"CONNECT <port>\")\n"
 	"  --timeout SECONDS      end the run after that time\n"
@@ -34,7 +36,7 @@ static const char usage[] =
 	"3 paravisor failed, 124 time-out.\n";
 
 enum { OPT_IGVM = 1, OPT_KERNEL, OPT_INITRD, OPT_APPEND, OPT_MEMORY, OPT_VPS, OPT_DISK, OPT_ISOLATION,
-		OPT_PLATFORM_KEY, OPT_STATE,
+		OPT_PLATFORM_KEY, OPT_KEY_BROKER, OPT_STATE,
 	OPT_VTL2_APPEND, OPT_TPM, OPT_VSOCK, OPT_TIMEOUT, OPT_LOG, OPT_HELP };
 
 static const struct option options[] = {
@@ -46,6 +48,7 @@ static const struct option options[] = {
 	{ "platform-key", required_argument, NULL, OPT_PLATFORM_KEY },
 	{ "tpm", no_argument, NULL, OPT_TPM },
 	{ "vtl2-append", required_argument, NULL, OPT_VTL2_APPEND },
+	{ "key-broker", required_argument, NULL, OPT_KEY_BROKER },
 	{ "state", required_argument, NULL, OPT_STATE }, { "vsock", required_argument, NULL, OPT_VSOCK },
 	{ "timeout", required_argument, NULL, OPT_TIMEOUT }, { "log", no_argument, NULL, OPT_LOG },
 	{ "help", no_argument, NULL, OPT_HELP }, { NULL, 0, NULL, 0 },
@@ -125,6 +128,7 @@ static int take(struct host_config *c, int option, const char *argument)
 	case OPT_APPEND: c->append = argument; break;
 	case OPT_VTL2_APPEND: c->vtl2_append = argument; break;
 	case OPT_PLATFORM_KEY: c->platform_key = argument; break;
+	case OPT_KEY_BROKER: c->key_broker = argument; break;
 	case OPT_STATE: c->state = argument; break;
 	case OPT_VSOCK: c->vsock = argument; break;
 	case OPT_TPM: c->tpm = true; break;

@@ -27,57 +27,25 @@ static int complain(const char *path, const char *what)
 
 /* --- create -------------------------------------------------------------------------------- */
 
-struct pair {
-	br_rsa_private_key private;
-	br_rsa_public_key public;
-	unsigned char private_bytes[BR_RSA_KBUF_PRIV_SIZE(RSA_PSS_BITS)];
-	unsigned char public_bytes[BR_RSA_KBUF_PUB_SIZE(RSA_PSS_BITS)];
-	unsigned char exponent[RSA_PSS_BYTES];
-	unsigned char der[2048];
-	char pem[4096];
-};
-
-/* The PEM file's length, or 0. */
-static size_t generate(struct pair *p)
-{
-	unsigned char seed[32];
-	br_hmac_drbg_context random;
-	size_t size;
-
-	if (getrandom(seed, sizeof(seed), 0) != (ssize_t)sizeof(seed))
-		return 0;
-	br_hmac_drbg_init(&random, &br_sha256_vtable, seed, sizeof(seed));
-	crypto_wipe(seed, sizeof(seed));
-	if (!br_rsa_keygen_get_default()(&random.vtable, &p->private, p->private_bytes, &p->public, p->public_bytes,
-			RSA_PSS_BITS, RSA_PSS_EXPONENT))
-		return 0;
-	crypto_wipe(&random, sizeof(random));
-	size = br_rsa_compute_privexp_get_default()(p->exponent, &p->private, RSA_PSS_EXPONENT);
-	size = size ? br_encode_rsa_pkcs8_der(NULL, &p->private, &p->public, p->exponent, size) : 0;
-	if (!size || size > sizeof(p->der) || br_pem_encode(NULL, NULL, size, "PRIVATE KEY", BR_PEM_LINE64) >=
-			sizeof(p->pem))
-		return 0;
-	br_encode_rsa_pkcs8_der(p->der, &p->private, &p->public, p->exponent,
-		br_rsa_compute_privexp_get_default()(p->exponent, &p->private, RSA_PSS_EXPONENT));
-	return br_pem_encode(p->pem, p->der, size, "PRIVATE KEY", BR_PEM_LINE64);
-}
-
 static int create(const char *path)
 {
-	static struct pair p;
-	size_t size = generate(&p);
-	int fd, status = 0;
+	char pem[PLATFORM_KEY_PEM_MAKE];
+	uint8_t seed[32];
+	int fd, size = VL_E_OS, status = 0;
 
-	if (!size)
+	if (getrandom(seed, sizeof(seed), 0) == (ssize_t)sizeof(seed))
+		size = platform_key_make(seed, pem);
+	crypto_wipe(seed, sizeof(seed));
+	if (size < 0)
 		return complain(path, "the key could not be made");
 	fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
 	if (fd < 0) {
 		status = complain(path, strerror(errno));
-	} else if (write(fd, p.pem, size) != (ssize_t)size || fsync(fd) || close(fd)) {
+	} else if (write(fd, pem, (size_t)size) != (ssize_t)size || fsync(fd) || close(fd)) {
 		status = complain(path, strerror(errno));
 		unlink(path);
 	}
-	crypto_wipe(&p, sizeof(p));
+	crypto_wipe(pem, sizeof(pem));
 	return status;
 }
 

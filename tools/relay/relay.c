@@ -1,9 +1,10 @@
 /*
  * Carries connections of a Unix socket over one byte stream, so that a socket
- * inside the emulated machine can be used outside of it. tools/l1/run starts it
- * twice: `relay listen SOCKET LINK` here, `relay connect SOCKET DEVICE` inside,
- * where DEVICE is the virtio port that QEMU connects to LINK. Each end trusts the
- * other, and checks what it reads all the same: a wrong frame ends the relay.
+ * inside the emulated machine can be used outside of it, or the reverse.
+ * tools/l1/run starts it twice: `relay listen SOCKET LINK` where the socket is to
+ * be, `relay connect SOCKET LINK` where it leads to. Inside, LINK is a virtio port;
+ * outside, the socket that QEMU connects to that port. Each end trusts the other,
+ * and checks what it reads all the same: a wrong frame ends the relay.
  *
  * A frame is an id, a type and a size (16 bits each, little-endian) and the bytes.
  * A sender has WINDOW bytes of credit for each connection, which the receiver's
@@ -17,6 +18,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
 
@@ -339,7 +341,7 @@ static short wanted_events(const struct connection *c)
 	return events;
 }
 
-/* Inside, the socket may appear late: the link says when it is there. */
+/* The socket may appear late: the link says when it is there. */
 static void try_hello(void)
 {
 	int fd = unix_connect(relay.path);
@@ -387,8 +389,9 @@ static int serve_once(void)
 static int open_link(const char *path)
 {
 	int fd, listen_fd;
+	struct stat st;
 
-	if (!relay.listens) {
+	if (!stat(path, &st) && S_ISCHR(st.st_mode)) {
 		fd = open(path, O_RDWR | O_NONBLOCK);
 		return fd < 0 ? fail(path) : fd;
 	}
@@ -406,7 +409,7 @@ static int open_link(const char *path)
 int main(int argc, char **argv)
 {
 	if (argc != 4 || (strcmp(argv[1], "listen") && strcmp(argv[1], "connect"))) {
-		fprintf(stderr, "usage: relay listen SOCKET LINK | relay connect SOCKET DEVICE\n");
+		fprintf(stderr, "usage: relay listen SOCKET LINK | relay connect SOCKET LINK\n");
 		return 1;
 	}
 	signal(SIGPIPE, SIG_IGN);
