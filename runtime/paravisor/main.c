@@ -9,6 +9,7 @@
 #include "common/base/ports.h"
 #include "runtime/lib/kmsg.h"
 #include "runtime/lib/vsock.h"
+#include "runtime/paravisor/hvcall.h"
 #include "runtime/paravisor/paravisor.h"
 #include "runtime/paravisor/process.h"
 #include "runtime/paravisor/shim_log.h"
@@ -114,6 +115,16 @@ static unsigned tpm_kill_ms(void)
 	return n <= 3600 ? (unsigned)n * 1000 : 0;
 }
 
+static int read_options(struct paravisor *p)
+{
+	int err = security_config(&p->security, getenv("VALLUM_BROKER"), getenv("VALLUM_SEALING"));
+
+	p->platform = &hvcall_platform;
+	if (err)
+		paravisor_fail(p, err, "VALLUM_BROKER takes 64 hexadecimal digits, VALLUM_SEALING none, hash or signer");
+	return err;
+}
+
 static int describe_machine(struct paravisor *p)
 {
 	const char *boot_time = getenv("KERNEL_BOOT_TIME"), *where = "/";
@@ -151,7 +162,7 @@ int main(void)
 	err = sandbox_enter(&sandbox_paravisor, &step);
 	if (err)
 		paravisor_fail(&p, err, "sandbox: %s: %s", step, vl_err_text(err));
-	else
-		describe_machine(&p);
+	else if (!describe_machine(&p))
+		read_options(&p);
 	return paravisor_run(&p);
 }

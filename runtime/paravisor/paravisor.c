@@ -403,25 +403,53 @@ static void serve_tpm(struct paravisor *p, const struct pollfd *death, const str
 
 /* --- Guest state --------------------------------------------------------------------------- */
 
-/* An isolated VM has no key for its state yet, so that what it keeps ends with it. */
+static int open_state(struct paravisor *p, enum get_event_log_id *event, const char **what)
+{
+	enum guest_state_lifetime lifetime;
+	int err = guest_state_lifetime(p->dps.guest_state_lifetime, &lifetime);
+
+	*what = "state file";
+	*event = GET_EVENT_VMGS_INIT_FAILED;
+	if (!err)
+		err = guest_state_open(&p->state, &p->host, lifetime, event);
+	if (!err && vmgs_is_encrypted(&p->state.vmgs)) {
+		*what = "state file, which an isolated VM has encrypted";
+		*event = GET_EVENT_DEK_DECRYPTION_FAILED;
+		return VL_E_DENIED;
+	}
+	return err;
+}
+
+static int open_isolated_state(struct paravisor *p, enum get_event_log_id *event, const char **what)
+{
+	const struct security_facts facts = {
+		.console_enabled = p->dps.com1.enable_port || p->dps.com2.enable_port,
+		.secure_boot = p->dps.secure_boot_enabled,
+		.tpm_enabled = p->dps.enable_tpm,
+		.debug = p->machine.filter.debug,
+	};
+	struct security_config config = p->security;
+
+	if (p->dps.no_persistent_secrets)
+		config = (struct security_config){ .has_broker = false };
+	p->store.encrypt = true;
+	return security_open(&p->state, &p->host, &config, p->platform, &facts, event, what);
+}
+
+/* Before anything of the guest runs. */
 static int take_up_state(struct paravisor *p)
 {
-	enum guest_state_lifetime lifetime = GUEST_STATE_EPHEMERAL;
-	enum get_event_log_id event = GET_EVENT_VMGS_INIT_FAILED;
-	int err = isolated(p) ? 0 : guest_state_lifetime(p->dps.guest_state_lifetime, &lifetime);
+	enum get_event_log_id event;
+	const char *what;
+	int err = isolated(p) ? open_isolated_state(p, &event, &what) : open_state(p, &event, &what);
 
-	if (!err)
-		err = guest_state_open(&p->state, &p->host, lifetime, &event);
-	if (!err && vmgs_is_encrypted(&p->state.vmgs)) {
-		err = VL_E_DENIED;
-		event = GET_EVENT_DEK_DECRYPTION_FAILED;
-	}
 	if (!err) {
 		p->store.state = &p->state.vmgs;
 		return 0;
 	}
-	get_client_event(&p->host, event);
-	paravisor_fail(p, err, "guest state file: %s", vl_err_text(err));
+	if (!p->host.err && get_client_event(&p->host, event))
+		get_client_close(&p->host);
+	paravisor_fail(p, err, "guest state: %s: %s", what, vl_err_text(err));
 	return err;
 }
 
@@ -506,11 +534,17 @@ static int boot(struct paravisor *p)
 	return err;
 }
 
+static int prepare(struct paravisor *p)
+{
+	mark_boot(p);
+	return take_up_state(p);
+}
+
 int paravisor_run(struct paravisor *p)
 {
 	supervise_init(&p->vm, "vallum-vm", WORKER_FATAL, p->start_limit_ms);
-	if (p->phase == PARAVISOR_BOOTING && boot(p) == 0 && take_up_state(p) == 0) {
-		mark_boot(p);
+	if (p->phase == PARAVISOR_BOOTING && boot(p) == 0 && prepare(p) == 0) {
+		mark(p, "state-ready", reference_of(p, clock_boot_ns()));
 		supervise_event(&p->vm, WORKER_START, clock_boot_ns());
 		start_vm(p);
 	}

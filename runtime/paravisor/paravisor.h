@@ -9,6 +9,7 @@
 #include "runtime/lib/get_client.h"
 #include "runtime/paravisor/guest_state.h"
 #include "runtime/paravisor/machine.h"
+#include "runtime/paravisor/security.h"
 #include "runtime/paravisor/store_broker.h"
 #include "runtime/paravisor/supervise.h"
 #include "runtime/paravisor/tpm.h"
@@ -59,6 +60,8 @@ struct paravisor {
 	struct get_client host;
 	struct get_client_time time;
 	struct dps_settings dps;
+	struct security_config security;          /* the caller's, with what the measured options say */
+	const struct security_platform *platform; /* the caller's; used when the VM is isolated */
 	struct guest_state state;
 	struct store_broker store; /* the workers' files in the state; see store_broker_add() */
 	struct worker vm;
@@ -69,7 +72,7 @@ struct paravisor {
 	unsigned mark_count;
 };
 
-/* Sets limits to their defaults and everything else to "not begun". The caller fills `machine` afterwards. */
+/* Sets limits to their defaults and everything else to "not begun". The caller fills `machine`, `security`, `platform`. */
 void paravisor_init(struct paravisor *p, const struct paravisor_ops *ops, void *context);
 
 /*

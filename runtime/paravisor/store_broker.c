@@ -60,9 +60,13 @@ void store_broker_close(struct store_broker *b)
 /* The file is read once, with its first piece; the rest comes from what was read then. */
 static int begin_read(struct store_broker *b, struct store_channel *c, uint32_t file)
 {
+	struct vmgs_info info;
 	int64_t size;
 
 	forget(c);
+	/* What is not encrypted where all is, the host has put there. */
+	if (b->encrypt && !vmgs_info(b->state, file, &info) && !info.encrypted)
+		return VL_E_AUTH;
 	size = vmgs_read(b->state, file, c->content, sizeof(c->content));
 	if (size < 0)
 		return size == VL_E_NOSPACE ? VL_E_LIMIT : (int)size;

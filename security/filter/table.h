@@ -65,6 +65,8 @@
 	ROW(OPTION_CONFIDENTIAL, OPTION, "OPENHCL_CONFIDENTIAL", "KKKKKKK", "set by the shim") \
 	ROW(OPTION_DEBUG, OPTION, "OPENHCL_CONFIDENTIAL_DEBUG", "KKKKKKK", \
 		"only the measured line can name it when isolated; the measurement tells") \
+	ROW(OPTION_BROKER, OPTION, "VALLUM_BROKER", "KKKKKKK", "as VALLUM_LOG") \
+	ROW(OPTION_SEALING, OPTION, "VALLUM_SEALING", "KKKKKKK", "as VALLUM_LOG") \
 	/* Device platform settings, by their path in the document. */ \
 	ROW(DPS_SECURE_BOOT, SETTING, "V1.SecureBootEnabled", "KDDDKKK", "on") \
 	ROW(DPS_SECURE_BOOT_TEMPLATE, SETTING, "V1.SecureBootTemplateId", "KKKKKKK", \

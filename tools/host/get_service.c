@@ -224,6 +224,8 @@ static const char *event_name(unsigned id)
 		{ GET_EVENT_BOOT_ATTEMPT, "boot attempt" },
 		{ GET_EVENT_VMGS_ACCESS_FAILED, "guest state file cannot be accessed" },
 		{ GET_EVENT_TPM_INVALID_STATE, "TPM state is invalid" },
+		{ GET_EVENT_SEALING_KEY_INVALID, "no key to seal with" },
+		{ GET_EVENT_SEALING_FAILED, "sealed data key cannot be opened" },
 	};
 
 	for (size_t i = 0; i < VL_ARRAY_COUNT(names); i++)
