@@ -1,0 +1,415 @@
+/*
+ * Platform security as a whole: the paravisor's code, the reference host's GET
+ * service and state file, the key broker's decision, a platform that signs - and
+ * a host in the middle that lies in every way it can.
+ */
+#include "runtime/paravisor/security.h"
+#include "security/attest/broker.h"
+#include "security/crypto/gcm.h"
+#include "tools/host/get_service.h"
+#include "tools/host/state_file.h"
+
+#include <check.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+Suite *suite_security(void);
+
+static struct platform_key platform_signer;
+static struct broker broker, false_broker;
+static struct vbs_identity identity;
+static uint64_t epoch;
+static char path[40];
+
+static int take_random(void *out, size_t size)
+{
+	return getrandom(out, size, 0) == (ssize_t)size ? 0 : VL_E_OS;
+}
+
+/* --- The platform --------------------------------------------------------------------------- */
+
+static bool alter_report;
+
+static int report(void *context, const uint8_t data[VBS_REPORT_DATA_BYTES], struct vbs_report *out)
+{
+	uint8_t salt[RSA_PSS_SALT_BYTES] = { 1 };
+	int err;
+
+	memset(out, 0, sizeof(*out));
+	memcpy(out->report_data, data, VBS_REPORT_DATA_BYTES);
+	out->identity = identity;
+	err = report_sign(out, &platform_signer, salt);
+	out->identity.measurement[0] ^= alter_report;
+	return err;
+}
+
+/* As the host does: from what was measured. */
+static int sealing_key(void *context, enum sealing_policy policy, uint8_t key[SEALING_KEY_BYTES])
+{
+	memcpy(key, policy == SEALING_HASH ? identity.measurement : identity.signer, SEALING_KEY_BYTES);
+	key[31] ^= 0x5a;
+	return 0;
+}
+
+static const struct security_platform platform = { report, sealing_key, NULL };
+
+/* --- The host: state file, and what it does to answers ---------------------------------------- */
+
+enum lie { HONEST, NO_ANSWER, ALTERS_ANSWER, REPLAYS, OTHER_BROKER, CONFIRMS_ITSELF };
+static enum lie lie;
+static uint8_t recorded[ATTEST_RESPONSE_MAX];
+static size_t recorded_bytes;
+static unsigned requests;
+static struct state_file file = { .fd = -1 };
+static struct get_storage storage;
+static struct get_service service;
+static struct get_client client;
+static int host_fd = -1;
+static pthread_t host_thread;
+
+static int host_send(void *context, const void *data, size_t size)
+{
+	return send(host_fd, data, size, MSG_NOSIGNAL) == (ssize_t)size ? 0 : VL_E_CLOSED;
+}
+
+static void host_attest(void *context, const void *request, size_t size)
+{
+	uint8_t out[ATTEST_RESPONSE_MAX], id[ATTEST_ID_BYTES];
+	size_t n = 0;
+
+	requests++;
+	if (lie != NO_ANSWER)
+		broker_answer(lie == OTHER_BROKER ? &false_broker : &broker, request, size, out, &n, id);
+	if (lie == ALTERS_ANSWER)
+		out[n - 1] ^= 1;
+	if ((lie == REPLAYS && recorded_bytes) || (lie == CONFIRMS_ITSELF && requests == 2)) {
+		memcpy(out, recorded, recorded_bytes);
+		n = recorded_bytes;
+	} else if (requests == 1) {
+		memcpy(recorded, out, n);
+		recorded_bytes = n;
+	}
+	ck_assert_int_eq(get_service_attested(&service, out, n), 0);
+}
+
+static const struct get_service_ops service_ops = { .send = host_send, .attest = host_attest };
+
+static int on_read(void *c, uint64_t at, void *out, size_t size) { return state_file_read(c, at, out, size); }
+static int on_write(void *c, uint64_t at, const void *d, size_t size) { return state_file_write(c, at, d, size); }
+static int on_flush(void *c) { return state_file_flush(c); }
+
+static void *host_run(void *context)
+{
+	uint8_t bytes[1000];
+	ssize_t n;
+
+	while ((n = read(host_fd, bytes, sizeof(bytes))) > 0)
+		if (get_service_receive(&service, bytes, (size_t)n) != 0)
+			break;
+	close(host_fd);
+	return NULL;
+}
+
+/* --- A boot ------------------------------------------------------------------------------------- */
+
+static struct guest_state state;
+static struct security_config config;
+static struct security_facts facts;
+static enum get_event_log_id event;
+
+/* Boots up to where the guest would start; with `secret` it writes that. Returns security_open's. */
+static int boot(const char *secret, char *found)
+{
+	const char *what;
+	int pair[2], err;
+
+	requests = 0;
+	ck_assert_int_eq(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair), 0);
+	host_fd = pair[1];
+	get_service_init(&service, &service_ops, NULL, NULL);
+	service.version_agreed = true;
+	ck_assert_int_eq(state_file_open(&file, path, STATE_FILE_BYTES), 0);
+	storage = (struct get_storage){ on_read, on_write, on_flush, &file, file.size_bytes };
+	service.storage = &storage;
+	get_client_init(&client, pair[0], NULL, NULL);
+	ck_assert_int_eq(pthread_create(&host_thread, NULL, host_run, NULL), 0);
+	err = security_open(&state, &client, &config, &platform, &facts, &event, &what);
+	if (!err && found) {
+		int64_t n = vmgs_read(&state.vmgs, VMGS_BIOS_NVRAM, found, 63);
+
+		found[n > 0 ? n : 0] = 0;
+	}
+	if (!err && secret)
+		ck_assert_int_eq(vmgs_write(&state.vmgs, VMGS_BIOS_NVRAM, secret, strlen(secret), true), 0);
+	guest_state_close(&state);
+	get_client_close(&client);
+	pthread_join(host_thread, NULL);
+	state_file_close(&file);
+	return err;
+}
+
+static void expect_secret(const char *wanted)
+{
+	char found[64];
+
+	ck_assert_int_eq(boot(NULL, found), 0);
+	ck_assert_str_eq(found, wanted);
+}
+
+static uint8_t saved[STATE_FILE_BYTES];
+
+static void copy_file(bool back)
+{
+	int fd = open(path, O_RDWR);
+
+	ck_assert_int_eq(back ? pwrite(fd, saved, sizeof(saved), 0) : pread(fd, saved, sizeof(saved), 0),
+		(int)sizeof(saved));
+	close(fd);
+}
+
+static int get_epoch(void *context, const uint8_t id[ATTEST_ID_BYTES], uint64_t *out)
+{
+	*out = epoch;
+	return 0;
+}
+
+static int set_epoch(void *context, const uint8_t id[ATTEST_ID_BYTES], uint64_t value)
+{
+	epoch = value;
+	return 0;
+}
+
+static void make_key(struct platform_key *key, uint8_t seed)
+{
+	char pem[PLATFORM_KEY_PEM_MAKE];
+	uint8_t bytes[32] = { seed };
+	int size = platform_key_make(bytes, pem);
+
+	ck_assert_int_gt(size, 0);
+	ck_assert_int_eq(platform_key_read(key, pem, (size_t)size), 0);
+}
+
+static void make_broker(struct broker *b, uint8_t seed)
+{
+	make_key(&b->key, seed);
+	b->policy.platforms[0] = platform_signer.public;
+	b->policy.platform_count = b->policy.measurement_count = 1;
+	memcpy(b->policy.measurements[0], identity.measurement, VBS_DIGEST_BYTES);
+	memset(b->master, seed, sizeof(b->master));
+	b->epochs = (struct broker_epochs){ get_epoch, set_epoch, NULL };
+	b->random = take_random;
+}
+
+static void setup(void)
+{
+	memset(&identity, 0, sizeof(identity));
+	memset(identity.measurement, 0xab, sizeof(identity.measurement));
+	identity.guest_vtl = cpu_to_le32(2);
+	make_key(&platform_signer, 1);
+	make_broker(&broker, 2);
+	make_broker(&false_broker, 3);
+	config = (struct security_config){ .has_broker = true };
+	broker_id(broker.key.public.modulus, config.broker);
+	strcpy(path, "/tmp/vallum-security-XXXXXX");
+	close(mkstemp(path));
+	lie = HONEST;
+	epoch = 0;
+	recorded_bytes = 0;
+	ck_assert_int_eq(boot("the secret", NULL), 0);
+	ck_assert_uint_eq(epoch, 1);
+}
+
+static void teardown(void)
+{
+	unlink(path);
+}
+
+/* Refused, and nothing lost: an honest host gets the guest its secret again. */
+static void refused_untouched(int expected, enum get_event_log_id wanted)
+{
+	ck_assert_int_eq(boot("replaced", NULL), expected);
+	ck_assert_int_eq(event, wanted);
+	copy_file(false);
+	ck_assert_ptr_null(memmem(saved, sizeof(saved), "the secret", 10));
+}
+
+static void honest_again(void)
+{
+	lie = HONEST;
+	alter_report = false;
+	expect_secret("the secret");
+}
+
+START_TEST(what_an_isolated_guest_stores_is_there_at_its_next_boots)
+{
+	expect_secret("the secret");
+	expect_secret("the secret");
+	ck_assert_uint_eq(epoch, 3);
+}
+END_TEST
+
+START_TEST(another_measurement_gets_no_key)
+{
+	identity.measurement[5] ^= 1;
+	refused_untouched(VL_E_DENIED, GET_EVENT_KEY_NOT_RELEASED);
+	identity.measurement[5] ^= 1;
+	honest_again();
+}
+END_TEST
+
+START_TEST(a_configuration_that_the_policy_forbids_gets_no_key)
+{
+	facts.debug = true;
+	refused_untouched(VL_E_DENIED, GET_EVENT_KEY_NOT_RELEASED);
+	facts.debug = false;
+	broker.policy.secure_boot = BROKER_TRUE;
+	refused_untouched(VL_E_DENIED, GET_EVENT_KEY_NOT_RELEASED);
+	broker.policy.secure_boot = BROKER_ANY;
+	broker.policy.min_svn = 1;
+	refused_untouched(VL_E_DENIED, GET_EVENT_KEY_NOT_RELEASED);
+	broker.policy.min_svn = 0;
+	honest_again();
+}
+END_TEST
+
+START_TEST(an_altered_report_gets_no_key)
+{
+	alter_report = true;
+	refused_untouched(VL_E_DENIED, GET_EVENT_KEY_NOT_RELEASED);
+	honest_again();
+}
+END_TEST
+
+START_TEST(a_replayed_answer_is_refused)
+{
+	expect_secret("the secret"); /* records */
+	lie = REPLAYS;
+	refused_untouched(VL_E_AUTH, GET_EVENT_KEY_NOT_RELEASED);
+	honest_again();
+}
+END_TEST
+
+START_TEST(an_altered_answer_is_refused)
+{
+	lie = ALTERS_ANSWER;
+	refused_untouched(VL_E_AUTH, GET_EVENT_KEY_NOT_RELEASED);
+	honest_again();
+}
+END_TEST
+
+START_TEST(a_host_in_the_middle_with_a_broker_of_its_own_is_refused)
+{
+	lie = OTHER_BROKER;
+	refused_untouched(VL_E_DENIED, GET_EVENT_KEY_NOT_RELEASED);
+	honest_again();
+}
+END_TEST
+
+START_TEST(a_host_that_keeps_answers_back_stops_the_boot)
+{
+	lie = NO_ANSWER;
+	refused_untouched(VL_E_MISSING, GET_EVENT_KEY_NOT_RELEASED);
+	honest_again();
+}
+END_TEST
+
+START_TEST(a_confirmation_that_the_broker_did_not_give_stops_the_boot)
+{
+	lie = CONFIRMS_ITSELF;
+	refused_untouched(VL_E_RANGE, GET_EVENT_KEY_NOT_RELEASED);
+	honest_again();
+}
+END_TEST
+
+START_TEST(a_replayed_state_file_of_an_earlier_boot_does_not_open)
+{
+	copy_file(false);
+	expect_secret("the secret"); /* this boot's epoch is confirmed */
+	expect_secret("the secret");
+	copy_file(true);
+	ck_assert_int_eq(boot(NULL, NULL), VL_E_AUTH);
+	ck_assert_int_eq(event, GET_EVENT_DEK_DECRYPTION_FAILED);
+}
+END_TEST
+
+START_TEST(a_plain_state_with_the_guests_id_is_refused)
+{
+	uint8_t id[ATTEST_ID_BYTES];
+	const struct vmgs_io io = { on_read, on_write, on_flush, NULL, &file, STATE_FILE_BYTES, 512 };
+	static struct vmgs v;
+
+	ck_assert_int_eq(state_file_open(&file, path, 0), 0);
+	ck_assert_int_eq(vmgs_open(&v, &io), 0);
+	ck_assert_int_eq(vmgs_read(&v, VMGS_VM_UNIQUE_ID, id, sizeof(id)), sizeof(id));
+	ck_assert_int_eq(vmgs_format(&v, &io), 0);
+	ck_assert_int_eq(vmgs_write(&v, VMGS_VM_UNIQUE_ID, id, sizeof(id), false), 0);
+	state_file_close(&file);
+	ck_assert_int_eq(boot(NULL, NULL), VL_E_AUTH);
+	ck_assert_int_eq(event, GET_EVENT_DEK_DECRYPTION_FAILED);
+}
+END_TEST
+
+START_TEST(sealed_to_the_measurement_the_same_image_alone_opens_it)
+{
+	char found[64];
+
+	ck_assert_int_eq(truncate(path, 0), 0);
+	config = (struct security_config){ .sealing = SEALING_HASH };
+	ck_assert_int_eq(boot("sealed", NULL), 0);
+	expect_secret("sealed");
+	identity.measurement[0] ^= 1;
+	ck_assert_int_eq(boot(NULL, NULL), VL_E_AUTH);
+	ck_assert_int_eq(event, GET_EVENT_SEALING_FAILED);
+	identity.measurement[0] ^= 1;
+	config.sealing = SEALING_SIGNER;
+	ck_assert_int_eq(boot(NULL, NULL), VL_E_AUTH);
+	config.sealing = SEALING_NONE; /* in memory: the file is not even opened */
+	ck_assert_int_eq(boot("gone", found), 0);
+	ck_assert_str_eq(found, "");
+	config.sealing = SEALING_HASH;
+	expect_secret("sealed");
+}
+END_TEST
+
+START_TEST(options_that_are_no_options_are_refused)
+{
+	struct security_config c;
+
+	ck_assert_int_eq(security_config(&c, NULL, NULL), 0);
+	ck_assert(!c.has_broker && c.sealing == SEALING_NONE);
+	ck_assert_int_eq(security_config(&c, NULL, "signer"), 0);
+	ck_assert_int_eq(c.sealing, SEALING_SIGNER);
+	ck_assert_int_eq(security_config(&c, NULL, "Hash"), VL_E_FORMAT);
+	ck_assert_int_eq(security_config(&c, "12", NULL), VL_E_FORMAT);
+}
+END_TEST
+
+Suite *suite_security(void)
+{
+	Suite *s = suite_create("security");
+	TCase *c = tcase_create("security");
+
+	tcase_add_checked_fixture(c, setup, teardown);
+	tcase_set_timeout(c, 120);
+	tcase_add_test(c, what_an_isolated_guest_stores_is_there_at_its_next_boots);
+	tcase_add_test(c, another_measurement_gets_no_key);
+	tcase_add_test(c, a_configuration_that_the_policy_forbids_gets_no_key);
+	tcase_add_test(c, an_altered_report_gets_no_key);
+	tcase_add_test(c, a_replayed_answer_is_refused);
+	tcase_add_test(c, an_altered_answer_is_refused);
+	tcase_add_test(c, a_host_in_the_middle_with_a_broker_of_its_own_is_refused);
+	tcase_add_test(c, a_host_that_keeps_answers_back_stops_the_boot);
+	tcase_add_test(c, a_confirmation_that_the_broker_did_not_give_stops_the_boot);
+	tcase_add_test(c, a_replayed_state_file_of_an_earlier_boot_does_not_open);
+	tcase_add_test(c, a_plain_state_with_the_guests_id_is_refused);
+	tcase_add_test(c, sealed_to_the_measurement_the_same_image_alone_opens_it);
+	tcase_add_test(c, options_that_are_no_options_are_refused);
+	suite_add_tcase(s, c);
+	return s;
+}
