@@ -5,6 +5,7 @@
  */
 #include "common/base/bytes.h"
 #include "port/boot.h"
+#include "common/hv/sealing.h"
 #include "tools/host/port.h"
 #include "tools/host/vbs.h"
 
@@ -267,6 +268,8 @@ static uint16_t dispatch(struct host_vp *vp, struct host_call *c, unsigned *done
 		status = index_from_hardware_id(vp);
 		*done = status == HV_STATUS_SUCCESS ? rep_count(c->control) : *done;
 		return status;
+	case HV_CALL_VALLUM_SEALING_KEY:
+		return host_vbs_sealing_key(vp->host->vbs, c);
 	default:
 		status = port_hypercall(vp, code);
 		if (status == HV_STATUS_SUCCESS)

@@ -3,7 +3,9 @@
 #include "common/base/fmt.h"
 #include "common/base/log.h"
 #include "common/igvm/measure.h"
+#include "common/hv/sealing.h"
 #include "security/crypto/gcm.h"
+#include "security/crypto/kdf.h"
 #include "security/report/report.h"
 
 #include <errno.h>
@@ -163,5 +165,42 @@ uint16_t host_vbs_report(const struct host_vbs *vbs, struct host_call *call)
 	memset(call->out, 0, VBS_REPORT_OUTPUT_BYTES);
 	memcpy(call->out, &report, sizeof(report));
 	call->out_bytes = VBS_REPORT_OUTPUT_BYTES;
+	return HV_STATUS_SUCCESS;
+}
+
+/* --- Sealing ----------------------------------------------------------------------------------- */
+
+#define SEALING_LABEL "VALLUM SEALING"
+
+static void derive(const struct platform_key *key, uint32_t policy, const uint8_t digest[VBS_DIGEST_BYTES],
+	uint8_t out[SEALING_KEY_BYTES])
+{
+	const br_rsa_private_key *rsa = br_skey_decoder_get_rsa(&key->decoder);
+	struct {
+		le32 policy;
+		uint8_t digest[VBS_DIGEST_BYTES];
+	} VL_PACKED context = { .policy = cpu_to_le32(policy) };
+
+	memcpy(context.digest, digest, sizeof(context.digest));
+	kdf(rsa->p, rsa->plen, SEALING_LABEL, &context, sizeof(context), out, SEALING_KEY_BYTES);
+}
+
+uint16_t host_vbs_sealing_key(const struct host_vbs *vbs, struct host_call *call)
+{
+	static const uint8_t unsigned_image[VBS_DIGEST_BYTES];
+	struct sealing_input in;
+	const uint8_t *digest;
+
+	if (!vbs)
+		return HV_STATUS_INVALID_PARTITION_STATE;
+	if (call->fast || call->in_bytes < sizeof(in))
+		return HV_STATUS_INVALID_HYPERCALL_INPUT;
+	memcpy(&in, call->in, sizeof(in));
+	digest = le32_to_cpu(in.policy) == SEALING_SIGNER ? vbs->identity.signer : vbs->identity.measurement;
+	if ((le32_to_cpu(in.policy) != SEALING_HASH && le32_to_cpu(in.policy) != SEALING_SIGNER) ||
+	    le32_to_cpu(in.reserved) || !memcmp(digest, unsigned_image, VBS_DIGEST_BYTES))
+		return HV_STATUS_INVALID_PARAMETER;
+	derive(&vbs->key, le32_to_cpu(in.policy), digest, call->out);
+	call->out_bytes = SEALING_KEY_BYTES;
 	return HV_STATUS_SUCCESS;
 }

@@ -25,4 +25,10 @@ void host_vbs_destroy(struct host_vbs *vbs);
 /* HvCallVbsVmCallReport (common/hv/vbs_report.h); `vbs` NULL: not isolated. Result: enum hv_status. */
 uint16_t host_vbs_report(const struct host_vbs *vbs, struct host_call *call);
 
+/*
+ * HvCallVallumSealingKey (common/hv/sealing.h): derived from the platform key, so that
+ * it is as secret as that key's file. An image without a signer gets none for a signer.
+ */
+uint16_t host_vbs_sealing_key(const struct host_vbs *vbs, struct host_call *call);
+
 #endif
