@@ -19,10 +19,11 @@ static void nothing(void *context) { }
 static void failed(void *context, const char *text) { }
 static void crashed(void *context, uint32_t vp, unsigned vtl, uint64_t code) { }
 static void triple(void *context, uint32_t vp, const char *registers) { }
+static void attest(void *context, const void *request, size_t size) { } /* whose answer never comes */
 
 static const struct get_service_ops ops = {
 	take, clock_zero, clock_zero, log_line, event, phase, nothing, failed, nothing, nothing, crashed,
-		triple,
+		triple, attest,
 };
 
 /* Messages as the host's client sees them: every checked field is read. */
