@@ -8,16 +8,16 @@ const char *attest_refusal_text(unsigned refusal)
 {
 	static const char *const texts[ATTEST_REFUSAL_COUNT] = {
 		[ATTEST_RELEASED] = "released",
-		[ATTEST_MALFORMED] = "the request is malformed",
-		[ATTEST_NOT_SIGNED] = "the report is not signed by a known platform, or was altered",
-		[ATTEST_NOT_BOUND] = "the report does not vouch for the claims",
-		[ATTEST_MEASUREMENT] = "the measurement is not accepted",
-		[ATTEST_POLICY] = "the policy does not allow this configuration",
-		[ATTEST_EPOCH] = "the epoch is not the next one",
-		[ATTEST_UNAVAILABLE] = "the broker is unavailable",
+		[ATTEST_MALFORMED] = "the request to the key broker is malformed",
+		[ATTEST_NOT_SIGNED] = "the report is not signed by a platform that the key broker knows, or was altered",
+		[ATTEST_NOT_BOUND] = "the report does not vouch for the claims to the key broker",
+		[ATTEST_MEASUREMENT] = "the measurement is none that the key broker accepts",
+		[ATTEST_POLICY] = "the key broker's policy does not allow this configuration",
+		[ATTEST_EPOCH] = "the epoch is not the next one of the key broker",
+		[ATTEST_UNAVAILABLE] = "the key broker is unavailable",
 	};
 
-	return refusal < ATTEST_REFUSAL_COUNT ? texts[refusal] : "unknown refusal";
+	return refusal < ATTEST_REFUSAL_COUNT ? texts[refusal] : "the key broker refuses for an unknown reason";
 }
 
 int attest_request_encode(uint8_t out[ATTEST_REQUEST_MAX], enum attest_report_type type, const void *report,

@@ -178,13 +178,16 @@ static int tell_failure(struct paravisor *p, int error, uint32_t vp, const char 
 	return get_client_crash(&p->host, vp, vtl, parameters);
 }
 
-static void fail(struct paravisor *p, int error, uint32_t vp, const char *text)
+/* `plain` has words of ours only: what a host hears that is not trusted. */
+static void fail(struct paravisor *p, int error, uint32_t vp, const char *text, const char *plain)
 {
 	if (p->phase == PARAVISOR_ENDING)
 		return;
 	vl_error("%s", text);
 	p->failed = true;
-	end(p, tell_failure(p, error, vp, filter_keeps(&p->machine.filter, FILTER_TELL_FAILURE) ? text : vl_err_text(error)), "failure");
+	if (!filter_keeps(&p->machine.filter, FILTER_TELL_FAILURE))
+		text = plain;
+	end(p, tell_failure(p, error, vp, text), "failure");
 }
 
 void paravisor_fail(struct paravisor *p, int error, const char *fmt, ...)
@@ -195,7 +198,16 @@ void paravisor_fail(struct paravisor *p, int error, const char *fmt, ...)
 	va_start(args, fmt);
 	vl_vformat(text, sizeof(text), fmt, args);
 	va_end(args);
-	fail(p, error, CONTROL_NO_VP, text);
+	fail(p, error, CONTROL_NO_VP, text, vl_err_text(error));
+}
+
+/* The guest's owner has to learn from the host which step it was; the steps are constants of ours. */
+static void fail_state(struct paravisor *p, int error, const char *step)
+{
+	char text[PARAVISOR_TEXT_MAX];
+
+	vl_format(text, sizeof(text), "guest state: %s: %s", step, vl_err_text(error));
+	fail(p, error, CONTROL_NO_VP, text, text);
 }
 
 static void end_power_off(struct paravisor *p)
@@ -327,7 +339,7 @@ static void on_worker_message(struct paravisor *p)
 		end_triple_fault(p, &m->triple_fault);
 		break;
 	case CONTROL_CRASH:
-		fail(p, m->crash.error, m->crash.vp, m->crash.text);
+		fail(p, m->crash.error, m->crash.vp, m->crash.text, vl_err_text(m->crash.error));
 		break;
 	default:
 		paravisor_fail(p, VL_E_PROTOCOL, "VM worker sent message %u, which is not for the paravisor",
@@ -449,7 +461,7 @@ static int take_up_state(struct paravisor *p)
 	}
 	if (!p->host.err && get_client_event(&p->host, event))
 		get_client_close(&p->host);
-	paravisor_fail(p, err, "guest state: %s: %s", what, vl_err_text(err));
+	fail_state(p, err, what);
 	return err;
 }
 

@@ -163,7 +163,7 @@ static int ask_relay(struct security *s, const uint8_t *request, size_t size, ui
 			return n;
 		err = attest_response_decode(out, (size_t)n, payload, payload_bytes, &refusal);
 		if (err == VL_E_DENIED || err == VL_E_AGAIN)
-			vl_error("key broker: %s", attest_refusal_text(refusal));
+			*s->what = attest_refusal_text(refusal);
 	}
 	return err == VL_E_AGAIN ? VL_E_DENIED : err;
 }

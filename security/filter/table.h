@@ -137,6 +137,6 @@
 	ROW(TELL_LOG, TELL, "log lines", "KDDDKKK", "not sent") \
 	ROW(TELL_SHIM_LOG, TELL, "the shim's log, replayed", "KKKKKKK", \
 		"into VTL2's own log, which has its own rows") \
-	ROW(TELL_FAILURE, TELL, "text of a failure", "KDDDKKK", "the error's own sentence, no more") \
+	ROW(TELL_FAILURE, TELL, "text of a failure", "KDDDKKK", "the error's own sentence, and for the guest's state the step") \
 	ROW(TELL_REGISTERS, TELL, "registers of a VP that failed", "KDDDKKK", "left out") \
 	ROW(TELL_CORE, TELL, "core dump", "KDDDKKK", "none is made")

@@ -21,6 +21,30 @@ static void crashed(void *context, uint32_t vp, unsigned vtl, uint64_t code) { }
 static void triple(void *context, uint32_t vp, const char *registers) { }
 static void attest(void *context, const void *request, size_t size) { } /* whose answer never comes */
 
+/* A state file of a few sectors: VTL2's requests name places in it, and others. */
+#define STORAGE_BYTES (32u * 512)
+static uint8_t storage_content[STORAGE_BYTES];
+
+static int storage_read(void *context, uint64_t at, void *out, size_t size)
+{
+	if (!vl_within(at, size, STORAGE_BYTES))
+		return VL_E_RANGE;
+	memcpy(out, storage_content + at, size);
+	return 0;
+}
+
+static int storage_write(void *context, uint64_t at, const void *data, size_t size)
+{
+	if (!vl_within(at, size, STORAGE_BYTES))
+		return VL_E_RANGE;
+	memcpy(storage_content + at, data, size);
+	return 0;
+}
+
+static int storage_flush(void *context) { return 0; }
+
+static const struct get_storage storage = { storage_read, storage_write, storage_flush, NULL, STORAGE_BYTES };
+
 static const struct get_service_ops ops = {
 	take, clock_zero, clock_zero, log_line, event, phase, nothing, failed, nothing, nothing, crashed,
 		triple, attest,
@@ -84,6 +108,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		dps_defaults(&defaults);
 		get_service_init(&service, &ops, NULL, &defaults);
 		service.version_agreed = data[0] & 4;
+		service.storage = data[0] & 8 ? &storage : NULL;
 		get_service_receive(&service, data + 1, size - 1);
 	}
 	return 0;

@@ -47,6 +47,7 @@ struct fake_host {
 	const void *lie;
 	size_t lie_bytes;
 	bool closes; /* after the lie */
+	const struct get_storage *storage;
 };
 
 static struct fake_host host;
@@ -146,6 +147,7 @@ static int connect_to_host(void *context, unsigned limit_ms)
 	ck_assert_int_eq(fcntl(pair[0], F_SETFL, O_NONBLOCK), 0);
 	host.fd = pair[1];
 	get_service_init(&host.service, &service_ops, NULL, &settings);
+	host.service.storage = host.storage;
 	ck_assert_int_eq(pthread_create(&host_thread, NULL, host_run, NULL), 0);
 	return pair[0];
 }
@@ -359,6 +361,22 @@ START_TEST(an_isolated_vm_tells_its_host_the_error_only)
 }
 END_TEST
 
+static int broken_read(void *context, uint64_t at, void *out, size_t size) { return VL_E_IO; }
+static int broken_write(void *context, uint64_t at, const void *data, size_t size) { return VL_E_IO; }
+static int broken_flush(void *context) { return VL_E_IO; }
+
+START_TEST(an_isolated_vms_host_hears_at_which_step_the_state_failed)
+{
+	static const struct get_storage broken = { broken_read, broken_write, broken_flush, NULL, 1u << 20 };
+
+	host.storage = &broken;
+	p.machine.filter.isolation = ISOLATION_VBS;
+	p.security.has_broker = true;
+	ck_assert_int_eq(run(), 1);
+	ck_assert_msg(strstr(told, "failed guest state: state file: ") != NULL, "%s", told);
+}
+END_TEST
+
 START_TEST(a_worker_that_sends_garbage_ends_the_run)
 {
 	worker_script = worker_sends_garbage;
@@ -552,6 +570,7 @@ static void add_tests(TCase *c)
 	tcase_add_test(c, the_death_of_the_vm_worker_is_reported_with_its_reason);
 	tcase_add_test(c, a_worker_that_cannot_start_the_guest_has_the_last_word);
 	tcase_add_test(c, an_isolated_vm_tells_its_host_the_error_only);
+	tcase_add_test(c, an_isolated_vms_host_hears_at_which_step_the_state_failed);
 	tcase_add_test(c, a_worker_that_sends_garbage_ends_the_run);
 	tcase_add_test(c, a_worker_that_hangs_is_killed_and_reported);
 	tcase_add_test(c, a_thing_that_cannot_be_opened_is_named);
