@@ -18,6 +18,7 @@
 #define VL_DEVICE_DEVICE_H
 
 #include "common/base/types.h"
+#include "common/inspect/inspect.h"
 #include "common/state/state.h"
 
 enum dev_space { DEV_PIO, DEV_MMIO };
@@ -52,6 +53,11 @@ struct dev_model {
 	void (*save)(void *dev, struct state_writer *w);          /* fields of an open unit; stopped only */
 	/* After reset(), stopped only. Drives its interrupt lines anew; after an error: call reset(). */
 	int (*restore)(void *dev, struct state_reader *r);
+
+	/*
+	 * Shows the registers, each INSPECT_SENSITIVE, to whoever looks into VTL2; changes nothing. May be NULL
+	 */
+	void (*inspect)(const void *dev, struct inspect *i);
 
 	void (*timer)(void *dev, unsigned timer);                 /* a timer of env->timer_set is due. May be NULL */
 	/* Bytes arrived on the device's stream; returns how many it took (flow control). May be NULL */

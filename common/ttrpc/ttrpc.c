@@ -134,10 +134,11 @@ static size_t frame_begin(struct vl_writer *w, uint32_t stream, enum ttrpc_type 
 	return at;
 }
 
-static void frame_end(struct vl_writer *w, size_t frame)
+/* `more`: bytes of the message that are not in the writer. */
+static void frame_end(struct vl_writer *w, size_t frame, size_t more)
 {
 	struct vl_writer length;
-	size_t size = w->pos - frame - TTRPC_HEADER_BYTES;
+	size_t size = w->pos - frame - TTRPC_HEADER_BYTES + more;
 
 	if (w->err)
 		return;
@@ -180,7 +181,16 @@ void ttrpc_end(struct vl_writer *w, struct ttrpc_mark mark)
 		pb_close(w, mark.payload);
 	if (mark.timeout_ns)
 		pb_put_varint(w, REQUEST_TIMEOUT, mark.timeout_ns);
-	frame_end(w, mark.frame);
+	frame_end(w, mark.frame, 0);
+}
+
+void ttrpc_response_head(struct vl_writer *w, uint32_t stream, size_t payload_size)
+{
+	size_t frame = frame_begin(w, stream, TTRPC_RESPONSE);
+
+	vl_write_varint(w, RESPONSE_PAYLOAD << 3 | PB_BYTES);
+	vl_write_varint(w, payload_size);
+	frame_end(w, frame, payload_size);
 }
 
 void ttrpc_status_write(struct vl_writer *w, uint32_t stream, enum ttrpc_code code, const char *text)
@@ -190,5 +200,5 @@ void ttrpc_status_write(struct vl_writer *w, uint32_t stream, enum ttrpc_code co
 	pb_put_varint(w, STATUS_CODE, code);
 	pb_put_string(w, STATUS_TEXT, text);
 	pb_close(w, status);
-	frame_end(w, frame);
+	frame_end(w, frame, 0);
 }

@@ -79,6 +79,7 @@ static uint32_t role_limit(uint32_t role)
 	case CONTROL_FD_HVCALL:
 	case CONTROL_FD_TPM:
 	case CONTROL_FD_TPM_STATE:
+	case CONTROL_FD_INSPECT:
 		return 1;
 	case CONTROL_FD_CONSOLE:
 		return CONTROL_CONSOLE_MAX;

@@ -77,6 +77,7 @@ enum control_fd_role {
 	CONTROL_FD_CONSOLE = 4,
 	CONTROL_FD_TPM = 6,       /* supply of the virtual TPM (devlink.h) */
 	CONTROL_FD_TPM_STATE = 7, /* memory for its checkpoints, DEVLINK_SHARED_BYTES */
+	CONTROL_FD_INSPECT = 8,   /* its end as a unit of the inspect tree (inspect_unit.h) */
 	CONTROL_FD_DISK = 5,    /* + index: connected stream of the block service of disk `index` */
 };
 
@@ -119,7 +120,7 @@ struct control_config {
 	uint8_t image_digest[CONTROL_DIGEST_MAX];
 	uint32_t image_digest_bytes;
 	struct control_blob kernel, initrd; /* raw files that the host placed; hostile content */
-	struct control_fd fds[CONTROL_CONSOLE_MAX + CONTROL_DISK_MAX + 5];
+	struct control_fd fds[CONTROL_CONSOLE_MAX + CONTROL_DISK_MAX + 6];
 	struct control_range ranges[CONTROL_RANGE_MAX];
 	struct control_vp vps[CONTROL_VP_MAX];
 	char command_line[CONTROL_COMMAND_LINE_MAX]; /* the guest's; NUL-terminated */
@@ -128,6 +129,7 @@ struct control_config {
 struct control_started {
 	struct control_header header;
 	uint64_t boot_ns; /* CLOCK_BOOTTIME when the first VP was about to enter VTL0 */
+	uint64_t text_base; /* of the worker (runtime/lib/text.h), for the profiler; 0: unknown */
 };
 
 struct control_done {

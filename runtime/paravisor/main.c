@@ -15,10 +15,12 @@
 #include "runtime/paravisor/shim_log.h"
 #include "runtime/sandbox/sandbox.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #define WORKER_FOLDER "/bin"
 #define STREAM_LIMIT_MS 30000u
@@ -72,6 +74,8 @@ static int open_all(void *context, const struct paravisor *p, struct control_con
 			err = add_fd(c, fds, vsock_connect(VL_PORT_CONSOLE + i, STREAM_LIMIT_MS),
 				CONTROL_FD_CONSOLE, i);
 	}
+	if (!err && p->vm_unit >= 0)
+		err = add_fd(c, fds, fcntl(p->vm_unit, F_DUPFD_CLOEXEC, 0), CONTROL_FD_INSPECT, 0);
 	if (!err && p->tpm.supply[1] >= 0) {
 		*what = "virtual TPM";
 		err = add_fd(c, fds, fcntl(p->tpm.supply[1], F_DUPFD_CLOEXEC, 0), CONTROL_FD_TPM, 0);
@@ -93,7 +97,29 @@ static int spawn(void *context, struct worker *w)
 	return process_spawn(w, path);
 }
 
-static const struct paravisor_ops ops = { connect_host, open_all, spawn };
+/* The log is opened here for the server, which cannot open anything; a hardened one has no use for it. */
+static int open_diagnostics(void *context, int fds[SERVICE_FD_MAX], const char **what)
+{
+	*what = "listening for clients";
+	fds[SERVICE_FD_CONTROL] = vsock_listen(VL_PORT_DIAG_CONTROL);
+	if (fds[SERVICE_FD_CONTROL] < 0)
+		return fds[SERVICE_FD_CONTROL];
+#ifdef VL_HARDENED
+	return SERVICE_FD_CONTROL + 1;
+#else
+	fds[SERVICE_FD_DATA] = vsock_listen(VL_PORT_DIAG_DATA);
+	if (fds[SERVICE_FD_DATA] < 0) {
+		close(fds[SERVICE_FD_CONTROL]);
+		return VL_E_OS;
+	}
+	fds[SERVICE_FD_KMSG] = open("/dev/kmsg", O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+	if (fds[SERVICE_FD_KMSG] < 0)
+		vl_warn("no log for clients: %s", strerror(errno));
+	return fds[SERVICE_FD_KMSG] < 0 ? SERVICE_FD_KMSG : SERVICE_FD_MAX;
+#endif
+}
+
+static const struct paravisor_ops ops = { connect_host, open_all, spawn, open_diagnostics };
 
 static enum vl_log_level log_level(void)
 {

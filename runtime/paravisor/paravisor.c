@@ -9,6 +9,7 @@
 #include "common/json/json.h"
 #include "runtime/lib/channel.h"
 #include "runtime/lib/clock.h"
+#include "runtime/paravisor/inspect.h"
 #include "runtime/paravisor/process.h"
 
 #include <poll.h>
@@ -36,6 +37,9 @@ void paravisor_init(struct paravisor *p, const struct paravisor_ops *ops, void *
 	p->vm.control = -1;
 	store_broker_init(&p->store);
 	tpm_worker_init(&p->tpm);
+	diag_worker_init(&p->diag);
+	errands_init(&p->errands);
+	p->vm_unit = -1;
 }
 
 static bool isolated(const struct paravisor *p)
@@ -156,6 +160,7 @@ static void end(struct paravisor *p, int err, const char *what)
 		vl_error("%s: the host could not be told: %s", what, vl_err_text(err));
 	else
 		vl_info("%s: the host was told", what);
+	errands_ended(p);
 	p->phase = PARAVISOR_ENDING;
 	p->end_deadline_ns = clock_deadline(err ? 0 : p->end_limit_ms);
 	sync();
@@ -274,6 +279,9 @@ static int send_config(struct paravisor *p)
 		err = 0;
 	for (uint32_t i = 0; i < p->config.fd_count; i++)
 		close(fds[i]);
+	if (p->vm_unit >= 0)
+		close(p->vm_unit);
+	p->vm_unit = -1;
 	return err;
 }
 
@@ -293,11 +301,18 @@ static void start_vm(struct paravisor *p)
 
 	if (err)
 		return;
+	p->vm_unit = diag_worker_unit(&p->diag, "vm", NULL);
 	err = p->ops->spawn(p->context, &p->vm);
 	if (!err)
 		err = send_config(p);
 	if (err)
 		paravisor_fail(p, err, "VM worker does not start: %s", vl_err_text(err));
+}
+
+static void protocol_broken(struct paravisor *p)
+{
+	paravisor_fail(p, VL_E_PROTOCOL, "VM worker sent message %u, which is not for the paravisor",
+		p->message.header.type);
 }
 
 static void on_started(struct paravisor *p, uint64_t boot_ns)
@@ -306,8 +321,12 @@ static void on_started(struct paravisor *p, uint64_t boot_ns)
 	size_t size;
 	int err;
 
-	if (p->phase != PARAVISOR_BOOTING)
+	if (p->phase != PARAVISOR_BOOTING) {
+		if (errands_started(p))
+			protocol_broken(p);
 		return;
+	}
+	p->vm_text_base = p->message.started.text_base;
 	supervise_event(&p->vm, WORKER_READY, clock_boot_ns());
 	p->phase = PARAVISOR_RUNNING;
 	mark(p, "vtl0-start", reference_of(p, boot_ns));
@@ -321,13 +340,17 @@ static void on_started(struct paravisor *p, uint64_t boot_ns)
 }
 
 /* A message that was checked. */
-static void on_worker_message(struct paravisor *p)
+static void on_worker_message(struct paravisor *p, const struct channel_message *c)
 {
 	const union control_any *m = &p->message;
 
 	switch (m->header.type) {
 	case CONTROL_STARTED:
 		on_started(p, m->started.boot_ns);
+		break;
+	case CONTROL_DONE:
+		if (errands_done(p, m->done.request, m->done.error, c->fd_count ? c->fds[0] : -1))
+			protocol_broken(p);
 		break;
 	case CONTROL_POWER_OFF:
 		end_power_off(p);
@@ -342,8 +365,7 @@ static void on_worker_message(struct paravisor *p)
 		fail(p, m->crash.error, m->crash.vp, m->crash.text, vl_err_text(m->crash.error));
 		break;
 	default:
-		paravisor_fail(p, VL_E_PROTOCOL, "VM worker sent message %u, which is not for the paravisor",
-			m->header.type);
+		protocol_broken(p);
 	}
 }
 
@@ -362,11 +384,11 @@ static bool on_control(struct paravisor *p)
 	}
 	if (!err)
 		err = control_check(m.data, m.size, m.fd_count);
-	channel_close_fds(&m);
 	if (err)
 		paravisor_fail(p, VL_E_PROTOCOL, "VM worker sent a bad message: %s", vl_err_text(err));
 	else if (p->phase != PARAVISOR_ENDING)
-		on_worker_message(p);
+		on_worker_message(p, &m);
+	channel_close_fds(&m);
 	return true;
 }
 
@@ -411,6 +433,51 @@ static void serve_tpm(struct paravisor *p, const struct pollfd *death, const str
 		err = tpm_worker_on_deadline(&p->tpm);
 	if (err)
 		paravisor_fail(p, err, "virtual TPM's worker does not start again: %s", vl_err_text(err));
+}
+
+/* --- Diagnostics ------------------------------------------------------------------------------- */
+
+/* Without diagnostics the guest runs all the same: what fails here is said, no more. */
+static void start_diag(struct paravisor *p)
+{
+	const char *what = "";
+	int fds[SERVICE_FD_MAX], count = p->ops->diagnostics ? p->ops->diagnostics(p->context, fds, &what) : 0, err;
+
+	if (count < 0)
+		vl_warn("no diagnostics: %s: %s", what, vl_err_text(count));
+	if (count <= 0)
+		return;
+	err = diag_worker_start(&p->diag, &p->machine.filter, fds, (unsigned)count, p->ops->spawn, p->context);
+	if (err)
+		vl_warn("the diagnostics server does not start: %s", vl_err_text(err));
+	p->diag.own = diag_worker_unit(&p->diag, "paravisor", paravisor_entries);
+}
+
+static void on_diag_death(struct paravisor *p)
+{
+	char how[80];
+
+	if (diag_worker_on_death(&p->diag, how, sizeof(how)) == VL_E_LIMIT)
+		vl_error("the diagnostics server ends again and again (%s): there is none now", how);
+}
+
+static void serve_diag(struct paravisor *p, const struct pollfd *control, const struct pollfd *death,
+	const struct pollfd *own)
+{
+	struct service_ask ask;
+	int fd, err;
+
+	if (control->revents && diag_worker_ask(&p->diag, &ask, &fd) == 0)
+		errands_ask(p, &ask, fd);
+	if (death->revents)
+		on_diag_death(p);
+	if (own->revents && (err = inspect_unit_serve(p->diag.own, paravisor_inspect, p)) != 0 && err != VL_E_AGAIN) {
+		close(p->diag.own);
+		p->diag.own = -1;
+	}
+	err = diag_worker_on_deadline(&p->diag);
+	if (err)
+		vl_warn("the diagnostics server does not start again: %s", vl_err_text(err));
 }
 
 /* --- Guest state --------------------------------------------------------------------------- */
@@ -488,6 +555,10 @@ static int poll_limit_ms(const struct paravisor *p)
 		limit = left;
 	if (tpm_worker_deadline_ns(&p->tpm) && (left = clock_left_ms(tpm_worker_deadline_ns(&p->tpm))) < limit)
 		limit = left;
+	if (p->diag.worker.deadline_ns && (left = clock_left_ms(p->diag.worker.deadline_ns)) < limit)
+		limit = left;
+	if (p->errands.profiler.deadline_ns && (left = clock_left_ms(p->errands.profiler.deadline_ns)) < limit)
+		limit = left;
 	if (p->phase == PARAVISOR_ENDING && (left = clock_left_ms(p->end_deadline_ns)) < limit)
 		limit = left;
 	return limit;
@@ -495,28 +566,37 @@ static int poll_limit_ms(const struct paravisor *p)
 
 static void turn(struct paravisor *p)
 {
-	struct pollfd f[5 + STORE_CHANNEL_MAX] = {
+	struct pollfd f[10 + STORE_CHANNEL_MAX] = {
 		{ .fd = p->host.fd, .events = POLLIN },
 		{ .fd = p->vm.control, .events = POLLIN },
 		{ .fd = p->vm.pidfd, .events = POLLIN },
 		{ .fd = p->tpm.worker.pidfd, .events = POLLIN },
 		{ .fd = p->tpm.supply[0], .events = POLLIN },
+		{ .fd = p->diag.worker.control, .events = POLLIN },
+		{ .fd = p->diag.worker.pidfd, .events = POLLIN },
+		{ .fd = p->diag.own, .events = POLLIN },
+		{ .fd = p->errands.profiler.control, .events = POLLIN },
+		{ .fd = p->errands.profiler.pidfd, .events = POLLIN },
 	};
 	int err;
 
-	store_broker_poll(&p->store, f + 5);
+	store_broker_poll(&p->store, f + 10);
 	if (poll(f, VL_ARRAY_COUNT(f), poll_limit_ms(p)) < 0)
 		return;
 	if (f[0].revents && (err = get_client_ready(&p->host)) != 0)
 		lost_host(p, err);
 	if (p->save_asked)
 		refuse_save(p);
-	store_broker_ready(&p->store, f + 5);
+	store_broker_ready(&p->store, f + 10);
 	serve_tpm(p, &f[3], &f[4]);
 	if (f[2].revents)
 		on_worker_death(p);
 	else if (f[1].revents)
 		on_control(p);
+	serve_diag(p, &f[5], &f[6], &f[7]);
+	if (f[8].revents || f[9].revents)
+		errands_profiler(p);
+	errands_deadline(p);
 	if (p->vm.deadline_ns && clock_left_ms(p->vm.deadline_ns) == 0)
 		on_deadline(p);
 }
@@ -549,6 +629,7 @@ static int boot(struct paravisor *p)
 static int prepare(struct paravisor *p)
 {
 	mark_boot(p);
+	start_diag(p);
 	return take_up_state(p);
 }
 
@@ -563,6 +644,7 @@ int paravisor_run(struct paravisor *p)
 	/* After the end: until the host stops us, or it is clear that it will not. */
 	while (p->phase != PARAVISOR_ENDING || clock_left_ms(p->end_deadline_ns))
 		turn(p);
+	diag_worker_close(&p->diag);
 	store_broker_close(&p->store);
 	guest_state_close(&p->state);
 	return p->failed;

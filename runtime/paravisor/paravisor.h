@@ -7,6 +7,8 @@
 #define VL_PARAVISOR_PARAVISOR_H
 
 #include "runtime/lib/get_client.h"
+#include "runtime/paravisor/diag.h"
+#include "runtime/paravisor/errands.h"
 #include "runtime/paravisor/guest_state.h"
 #include "runtime/paravisor/machine.h"
 #include "runtime/paravisor/security.h"
@@ -32,6 +34,11 @@ struct paravisor_ops {
 		const char **what);
 	/* Starts the process of a worker by its name: pid, pidfd and control of `w`. VL_E_*. */
 	int (*spawn)(void *context, struct worker *w);
+	/*
+	 * Opens what the diagnostics server gets (enum service_fd): how many descriptors, which are the
+	 * caller's, or VL_E_* with *what naming the thing. NULL: there are no diagnostics.
+	 */
+	int (*diagnostics)(void *context, int fds[SERVICE_FD_MAX], const char **what);
 };
 
 /* A point of the boot, on the partition's reference clock. */
@@ -66,8 +73,14 @@ struct paravisor {
 	struct store_broker store; /* the workers' files in the state; see store_broker_add() */
 	struct worker vm;
 	struct tpm_worker tpm;
+	struct diag_worker diag;
+	struct errands errands;
+	uint64_t vm_text_base; /* where the VM worker's code lies (text.h); 0: unknown */
+	int vm_unit; /* the VM worker's end as a unit of the inspect tree, to be handed to it; -1: none */
 	struct control_config config;
 	union control_any message; /* from the worker */
+	uint8_t measurement[VBS_DIGEST_BYTES]; /* of this image, by the platform; isolated only */
+	size_t measurement_bytes;              /* 0: not known */
 	struct paravisor_mark marks[PARAVISOR_MARK_MAX];
 	unsigned mark_count;
 };

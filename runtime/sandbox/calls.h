@@ -101,6 +101,28 @@
 	CALL(munmap) \
 	CALL(exit_group)
 
+/* Clients' streams, channels, the log and files that it was handed; memory for what clients have not taken yet. */
+#define SANDBOX_DIAG_CALLS(CALL, CALL_IF) \
+	PORT_SANDBOX_WORKER_CALLS(CALL) \
+	CALL(clock_gettime) \
+	CALL(recvfrom) \
+	CALL(sendto) \
+	CALL(recvmsg) \
+	CALL(sendmsg) \
+	CALL(read) \
+	CALL(accept4) \
+	CALL(close) \
+	CALL(write) \
+	CALL(pread64) \
+	CALL(fstat) \
+	CALL_IF(mmap, NO_EXEC) \
+	CALL_IF(mprotect, NO_EXEC) \
+	CALL(munmap) \
+	CALL(mremap) \
+	CALL(madvise) \
+	CALL(brk) \
+	CALL(exit_group)
+
 /* Init while its child runs, and the last words to the host. */
 #define SANDBOX_INIT_WAITING_CALLS(CALL, CALL_IF) \
 	CALL(wait4) \
@@ -141,6 +163,12 @@
 	CALL(getsockopt) \
 	CALL(fcntl) \
 	CALL(nanosleep) \
+	/* the diagnostics server's, and the sockets that it is handed */ \
+	CALL(bind) \
+	CALL(listen) \
+	CALL(accept4) \
+	CALL(mremap) \
+	CALL(uname) \
 	/* starting, watching and ending workers */ \
 	CALL(getpid) \
 	CALL(getppid) \

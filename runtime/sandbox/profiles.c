@@ -8,6 +8,7 @@
 #define USER_INIT 1002
 #define USER_VTPM 1003
 #define USER_PROFILER 1010
+#define USER_DIAG 1011
 /* A kick per VP, consoles, disks, timers; a child cannot have more than its parent. */
 #define DESCRIPTOR_MAX 4096
 #define READ (LANDLOCK_ACCESS_FS_READ_FILE | LANDLOCK_ACCESS_FS_READ_DIR)
@@ -17,18 +18,21 @@
 #define CAPABILITY(c) (1ull << (c))
 
 /* The drivers ask for SYS_ADMIN and SYS_RAWIO; the rest is what a worker needs to enter its cage,
- * and SYSLOG what the profiler needs to see the addresses in /proc/kallsyms. */
+ * SYSLOG what the profiler needs to see the addresses in /proc/kallsyms and what /dev/kmsg wants of a reader,
+ * NET_BIND_SERVICE what the ports of the diagnostics server want. */
 #define PARAVISOR_CAPABILITIES (CAPABILITY(CAP_SYS_ADMIN) | CAPABILITY(CAP_SYS_RAWIO) | \
 	CAPABILITY(CAP_SYS_CHROOT) | CAPABILITY(CAP_SETUID) | CAPABILITY(CAP_SETGID) | \
-	CAPABILITY(CAP_SETPCAP) | CAPABILITY(CAP_KILL) | CAPABILITY(CAP_SYSLOG))
+	CAPABILITY(CAP_SETPCAP) | CAPABILITY(CAP_KILL) | CAPABILITY(CAP_SYSLOG) | \
+	CAPABILITY(CAP_NET_BIND_SERVICE))
 
-/* /proc/device-tree leads to /sys/firmware; /dev/mem is for the shim's log. */
+/* /proc/device-tree leads to /sys/firmware; /dev/mem is for the shim's log, /dev/kmsg for the diagnostics server. */
 #define PARAVISOR_PATHS \
 	{ "/sys/firmware", READ }, \
 	{ "/proc/device-tree", READ }, \
 	{ "/bin", RUN | LANDLOCK_ACCESS_FS_READ_DIR }, \
 	{ "/proc/kallsyms", LANDLOCK_ACCESS_FS_READ_FILE }, \
 	{ "/dev/mem", LANDLOCK_ACCESS_FS_READ_FILE }, \
+	{ "/dev/kmsg", LANDLOCK_ACCESS_FS_READ_FILE }, \
 	{ "/dev/mshv", DEVICE }, \
 	{ "/dev/mshv_vtl_low", DEVICE }, \
 	{ "/dev/mshv_hvcall", DEVICE }, \
@@ -126,4 +130,19 @@ const struct sandbox_profile sandbox_profiler = {
 	.descriptor_max = PROFILER_DESCRIPTOR_MAX,
 	.rules = profiler_rules,
 	.rule_count = VL_ARRAY_COUNT(profiler_rules),
+};
+
+/* --- vallum-diag: serves what it was handed ------------------------------------------------- */
+
+#define DIAG_DESCRIPTOR_MAX 256 /* connections, and a file for each */
+
+static const struct sandbox_rule diag_rules[] = { SANDBOX_DIAG_CALLS(ALLOW, ALLOW_IF) };
+
+const struct sandbox_profile sandbox_diag = {
+	.program = "vallum-diag",
+	.user = USER_DIAG,
+	.empty_root = true,
+	.descriptor_max = DIAG_DESCRIPTOR_MAX,
+	.rules = diag_rules,
+	.rule_count = VL_ARRAY_COUNT(diag_rules),
 };

@@ -92,7 +92,8 @@ int sandbox_seccomp(const struct sandbox_profile *p);
 	PROFILE(paravisor) \
 	PROFILE(vm) \
 	PROFILE(vtpm) \
-	PROFILE(profiler)
+	PROFILE(profiler) \
+	PROFILE(diag)
 
 #define SANDBOX_PROFILE(name) extern const struct sandbox_profile sandbox_##name;
 SANDBOX_PROFILES(SANDBOX_PROFILE)

@@ -6,6 +6,8 @@
 #include "runtime/vm/loop.h"
 #include "common/base/fmt.h"
 #include "runtime/lib/channel.h"
+#include "runtime/lib/text.h"
+#include "runtime/vm/inspect.h"
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
@@ -17,11 +19,11 @@
 #define STATE_BYTES_MAX (64u << 20) /* a saved state larger than this is a bug */
 #define STATE_BYTES_FIRST (1u << 20)
 
-enum source { SOURCE_CONTROL, SOURCE_TIMER, SOURCE_WAKE, SOURCE_STREAM };
+enum source { SOURCE_CONTROL, SOURCE_TIMER, SOURCE_WAKE, SOURCE_INSPECT, SOURCE_STREAM };
 
 struct loop {
 	struct vm *vm;
-	int epoll_fd, control_fd;
+	int epoll_fd, control_fd, inspect_fd; /* inspect_fd -1: none */
 	bool running, loaded, ended;
 	struct {
 		int fd;
@@ -152,7 +154,7 @@ static int send_done(struct loop *l, enum control_type request, int error, int f
 
 static int do_start(struct loop *l)
 {
-	struct control_started started = { 0 };
+	struct control_started started = { .text_base = text_base() };
 	char reason[CONTROL_TEXT_MAX];
 	struct timespec t = { 0 };
 	int err = l->loaded ? 0 : vm_load(l->vm, reason);
@@ -273,6 +275,17 @@ static int serve_control(struct loop *l)
 	return err;
 }
 
+/* A server that breaks the protocol loses this unit, and the guest goes on. */
+static void serve_inspect(struct loop *l)
+{
+	int err = inspect_unit_serve(l->inspect_fd, vm_inspect, l->vm);
+
+	if (!err || err == VL_E_AGAIN)
+		return;
+	epoll_ctl(l->epoll_fd, EPOLL_CTL_DEL, l->inspect_fd, NULL);
+	l->inspect_fd = -1;
+}
+
 static int watch(struct loop *l, int fd, enum source source)
 {
 	struct epoll_event e = { .events = EPOLLIN, .data.u64 = source };
@@ -294,6 +307,8 @@ static int turn(struct loop *l)
 			ready[e[i].data.u64 - SOURCE_STREAM] = e[i].events;
 		else if (e[i].data.u64 == SOURCE_CONTROL)
 			err = serve_control(l);
+		else if (e[i].data.u64 == SOURCE_INSPECT)
+			serve_inspect(l);
 		else if (read(e[i].data.u64 == SOURCE_TIMER ? l->vm->timer_fd : l->vm->wake_fd,
 				&count, sizeof(count)) < 0)
 			continue; /* somebody re-armed it meanwhile */
@@ -305,9 +320,9 @@ static int turn(struct loop *l)
 	return err;
 }
 
-int loop_run(struct vm *vm, int control_fd)
+int loop_run(struct vm *vm, int control_fd, int inspect_fd)
 {
-	struct loop l = { .vm = vm, .control_fd = control_fd };
+	struct loop l = { .vm = vm, .control_fd = control_fd, .inspect_fd = inspect_fd };
 	int err;
 
 	l.epoll_fd = epoll_create1(EPOLL_CLOEXEC);
@@ -320,6 +335,8 @@ int loop_run(struct vm *vm, int control_fd)
 		err = watch(&l, vm->timer_fd, SOURCE_TIMER);
 	if (!err)
 		err = watch(&l, vm->wake_fd, SOURCE_WAKE);
+	if (!err && inspect_fd >= 0)
+		err = watch(&l, inspect_fd, SOURCE_INSPECT);
 	while (!err)
 		err = turn(&l);
 	close(l.epoll_fd);

@@ -10,10 +10,10 @@
 /* Makes the loop's descriptors; before any device exists. VL_E_OS. */
 int loop_create(struct vm *vm);
 /*
- * Serves `control_fd` and the machine until the paravisor closes the channel
+ * Serves `control_fd`, `inspect_fd` (-1: none) and the machine until the paravisor closes the channel
  * (0) or breaks the protocol (VL_E_PROTOCOL and others, logged).
  */
-int loop_run(struct vm *vm, int control_fd);
+int loop_run(struct vm *vm, int control_fd, int inspect_fd);
 void loop_destroy(struct vm *vm);
 
 #endif

@@ -60,7 +60,7 @@ int main(void)
 	if (err)
 		report(err, reason);
 	else
-		err = loop_run(&vm, CONTROL_FD);
+		err = loop_run(&vm, CONTROL_FD, control_fd_of(&first.config, m.fds, CONTROL_FD_INSPECT, 0));
 	if (err)
 		vl_error("ends: %s", vl_err_text(err));
 	vm_destroy(&vm);

@@ -20,6 +20,8 @@ void vp_arch_enter(struct vp *vp);
  * host's message makes no sense; other errors when the VP cannot go on.
  */
 int vp_arch_exit(struct vp *vp);
+/* What the port's own intercept message of that type is about; NULL when it knows none. */
+const char *vp_arch_exit_name(uint32_t type);
 /* The VP's registers as fields of an open unit, and back; VPs are parked. */
 int vp_arch_save(struct vp *vp, struct state_writer *w);
 int vp_arch_restore(struct vp *vp, struct state_reader *r);

@@ -115,6 +115,20 @@ uint32_t stream_events(const struct vm_stream *s);
 
 enum vp_job { VP_JOB_NONE, VP_JOB_RESET, VP_JOB_BOOT, VP_JOB_RUN, VP_JOB_SAVE, VP_JOB_RESTORE, VP_JOB_EXIT };
 
+#define VP_EXIT_KINDS 16u
+
+/* Counted by the VP's own thread, read by any. */
+struct vp_counts {
+	struct {
+		_Atomic uint32_t type; /* of the intercept message; 0: free, and all behind it */
+		_Atomic uint64_t count;
+	} kind[VP_EXIT_KINDS]; /* in the order in which they were met */
+	_Atomic uint64_t other;   /* of kinds beyond these */
+	_Atomic uint64_t kicked;  /* runs that ended without an intercept */
+	_Atomic uint64_t vtl0_ns; /* in VTL0, the way there and back included */
+	_Atomic uint64_t vtl2_ns; /* in serving exits */
+};
+
 struct vp {
 	unsigned index;
 	uint64_t hw_id; /* APIC id or MPIDR affinity */
@@ -127,6 +141,7 @@ struct vp {
 	struct state_writer *save_to;     /* VP_JOB_SAVE: an open unit */
 	struct state_reader *restore_from; /* VP_JOB_RESTORE */
 	_Atomic uint64_t exits;
+	struct vp_counts counts;
 };
 
 /* Starts all VP threads and opens their VPs; returns when they are parked. */
@@ -139,6 +154,8 @@ void vps_run(struct vm *vm);
 void vps_park(struct vm *vm);
 /* Ends all VP threads that were created. */
 void vps_destroy(struct vm *vm);
+/* What an intercept message of that type is about; NULL for one that has no name. */
+const char *vp_exit_name(uint32_t type);
 
 /* --- The machine ---------------------------------------------------------------- */
 

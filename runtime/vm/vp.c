@@ -4,18 +4,73 @@
  */
 #include "runtime/vm/port.h"
 
+const char *vp_exit_name(uint32_t type)
+{
+	switch (type) {
+	case HV_MESSAGE_UNMAPPED_GPA: return "unmapped-gpa";
+	case HV_MESSAGE_GPA_INTERCEPT: return "gpa-intercept";
+	case HV_MESSAGE_UNACCEPTED_GPA: return "unaccepted-gpa";
+	case HV_MESSAGE_TIMER_EXPIRED: return "timer-expired";
+	case HV_MESSAGE_INVALID_VP_REGISTER: return "invalid-vp-register";
+	case HV_MESSAGE_UNRECOVERABLE_EXCEPTION: return "unrecoverable-exception";
+	case HV_MESSAGE_HYPERCALL_INTERCEPT: return "hypercall";
+	case HV_MESSAGE_SYNIC_SINT_DELIVERABLE: return "sint-deliverable";
+	default: return vp_arch_exit_name(type);
+	}
+}
+
+/* Only the VP's thread writes: no atomic addition is needed. */
+static void add(_Atomic uint64_t *count, uint64_t n)
+{
+	atomic_store_explicit(count, atomic_load_explicit(count, memory_order_relaxed) + n, memory_order_relaxed);
+}
+
+/* `type` is the host's: any number. */
+static void count_exit(struct vp_counts *c, uint32_t type)
+{
+	for (unsigned n = 0; type && n < VP_EXIT_KINDS; n++) {
+		uint32_t is = atomic_load_explicit(&c->kind[n].type, memory_order_relaxed);
+
+		if (is && is != type)
+			continue;
+		add(&c->kind[n].count, 1);
+		if (!is)
+			atomic_store_explicit(&c->kind[n].type, type, memory_order_relaxed);
+		return;
+	}
+	add(&c->other, 1);
+}
+
+/* Runs VTL0; *since_ns is when VTL2 took over, before and after. */
+static int run_counted(struct vp *vp, uint64_t *since_ns)
+{
+	uint64_t entered_ns = clock_monotonic_ns();
+	int err = hvport_run(&vp->hv);
+
+	add(&vp->counts.vtl2_ns, entered_ns - *since_ns);
+	*since_ns = clock_monotonic_ns();
+	add(&vp->counts.vtl0_ns, *since_ns - entered_ns);
+	return err;
+}
+
 static int run_guest(struct vp *vp)
 {
+	uint64_t since_ns = clock_monotonic_ns();
+
 	while (!atomic_load(&vp->vm->halt)) {
 		int err;
 
 		vp_arch_enter(vp);
-		err = hvport_run(&vp->hv);
-		if (err == VL_E_AGAIN)
+		err = run_counted(vp, &since_ns);
+		if (err == VL_E_AGAIN) {
+			add(&vp->counts.kicked, 1);
 			continue;
+		}
 		atomic_fetch_add_explicit(&vp->exits, 1, memory_order_relaxed);
-		if (!err)
+		if (!err) {
+			count_exit(&vp->counts, le32_to_cpu(vp->hv.message->type));
 			err = vp_arch_exit(vp);
+		}
 		if (err) {
 			vm_crash(vp->vm, vp->index, err, "VP %u cannot go on (intercept 0x%x): %s", vp->index,
 				le32_to_cpu(vp->hv.message->type), vl_err_text(err));

@@ -123,6 +123,7 @@
 	ROW(DIAG_INSPECT, DIAGNOSTICS, "inspect, nodes marked safe", "KKKKKKK", \
 		"counts and states that hold nothing of the guest's") \
 	ROW(DIAG_INSPECT_ALL, DIAGNOSTICS, "inspect, all nodes", "KDDDKKK", "the node is not there") \
+	ROW(DIAG_PING, DIAGNOSTICS, "ping", "KDDDKKK", "refused: the service is not there") \
 	ROW(DIAG_UPDATE, DIAGNOSTICS, "inspect update", "KDDDKKK", "refused") \
 	ROW(DIAG_KMSG, DIAGNOSTICS, "kernel log", "KDDDKKK", "refused") \
 	ROW(DIAG_FILE, DIAGNOSTICS, "read file", "KDDDKKK", "refused") \

@@ -33,7 +33,7 @@ static const struct {
 } capabilities[] = {
 	{ CAP_SYS_ADMIN, "SYS_ADMIN" }, { CAP_SYS_RAWIO, "SYS_RAWIO" }, { CAP_SYS_CHROOT, "SYS_CHROOT" },
 	{ CAP_SETUID, "SETUID" }, { CAP_SETGID, "SETGID" }, { CAP_SETPCAP, "SETPCAP" }, { CAP_KILL, "KILL" },
-	{ CAP_SYSLOG, "SYSLOG" },
+	{ CAP_SYSLOG, "SYSLOG" }, { CAP_NET_BIND_SERVICE, "NET_BIND_SERVICE" },
 };
 
 /* One without a name here is shown by its number: nothing is left out. */

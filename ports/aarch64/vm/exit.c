@@ -57,3 +57,8 @@ int vp_arch_exit(struct vp *vp)
 		return VL_E_PROTOCOL;
 	}
 }
+
+const char *vp_arch_exit_name(uint32_t type)
+{
+	return type == HV_MESSAGE_ARM64_RESET ? "reset" : NULL;
+}

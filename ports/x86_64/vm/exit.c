@@ -243,6 +243,21 @@ int vp_arch_restore(struct vp *vp, struct state_reader *r)
 	return restore_registers(vp, r);
 }
 
+const char *vp_arch_exit_name(uint32_t type)
+{
+	switch (type) {
+	case HV_MESSAGE_X64_IO_PORT: return "io-port";
+	case HV_MESSAGE_X64_MSR: return "msr";
+	case HV_MESSAGE_X64_CPUID: return "cpuid";
+	case HV_MESSAGE_X64_EXCEPTION: return "exception";
+	case HV_MESSAGE_X64_APIC_EOI: return "apic-eoi";
+	case HV_MESSAGE_X64_HALT: return "halt";
+	case HV_MESSAGE_X64_INTERRUPTION_DELIVERABLE: return "interruption-deliverable";
+	case HV_MESSAGE_X64_SIPI: return "sipi";
+	default: return NULL;
+	}
+}
+
 uint32_t vp_arch_registers(struct vp *vp, struct control_register *out, uint32_t max)
 {
 	static const uint32_t names[] = {

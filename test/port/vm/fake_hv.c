@@ -199,7 +199,7 @@ static void *worker_main(void *arg)
 	char reason[CONTROL_TEXT_MAX] = "";
 	int err = vm_create(&vm, &w->config, w->fds, reason);
 
-	w->result = err ? err : loop_run(&vm, w->their_control);
+	w->result = err ? err : loop_run(&vm, w->their_control, -1);
 	vm_destroy(&vm);
 	close(w->their_control);
 	return NULL;

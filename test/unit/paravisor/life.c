@@ -272,7 +272,7 @@ static int open_one(void *context, const struct paravisor *p, struct control_con
 
 /* --- Runs -------------------------------------------------------------------------------- */
 
-static const struct paravisor_ops ops = { connect_to_host, open_one, spawn };
+static const struct paravisor_ops ops = { connect_to_host, open_one, spawn, NULL };
 static struct paravisor p;
 
 static void setup(void)

@@ -1,0 +1,49 @@
+/*
+ * `vallum-diag`, the diagnostics server's process (service.h). Started by the
+ * paravisor with nothing open but 0 to 3; what it serves it is handed. It runs in
+ * what time the guest leaves it: clients must not be able to slow the guest down.
+ */
+#include "common/base/log.h"
+#include "runtime/diag/server.h"
+#include "runtime/lib/control.h"
+#include "runtime/lib/kmsg.h"
+#include "runtime/lib/text.h"
+#include "runtime/sandbox/sandbox.h"
+
+#include <errno.h>
+#include <sched.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+static struct server server; /* too big for the stack */
+
+/* As a VP's thread, so that the two share a CPU (hvport_vp_bind()). musl's sched_setscheduler() always fails. */
+static void yield_to_guest(void)
+{
+	const struct sched_param none = { 0 };
+
+	if (syscall(SYS_sched_setscheduler, 0, SCHED_IDLE, &none) < 0)
+		vl_warn("diagnostics run before the guest: %s", strerror(errno));
+}
+
+int main(void)
+{
+	const char *step = "";
+	int err;
+
+	kmsg_init("vallum-diag", VL_LOG_INFO);
+	yield_to_guest();
+	err = sandbox_enter(&sandbox_diag, &step);
+	if (err) {
+		vl_error("sandbox: %s: %s", step, vl_err_text(err));
+		return 1;
+	}
+	err = server_init(&server, CONTROL_FD, text_base());
+	if (!err)
+		err = server_run(&server);
+	server_destroy(&server);
+	if (err && err != VL_E_CLOSED)
+		vl_error("ends: %s", vl_err_text(err));
+	return err && err != VL_E_CLOSED;
+}

@@ -1,0 +1,59 @@
+/*
+ * What a client of the diagnostics server has the paravisor do: pause and resume the
+ * guest, save it, open a file, profile. One errand of the guest's life at a time, and one
+ * profile. Nothing here waits: what the VM worker or the profiler has to do first ends in
+ * an answer later. Asked for by the server, which is not trusted; the filter decides.
+ */
+#ifndef VL_PARAVISOR_ERRANDS_H
+#define VL_PARAVISOR_ERRANDS_H
+
+#include "runtime/diag/service.h"
+#include "runtime/paravisor/supervise.h"
+
+#include <unistd.h>
+
+struct paravisor;
+
+enum vm_life { VM_RUNS, VM_STOPPING, VM_PAUSED, VM_SAVING, VM_STARTING };
+
+struct errands {
+	enum vm_life life;
+	uint64_t id;   /* of the ASK that is in hand; 0: none */
+	uint32_t what;
+	bool go_on;    /* SAVE of a running guest: start it again */
+	int saved;     /* SAVE's file until then; -1 */
+	struct worker profiler;
+	uint64_t profile_id;
+};
+
+#ifdef VL_HARDENED
+/* A hardened paravisor does none of it, whoever asks. */
+static inline void errands_init(struct errands *e) { *e = (struct errands){ .saved = -1, .profiler = { .pidfd = -1, .control = -1 } }; }
+static inline void errands_ask(struct paravisor *p, const struct service_ask *ask, int fd) { close(fd); }
+static inline int errands_done(struct paravisor *p, uint32_t request, int error, int fd) { return VL_E_PROTOCOL; }
+static inline int errands_started(struct paravisor *p) { return VL_E_PROTOCOL; }
+static inline void errands_ended(struct paravisor *p) { }
+static inline void errands_profiler(struct paravisor *p) { }
+static inline void errands_deadline(struct paravisor *p) { }
+#else
+void errands_init(struct errands *e);
+
+/* Does it, or begins to. `fd` (or -1) is the callee's. */
+void errands_ask(struct paravisor *p, const struct service_ask *ask, int fd);
+
+/*
+ * The VM worker did what `request` (enum control_type) says, with `error` and the file that came along
+ * or -1, the caller's. VL_E_PROTOCOL: nobody wanted that.
+ */
+int errands_done(struct paravisor *p, uint32_t request, int error, int fd);
+/* The guest runs again; VL_E_PROTOCOL as above. */
+int errands_started(struct paravisor *p);
+/* The guest has ended: whoever waits is told. */
+void errands_ended(struct paravisor *p);
+
+/* The profiler spoke or ended; its deadline passed. */
+void errands_profiler(struct paravisor *p);
+void errands_deadline(struct paravisor *p);
+#endif
+
+#endif

@@ -1,0 +1,132 @@
+/*
+ * The paravisor's part of the inspect tree (runtime/lib/inspect_unit.h): how the boot
+ * went, what runs, the workers, the host and its settings. What may say something
+ * about the guest, or is the host's own word, is not "safe".
+ */
+#include "runtime/paravisor/inspect.h"
+#include "runtime/lib/clock.h"
+
+#include <sys/utsname.h>
+
+const char *const paravisor_entries[] = { "boot", "version", "workers", "host", "settings", NULL };
+
+static void put_boot(const struct paravisor *p, struct inspect *i)
+{
+	if (!inspect_open(i, "boot", INSPECT_SAFE))
+		return;
+	for (unsigned n = 0; n < p->mark_count; n++)
+		inspect_u64(i, p->marks[n].name, INSPECT_SAFE, INSPECT_PLAIN, p->marks[n].reference_100ns);
+	inspect_close(i);
+}
+
+static void put_version(const struct paravisor *p, struct inspect *i)
+{
+	const struct filter_context *f = &p->machine.filter;
+	struct utsname u;
+
+	if (!inspect_open(i, "version", INSPECT_SAFE))
+		return;
+	inspect_text(i, "vallum", INSPECT_SAFE, VL_VERSION);
+	if (uname(&u) == 0) {
+		inspect_text(i, "kernel", INSPECT_SAFE, u.release);
+		inspect_text(i, "architecture", INSPECT_SAFE, u.machine);
+	}
+	inspect_text(i, "isolation", INSPECT_SAFE, f->isolation < ISOLATION_COUNT ?
+		isolation_name(f->isolation) : "unknown");
+	inspect_bool(i, "confidential-debug", INSPECT_SAFE, f->debug);
+#ifdef VL_HARDENED
+	inspect_bool(i, "hardened", INSPECT_SAFE, true);
+#else
+	inspect_bool(i, "hardened", INSPECT_SAFE, false);
+#endif
+	if (p->measurement_bytes)
+		inspect_bytes(i, "measurement", INSPECT_SAFE, p->measurement, p->measurement_bytes);
+	inspect_close(i);
+}
+
+static void put_worker(struct inspect *i, const struct worker *w, unsigned restarts)
+{
+	if (!inspect_open(i, w->name, INSPECT_SAFE))
+		return;
+	inspect_text(i, "state", INSPECT_SAFE, supervise_state_name(w->state));
+	inspect_u64(i, "pid", INSPECT_SAFE, INSPECT_PLAIN, (uint64_t)w->pid);
+	inspect_u64(i, "restarts", INSPECT_SAFE, INSPECT_COUNT, restarts);
+	inspect_u64(i, "deaths-in-window", INSPECT_SAFE, INSPECT_COUNT, w->deaths);
+	inspect_close(i);
+}
+
+static const char *life_of(const struct paravisor *p)
+{
+	static const char *const names[] = { "running", "stopping", "paused", "saving", "starting" };
+
+	if (p->phase == PARAVISOR_RUNNING)
+		return names[p->errands.life];
+	return p->phase == PARAVISOR_BOOTING ? "booting" : "ended";
+}
+
+static void put_workers(const struct paravisor *p, struct inspect *i)
+{
+	if (!inspect_open(i, "workers", INSPECT_SAFE))
+		return;
+	put_worker(i, &p->vm, 0);
+	if (p->tpm.supply[1] >= 0)
+		put_worker(i, &p->tpm.worker, p->tpm.restarts);
+	put_worker(i, &p->diag.worker, p->diag.restarts);
+	if (p->errands.profiler.pid)
+		put_worker(i, &p->errands.profiler, 0);
+	inspect_text(i, "guest", INSPECT_SAFE, life_of(p));
+	inspect_close(i);
+}
+
+static void put_host(const struct paravisor *p, struct inspect *i)
+{
+	uint64_t now = clock_boot_ns();
+
+	if (!inspect_open(i, "host", INSPECT_SAFE))
+		return;
+	inspect_text(i, "channel", INSPECT_SAFE, p->host.err ? vl_err_text(p->host.err) : "connected");
+	inspect_u64(i, "reference-100ns", INSPECT_SAFE, INSPECT_PLAIN,
+		p->time.reference_100ns + (now - p->time.boot_ns) / 100);
+	inspect_u64(i, "utc-ns-at-boot", INSPECT_UNSPECIFIED, INSPECT_PLAIN, p->time.utc_ns);
+	inspect_bool(i, "state-open", INSPECT_SAFE, p->state.open);
+	inspect_bool(i, "state-ephemeral", INSPECT_SAFE, p->state.ephemeral);
+	inspect_close(i);
+}
+
+static void put_settings(const struct paravisor *p, struct inspect *i)
+{
+	const struct dps_settings *s = &p->dps;
+	const enum inspect_level level = INSPECT_UNSPECIFIED;
+
+	if (!inspect_open(i, "settings", level))
+		return;
+	inspect_bool(i, "secure-boot", level, s->secure_boot_enabled);
+	inspect_bool(i, "tpm", level, s->enable_tpm);
+	inspect_bool(i, "battery", level, s->enable_battery);
+	inspect_bool(i, "com1", level, s->com1.enable_port);
+	inspect_bool(i, "com2", level, s->com2.enable_port);
+	inspect_bool(i, "hibernation", level, s->enable_hibernation);
+	inspect_bool(i, "watchdog", level, s->watchdog_enabled);
+	inspect_bool(i, "no-persistent-secrets", level, s->no_persistent_secrets);
+	inspect_text(i, "guest-state-lifetime", level, s->guest_state_lifetime);
+	inspect_text(i, "guest-state-encryption", level, s->guest_state_encryption_policy);
+	inspect_text(i, "hardware-sealing", level, s->hardware_sealing_policy_id);
+	inspect_text(i, "manufacturer", level, s->system_manufacturer);
+	inspect_text(i, "product", level, s->system_product_name);
+	inspect_text(i, "serial-number", level, s->serial_number);
+	inspect_text(i, "bios-guid", level, s->bios_guid);
+	inspect_u64(i, "disks", level, INSPECT_COUNT, p->machine.disk_count);
+	inspect_text(i, "command-line", INSPECT_SENSITIVE, p->machine.command_line);
+	inspect_close(i);
+}
+
+void paravisor_inspect(void *context, struct inspect *i)
+{
+	const struct paravisor *p = context;
+
+	put_boot(p, i);
+	put_version(p, i);
+	put_workers(p, i);
+	put_host(p, i);
+	put_settings(p, i);
+}
