@@ -11,6 +11,19 @@
 #include <sys/ioctl.h>
 
 #define ALL_REGISTERS UINT32_MAX
+#define NS_PER_S 1000000000ull
+/* CNTV_CTL_EL0 (Arm ARM D24.10). */
+#define TIMER_ENABLE 1ull
+#define TIMER_MASKED 2ull
+#define VTL2_TIMER_FAR_S 3600u
+
+static uint64_t vtl0_reg(const struct port_vp *p, uint32_t name)
+{
+	uint64_t v = 0;
+
+	(void)arm64_get_reg(&p->vtl0, arm64_kvm_register(name, &p->vtl0), &v);
+	return v;
+}
 
 /* --- The pages that carry the switch: VTL2's memory, looked up at each use ------- */
 
@@ -33,17 +46,19 @@ static uint64_t context_register(unsigned n)
 	return n == HV_ARM64_CONTEXT_PC ? ARM64_CORE_REG(regs.pc) : ARM64_X(n);
 }
 
-/* Shows the context words in `mask`; until the page is valid, all of them. */
-static void store_registers(struct port_vp *p, uint32_t mask)
+/* Shows PC, and the context words in `mask`; until the page is valid, all of them. */
+static void store_registers(struct port_vp *p, uint32_t mask, uint64_t pc)
 {
 	le64 *out = context_registers(p);
 
 	if (!out)
 		return;
 	for (unsigned i = 0; i < HV_ARM64_CONTEXT_WORDS; i++) {
-		if (p->x_valid && !(mask >> i & 1))
+		if (i == HV_ARM64_CONTEXT_PC)
+			p->x[i] = pc;
+		else if (p->x_valid && !(mask >> i & 1))
 			continue;
-		if (arm64_get_reg(&p->vtl0, context_register(i), &p->x[i]))
+		else if (arm64_get_reg(&p->vtl0, context_register(i), &p->x[i]))
 			p->x[i] = 0;
 		out[i] = cpu_to_le64(p->x[i]);
 	}
@@ -68,7 +83,7 @@ void arm64_load_registers(struct port_vp *p)
 	}
 	if (in && !p->x_valid) {
 		p->x_valid = true;
-		store_registers(p, 1u << HV_ARM64_CONTEXT_PC);
+		store_registers(p, 0, vtl0_reg(p, HV_ARM64_REG_PC));
 	}
 }
 
@@ -82,9 +97,7 @@ void arm64_show_register(struct port_vp *p, unsigned n, uint64_t value)
 	p->x[n] = value;
 }
 
-/* `registers`: the context words that VTL2 is to see. */
-static void enter_vtl2(struct port_vp *p, enum hv_vtl_entry_reason reason, uint32_t type, const void *payload, size_t size,
-	uint32_t registers)
+static void enter_vtl2(struct port_vp *p, enum hv_vtl_entry_reason reason)
 {
 	struct hv_vp_assist_page *page = assist_page(p->vp);
 
@@ -94,31 +107,35 @@ static void enter_vtl2(struct port_vp *p, enum hv_vtl_entry_reason reason, uint3
 			p->vp->index);
 		return;
 	}
-	if (reason == HV_VTL_ENTRY_INTERCEPT) {
-		p->intercepts++;
-		p->look_ns = ARM64_LOOK_NS;
-		struct hv_message *m = &page->intercept_message;
-
-		memset(m, 0, sizeof(*m));
-		m->payload_size = (uint8_t)size;
-		memcpy(m->payload, payload, size);
-		m->type = cpu_to_le32(type);
-		store_registers(p, registers);
-	}
 	page->vtl_entry_reason = cpu_to_le32(reason);
 	if (arm64_set_reg(&p->vtl2, ARM64_X(0), HV_STATUS_SUCCESS))
 		host_end(p->vp->host, HOST_END_ERROR, "KVM refuses a register of VP %u: %s", p->vp->index, strerror(errno));
 }
 
-/* --- Intercepts ---------------------------------------------------------------------- */
-
-static uint64_t vtl0_reg(const struct port_vp *p, uint32_t name)
+/*
+ * `message` begins with an intercept header. `registers`: the context words
+ * that VTL2 is to see beside PC.
+ */
+static void intercept(struct port_vp *p, uint32_t type, const void *message, size_t size, uint32_t registers)
 {
-	uint64_t v = 0;
+	const struct hv_arm64_intercept_header *header = message;
+	struct hv_vp_assist_page *page = assist_page(p->vp);
 
-	(void)arm64_get_reg(&p->vtl0, arm64_kvm_register(name, &p->vtl0), &v);
-	return v;
+	p->intercepts++;
+	p->look_ns = ARM64_LOOK_NS;
+	if (page) {
+		struct hv_message *m = &page->intercept_message;
+
+		memset(m, 0, sizeof(*m));
+		m->payload_size = (uint8_t)size;
+		memcpy(m->payload, message, size);
+		m->type = cpu_to_le32(type);
+		store_registers(p, registers, le64_to_cpu(header->pc));
+	}
+	enter_vtl2(p, HV_VTL_ENTRY_INTERCEPT);
 }
+
+/* --- Intercepts ---------------------------------------------------------------------- */
 
 static int read_descriptor(void *ctx, gpa_t address, uint64_t *descriptor)
 {
@@ -128,11 +145,16 @@ static int read_descriptor(void *ctx, gpa_t address, uint64_t *descriptor)
 		host_memory_read(h, address, descriptor, sizeof(*descriptor)) : VL_E_RANGE;
 }
 
+/* Bit 55 of an address selects its table; each register costs a load of the vCPU. */
 static int translate(struct port_vp *p, uint64_t va, gpa_t *out)
 {
-	const struct arm64_mmu mmu = { vtl0_reg(p, HV_ARM64_REG_SCTLR_EL1), vtl0_reg(p, HV_ARM64_REG_TCR_EL1),
-		vtl0_reg(p, HV_ARM64_REG_TTBR0_EL1), vtl0_reg(p, HV_ARM64_REG_TTBR1_EL1) };
+	struct arm64_mmu mmu = { .sctlr = vtl0_reg(p, HV_ARM64_REG_SCTLR_EL1) };
 
+	mmu.tcr = vtl0_reg(p, HV_ARM64_REG_TCR_EL1);
+	if (va >> 55 & 1)
+		mmu.ttbr1 = vtl0_reg(p, HV_ARM64_REG_TTBR1_EL1);
+	else
+		mmu.ttbr0 = vtl0_reg(p, HV_ARM64_REG_TTBR0_EL1);
 	return arm64_translate(&mmu, va, read_descriptor, p->vp->host, out);
 }
 
@@ -171,17 +193,22 @@ static void describe(struct port_vp *p, struct hv_arm64_memory_message *m, struc
 	m->syndrome = cpu_to_le64(arm64_access_syndrome(access));
 }
 
-/* The context words that an access uses; all when it was not understood. */
+/*
+ * The context words that carrying out an access takes, all when it was not
+ * understood. The address is in the message: its registers count only where the
+ * instruction changes them.
+ */
 static uint32_t used_registers(const struct arm64_access *access)
 {
-	uint32_t mask = 1u << HV_ARM64_CONTEXT_PC;
+	uint32_t mask = 0;
 
 	if (!access->count)
 		return ALL_REGISTERS;
-	mask |= 1u << access->rt[0] | 1u << access->rn;
-	if (access->count == 2)
-		mask |= 1u << access->rt[1];
-	return access->reg_offset ? mask | 1u << access->rm : mask;
+	for (unsigned i = 0; i < access->count; i++)
+		mask |= 1u << access->rt[i];
+	if (access->writeback)
+		mask |= 1u << access->rn;
+	return access->writeback && access->reg_offset ? mask | 1u << access->rm : mask;
 }
 
 static void mmio_intercept(struct port_vp *p, uint64_t address, bool write)
@@ -191,9 +218,8 @@ static void mmio_intercept(struct port_vp *p, uint64_t address, bool write)
 	struct arm64_access access;
 
 	describe(p, &m, &access);
-	enter_vtl2(p, HV_VTL_ENTRY_INTERCEPT,
-		host_memory_map(p->vp->host, gpa(vl_align_down(address, VL_PAGE_BYTES)), VL_PAGE_BYTES) ?
-			HV_MESSAGE_GPA_INTERCEPT : HV_MESSAGE_UNMAPPED_GPA, &m, sizeof(m), used_registers(&access));
+	intercept(p, host_memory_map(p->vp->host, gpa(vl_align_down(address, VL_PAGE_BYTES)), VL_PAGE_BYTES) ?
+		HV_MESSAGE_GPA_INTERCEPT : HV_MESSAGE_UNMAPPED_GPA, &m, sizeof(m), used_registers(&access));
 }
 
 /*
@@ -222,7 +248,7 @@ static void protected_access(struct port_vp *p)
 	m.gva = cpu_to_le64(va);
 	m.access_info = 1;
 	m.gpa = cpu_to_le64(gpa_raw(at));
-	enter_vtl2(p, HV_VTL_ENTRY_INTERCEPT, HV_MESSAGE_GPA_INTERCEPT, &m, sizeof(m), ALL_REGISTERS);
+	intercept(p, HV_MESSAGE_GPA_INTERCEPT, &m, sizeof(m), ALL_REGISTERS);
 }
 
 static void system_event(struct port_vp *p)
@@ -233,7 +259,7 @@ static void system_event(struct port_vp *p)
 	if (type == KVM_SYSTEM_EVENT_WAKEUP)
 		return;
 	m.reset_type = cpu_to_le32(type == KVM_SYSTEM_EVENT_SHUTDOWN ? HV_ARM64_RESET_POWER_OFF : HV_ARM64_RESET_REBOOT);
-	enter_vtl2(p, HV_VTL_ENTRY_INTERCEPT, HV_MESSAGE_ARM64_RESET, &m, sizeof(m), ALL_REGISTERS);
+	intercept(p, HV_MESSAGE_ARM64_RESET, &m, sizeof(m), ALL_REGISTERS);
 }
 
 static void serve(struct port_vp *p)
@@ -260,18 +286,77 @@ static void serve(struct port_vp *p)
 	}
 }
 
+/* --- When VTL2 looks for its interrupts ------------------------------------------------- */
+
+/*
+ * When VTL2's timer fires, in ns of host_now_ns(); UINT64_MAX when it is off.
+ * VTL2 sets it: any value is possible.
+ */
+static uint64_t vtl2_timer(const struct port_vp *p, uint64_t now_ns)
+{
+	uint64_t control = 0, due = 0, count, frequency;
+
+	if (arm64_get_reg(&p->vtl2, KVM_REG_ARM_TIMER_CTL, &control) ||
+	    (control & (TIMER_ENABLE | TIMER_MASKED)) != TIMER_ENABLE ||
+	    arm64_get_reg(&p->vtl2, KVM_REG_ARM_TIMER_CVAL, &due))
+		return UINT64_MAX;
+	__asm__ volatile("mrs %0, cntfrq_el0" : "=r"(frequency));
+	__asm__ volatile("isb\n\tmrs %0, cntvct_el0" : "=r"(count));
+	if (due <= count)
+		return now_ns;
+	if ((due - count) / frequency >= VTL2_TIMER_FAR_S)
+		return UINT64_MAX;
+	return now_ns + (due - count) * NS_PER_S / frequency;
+}
+
+/*
+ * While intercepts come densely VTL2 gets in by them, and asking for its timer
+ * would cost more than a look that is hardly ever needed.
+ */
+static uint64_t next_look(const struct port_vp *p)
+{
+	uint64_t now = host_now_ns(), look_at = now + p->look_ns, timer;
+
+	if (p->look_ns == ARM64_LOOK_NS)
+		return look_at;
+	timer = vtl2_timer(p, now);
+	return timer < look_at ? timer : look_at;
+}
+
+/* A kick that is set and comes a little early is left: to set it anew at each entry would cost more. */
+static void set_kick(struct port_vp *p, uint64_t look_at)
+{
+	struct itimerspec at = { .it_value.tv_sec = (time_t)(look_at / NS_PER_S) };
+
+	if (p->kick_ns > host_now_ns() && p->kick_ns <= look_at && look_at - p->kick_ns < ARM64_LOOK_NS / 2)
+		return;
+	at.it_value.tv_nsec = (long)(look_at % NS_PER_S);
+	p->kick_ns = look_at;
+	(void)timer_settime(p->timer, TIMER_ABSTIME, &at, NULL);
+}
+
+static void kicked(struct port_vp *p, uint64_t look_at)
+{
+	kvm_take_kicks();
+	if (host_now_ns() < look_at) {
+		set_kick(p, look_at);
+		return;
+	}
+	p->look_ns = p->look_ns * 2 < ARM64_LOOK_MAX_NS ? p->look_ns * 2 : ARM64_LOOK_MAX_NS;
+	atomic_store(&p->wanted, true);
+}
+
 void arm64_run_vtl0(struct port_vp *p)
 {
-	const struct itimerspec after = { .it_value = { .tv_nsec = (long)p->look_ns } };
-	uint64_t look_at = host_now_ns() + p->look_ns;
+	uint64_t look_at = next_look(p);
 
 	arm64_load_registers(p);
-	(void)timer_settime(p->timer, 0, &after, NULL);
+	set_kick(p, look_at);
 	while (p->in_vtl0 && !host_ending(p->vp->host)) {
 		int r;
 
 		if (atomic_exchange(&p->wanted, false)) {
-			enter_vtl2(p, HV_VTL_ENTRY_INTERRUPT, 0, NULL, 0, 0);
+			enter_vtl2(p, HV_VTL_ENTRY_INTERRUPT);
 			break;
 		}
 		p->vtl0_runs++;
@@ -279,11 +364,7 @@ void arm64_run_vtl0(struct port_vp *p)
 		if (!r) {
 			serve(p);
 		} else if (r == 1) {
-			kvm_take_kicks();
-			if (host_now_ns() >= look_at) {
-				p->look_ns = p->look_ns * 2 < ARM64_LOOK_MAX_NS ? p->look_ns * 2 : ARM64_LOOK_MAX_NS;
-				atomic_store(&p->wanted, true);
-			}
+			kicked(p, look_at);
 		} else if (errno == EFAULT) {
 			protected_access(p);
 		} else {
