@@ -29,7 +29,7 @@
 #include <signal.h>
 #include <time.h>
 
-#define ARM64_LOOK_NS 2000000u
+#define ARM64_LOOK_NS 4000000u
 #define ARM64_LOOK_MAX_NS 16000000u
 
 struct arm64_vcpu {
