@@ -6,7 +6,9 @@
  * Locking: none inside. The owner holds one device lock around every bus
  * call and every other call into a device on the bus (timer, input, complete,
  * units_*), so a model may add or remove regions (BARs) and drive the
- * interrupt controllers while it handles an access.
+ * interrupt controllers while it handles an access. A model that stands in for
+ * one elsewhere may give the lock up while it waits: what the bus was asked
+ * for is looked up anew for each piece.
  */
 #ifndef VL_DEVICE_BUS_H
 #define VL_DEVICE_BUS_H

@@ -50,7 +50,7 @@ struct dev_model {
 	void (*start)(void *dev);              /* the VM runs from now: arm timers, move data. May be NULL */
 	void (*stop)(void *dev);               /* the VM is halted: cancel timers, finish I/O. May be NULL */
 	void (*reset)(void *dev);              /* power-on state */
-	void (*save)(void *dev, struct state_writer *w);          /* fields of an open unit; stopped only */
+	void (*save)(void *dev, struct state_writer *w);          /* fields of an open unit; between calls */
 	/* After reset(), stopped only. Drives its interrupt lines anew; after an error: call reset(). */
 	int (*restore)(void *dev, struct state_reader *r);
 
@@ -98,6 +98,8 @@ struct dev_env_ops {
 	uint64_t (*wall_ns)(struct dev_env *env);
 	/* Sends bytes on the stream; returns how many were taken. Fewer than `size`: complete(id 0) wakes. */
 	size_t (*output)(struct dev_env *env, const uint8_t *data, size_t size);
+	/* How many bytes output() would take now. When they are fewer than `wanted`, complete(id 0) wakes. */
+	size_t (*output_room)(struct dev_env *env, size_t wanted);
 	/* The stream can take input again after input() took less than offered. */
 	void (*input_ready)(struct dev_env *env);
 	/* The guest asked for a machine event: enum dev_machine_event. */

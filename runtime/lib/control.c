@@ -77,10 +77,11 @@ static uint32_t role_limit(uint32_t role)
 	case CONTROL_FD_MSHV:
 	case CONTROL_FD_VTL_LOW:
 	case CONTROL_FD_HVCALL:
-	case CONTROL_FD_TPM:
-	case CONTROL_FD_TPM_STATE:
 	case CONTROL_FD_INSPECT:
 		return 1;
+	case CONTROL_FD_SUPPLY:
+	case CONTROL_FD_SHARED:
+		return CONTROL_DEVICE_COUNT;
 	case CONTROL_FD_CONSOLE:
 		return CONTROL_CONSOLE_MAX;
 	case CONTROL_FD_DISK:

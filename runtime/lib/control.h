@@ -75,15 +75,19 @@ enum control_fd_role {
 	CONTROL_FD_HVCALL = 3,  /* /dev/mshv_hvcall */
 	/* + index: connected stream of serial port `index`, raw bytes, non-blocking */
 	CONTROL_FD_CONSOLE = 4,
-	CONTROL_FD_TPM = 6,       /* supply of the virtual TPM (devlink.h) */
-	CONTROL_FD_TPM_STATE = 7, /* memory for its checkpoints, DEVLINK_SHARED_BYTES */
+	/* + enum control_device; of a device in a worker of its own (common/devipc/devipc.h) */
+	CONTROL_FD_SUPPLY = 6, /* the channel on which links to its worker come */
+	CONTROL_FD_SHARED = 7, /* the memory of both, DEVIPC_SHARED_BYTES */
 	CONTROL_FD_INSPECT = 8,   /* its end as a unit of the inspect tree (inspect_unit.h) */
 	CONTROL_FD_DISK = 5,    /* + index: connected stream of the block service of disk `index` */
 };
 
+/* The devices that can be in a worker. */
+enum control_device { CONTROL_DEVICE_TPM, CONTROL_DEVICE_COM1, CONTROL_DEVICE_COM2, CONTROL_DEVICE_COUNT };
+
 struct control_fd {
 	uint32_t role;  /* enum control_fd_role */
-	uint32_t index; /* for CONSOLE and DISK, else 0 */
+	uint32_t index; /* of what there are several, else 0 */
 };
 
 enum control_range_kind {
@@ -120,7 +124,7 @@ struct control_config {
 	uint8_t image_digest[CONTROL_DIGEST_MAX];
 	uint32_t image_digest_bytes;
 	struct control_blob kernel, initrd; /* raw files that the host placed; hostile content */
-	struct control_fd fds[CONTROL_CONSOLE_MAX + CONTROL_DISK_MAX + 6];
+	struct control_fd fds[CONTROL_CONSOLE_MAX + CONTROL_DISK_MAX + 2 * CONTROL_DEVICE_COUNT + 4];
 	struct control_range ranges[CONTROL_RANGE_MAX];
 	struct control_vp vps[CONTROL_VP_MAX];
 	char command_line[CONTROL_COMMAND_LINE_MAX]; /* the guest's; NUL-terminated */

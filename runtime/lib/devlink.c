@@ -1,4 +1,4 @@
-/* devlink.h. Called by both ends with what the other one wrote, which is not trusted. */
+/* devlink.h. Called by both ends; that the other one keeps to the turns is checked, not trusted. */
 #include "runtime/lib/devlink.h"
 #include "runtime/lib/channel.h"
 #include "runtime/lib/clock.h"
@@ -9,37 +9,10 @@
 #define LOOKS_MIN 16u
 #define TRY_ANEW_TURNS 64u /* so often an end that gave up looking tries it for the full time */
 
-_Static_assert(offsetof(struct devlink_mailbox, answered) == 128, "a line of its own");
-_Static_assert(sizeof(struct devlink_mailbox) <= DEVLINK_MAILBOX_BYTES, "room for the mailbox");
-
-static bool is_access_size(uint32_t size)
-{
-	return size == 1 || size == 2 || size == 4 || size == 8;
-}
-
-int devlink_request_check(const void *data, size_t size)
-{
-	const struct devlink_request *r = data;
-
-	if (size != sizeof(*r))
-		return VL_E_TRUNCATED;
-	if (r->op < DEVLINK_READ || r->op >= DEVLINK_OP_COUNT)
-		return VL_E_TYPE;
-	if ((r->op == DEVLINK_READ || r->op == DEVLINK_WRITE) && !is_access_size(r->size))
-		return VL_E_RANGE;
-	if (r->op == DEVLINK_RESTORE && (r->offset >= DEVLINK_SLOT_COUNT || r->value > DEVLINK_SLOT_BYTES))
-		return VL_E_RANGE;
-	return 0;
-}
-
-static struct devlink_mailbox *mailbox(uint8_t *shared)
-{
-	return (struct devlink_mailbox *)(void *)(shared + DEVLINK_MAILBOX_AT);
-}
-
 void devlink_asker(struct devlink_end *e, int link, uint8_t *shared)
 {
-	*e = (struct devlink_end){ .link = link, .mail = mailbox(shared), .looks = LOOKS_MAX };
+	*e = (struct devlink_end){ .link = link, .mail = devipc_mailbox(shared), .shared = shared,
+		.looks = LOOKS_MAX };
 	atomic_store(&e->mail->asked, 0);
 	atomic_store(&e->mail->answered, 0);
 	atomic_store(&e->mail->asker_sleeps, 0);
@@ -48,7 +21,8 @@ void devlink_asker(struct devlink_end *e, int link, uint8_t *shared)
 
 void devlink_answerer(struct devlink_end *e, int link, uint8_t *shared)
 {
-	*e = (struct devlink_end){ .link = link, .mail = mailbox(shared), .looks = LOOKS_MAX };
+	*e = (struct devlink_end){ .link = link, .mail = devipc_mailbox(shared), .shared = shared,
+		.looks = LOOKS_MAX };
 }
 
 /* True as soon as *counter is not `old` any more; false after as many looks as have been worth it. */
@@ -103,8 +77,7 @@ static int wait_for_answer(struct devlink_end *e, unsigned limit_ms)
 	return err;
 }
 
-int devlink_ask(struct devlink_end *e, const struct devlink_request *q, struct devlink_reply *a,
-	unsigned limit_ms)
+int devlink_ask(struct devlink_end *e, const struct devipc_request *q, unsigned limit_ms)
 {
 	int err;
 
@@ -115,8 +88,6 @@ int devlink_ask(struct devlink_end *e, const struct devlink_request *q, struct d
 		err = wait_for_answer(e, limit_ms);
 	if (!err && atomic_load(&e->mail->answered) != e->count)
 		err = VL_E_PROTOCOL;
-	if (!err)
-		memcpy(a, &e->mail->reply, sizeof(*a));
 	return err;
 }
 
@@ -130,18 +101,20 @@ bool devlink_pending(struct devlink_end *e)
 	return atomic_load(&e->mail->asked) != e->count;
 }
 
-int devlink_take(struct devlink_end *e, struct devlink_request *q)
+int devlink_take(struct devlink_end *e, struct devipc_request *q)
 {
 	atomic_store(&e->mail->answerer_sleeps, 0);
 	if (atomic_load(&e->mail->asked) != e->count + 1)
 		return VL_E_PROTOCOL;
-	memcpy(q, &e->mail->request, sizeof(*q));
-	return devlink_request_check(q, sizeof(*q));
+	return devipc_take_request(e->shared, q);
 }
 
-int devlink_answer(struct devlink_end *e, const struct devlink_reply *a, int limit_ms)
+int devlink_answer(struct devlink_end *e, const struct devipc_reply *a, const struct devipc_effect *effects,
+	int limit_ms)
 {
 	memcpy(&e->mail->reply, a, sizeof(*a));
+	for (uint32_t i = 0; i < a->effect_count; i++)
+		e->mail->effects[i] = effects[i];
 	atomic_store(&e->mail->answered, ++e->count);
 	return ring(e, &e->mail->asker_sleeps, limit_ms);
 }
@@ -153,4 +126,16 @@ int devlink_doorbell(struct devlink_end *e)
 	if (!err)
 		e->open = true;
 	return err == VL_E_AGAIN ? 0 : err;
+}
+
+int devlink_next(struct devlink_end *e, struct devipc_request *q, unsigned limit_ms)
+{
+	uint64_t deadline = clock_deadline(limit_ms);
+	int err = 0, left;
+
+	while (!err && !devlink_pending(e)) {
+		left = clock_left_ms(deadline);
+		err = left ? take_bell(e, left) : VL_E_TIMEOUT;
+	}
+	return err ? err : devlink_take(e, q);
 }

@@ -9,13 +9,12 @@
 #include <string.h>
 #include <unistd.h>
 
-#define START_LIMIT_MS 60000u
 #define SEND_LIMIT_MS 100 /* to a process that may hang: the guest's life is not to wait for it */
 
 void diag_worker_init(struct diag_worker *d)
 {
 	*d = (struct diag_worker){ .own = -1 };
-	supervise_init(&d->worker, "vallum-diag", WORKER_RESTART, START_LIMIT_MS);
+	supervise_init(&d->worker, &supervise_rules[WORKER_DIAG]);
 }
 
 static int tell(struct diag_worker *d, const void *message, size_t size, const int *fds, size_t fd_count)

@@ -19,7 +19,7 @@
 void errands_init(struct errands *e)
 {
 	*e = (struct errands){ .life = VM_RUNS, .saved = -1 };
-	supervise_init(&e->profiler, "vallum-profiler", WORKER_RESTART, 0);
+	supervise_init(&e->profiler, &supervise_rules[WORKER_PROFILER]);
 }
 
 /* --- The guest's life ------------------------------------------------------------------------------ */
@@ -182,17 +182,19 @@ static void add_process(struct profiler_request *q, const struct worker *w, uint
 	q->process_count++;
 	t->pid = (uint32_t)w->pid;
 	t->text_base = text_base;
-	vl_format(t->name, sizeof(t->name), "%s", w->name);
+	vl_format(t->name, sizeof(t->name), "%s", w->rule->program);
 }
 
 static void fill_request(const struct paravisor *p, const struct service_ask *ask, struct profiler_request *q)
 {
-	const struct worker self = { .name = "vallum", .pid = getpid() };
+	static const struct worker_rule ours = { .program = "vallum" };
+	const struct worker self = { .rule = &ours, .pid = getpid() };
 
 	*q = (struct profiler_request){ .version = PROFILER_VERSION, .seconds = ask->seconds, .hertz = ask->hertz };
 	add_process(q, &self, text_base());
 	add_process(q, &p->vm, p->vm_text_base);
-	add_process(q, &p->tpm.worker, 0);
+	for (unsigned i = 0; i < CONTROL_DEVICE_COUNT; i++)
+		add_process(q, &p->devices.list[i].worker, 0);
 	add_process(q, &p->diag.worker, p->diag.text_base);
 }
 

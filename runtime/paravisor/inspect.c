@@ -44,13 +44,15 @@ static void put_version(const struct paravisor *p, struct inspect *i)
 	inspect_close(i);
 }
 
-static void put_worker(struct inspect *i, const struct worker *w, unsigned restarts)
+static void put_worker(struct inspect *i, const struct worker *w)
 {
-	if (!inspect_open(i, w->name, INSPECT_SAFE))
+	if (!inspect_open(i, w->rule->name, INSPECT_SAFE))
 		return;
 	inspect_text(i, "state", INSPECT_SAFE, supervise_state_name(w->state));
 	inspect_u64(i, "pid", INSPECT_SAFE, INSPECT_PLAIN, (uint64_t)w->pid);
-	inspect_u64(i, "restarts", INSPECT_SAFE, INSPECT_COUNT, restarts);
+	inspect_u64(i, "restarts", INSPECT_SAFE, INSPECT_COUNT, w->starts ? w->starts - 1 : 0);
+	inspect_u64(i, "deaths", INSPECT_SAFE, INSPECT_COUNT, w->deaths_ever);
+	inspect_u64(i, "kills", INSPECT_SAFE, INSPECT_COUNT, w->kills);
 	inspect_u64(i, "deaths-in-window", INSPECT_SAFE, INSPECT_COUNT, w->deaths);
 	inspect_close(i);
 }
@@ -68,12 +70,13 @@ static void put_workers(const struct paravisor *p, struct inspect *i)
 {
 	if (!inspect_open(i, "workers", INSPECT_SAFE))
 		return;
-	put_worker(i, &p->vm, 0);
-	if (p->tpm.supply[1] >= 0)
-		put_worker(i, &p->tpm.worker, p->tpm.restarts);
-	put_worker(i, &p->diag.worker, p->diag.restarts);
+	put_worker(i, &p->vm);
+	for (unsigned n = 0; n < CONTROL_DEVICE_COUNT; n++)
+		if (p->devices.list[n].supply[1] >= 0)
+			put_worker(i, &p->devices.list[n].worker);
+	put_worker(i, &p->diag.worker);
 	if (p->errands.profiler.pid)
-		put_worker(i, &p->errands.profiler, 0);
+		put_worker(i, &p->errands.profiler);
 	inspect_text(i, "guest", INSPECT_SAFE, life_of(p));
 	inspect_close(i);
 }

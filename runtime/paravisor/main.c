@@ -61,6 +61,16 @@ static int open_devices(struct control_config *c, int *fds, const char **what)
 	return 0;
 }
 
+static int add_device(struct control_config *c, int *fds, const struct device_worker *w, uint32_t index)
+{
+	int err;
+
+	if (w->supply[1] < 0)
+		return 0;
+	err = add_fd(c, fds, fcntl(w->supply[1], F_DUPFD_CLOEXEC, 0), CONTROL_FD_SUPPLY, index);
+	return err ? err : add_fd(c, fds, fcntl(w->shared, F_DUPFD_CLOEXEC, 0), CONTROL_FD_SHARED, index);
+}
+
 /* Everything that the VM worker may use; it opens nothing itself. */
 static int open_all(void *context, const struct paravisor *p, struct control_config *c, int *fds,
 	const char **what)
@@ -76,12 +86,9 @@ static int open_all(void *context, const struct paravisor *p, struct control_con
 	}
 	if (!err && p->vm_unit >= 0)
 		err = add_fd(c, fds, fcntl(p->vm_unit, F_DUPFD_CLOEXEC, 0), CONTROL_FD_INSPECT, 0);
-	if (!err && p->tpm.supply[1] >= 0) {
-		*what = "virtual TPM";
-		err = add_fd(c, fds, fcntl(p->tpm.supply[1], F_DUPFD_CLOEXEC, 0), CONTROL_FD_TPM, 0);
-		if (!err)
-			err = add_fd(c, fds, fcntl(p->tpm.shared, F_DUPFD_CLOEXEC, 0), CONTROL_FD_TPM_STATE, 0);
-	}
+	*what = "device worker";
+	for (uint32_t i = 0; !err && i < CONTROL_DEVICE_COUNT; i++)
+		err = add_device(c, fds, &p->devices.list[i], i);
 	for (uint32_t i = 0; !err && i < p->machine.disk_count; i++) {
 		*what = "disk stream to the host";
 		err = add_fd(c, fds, vsock_connect(VL_PORT_DISK + i, STREAM_LIMIT_MS), CONTROL_FD_DISK, i);
@@ -93,7 +100,7 @@ static int spawn(void *context, struct worker *w)
 {
 	char path[64];
 
-	vl_format(path, sizeof(path), "%s/%s", WORKER_FOLDER, w->name);
+	vl_format(path, sizeof(path), "%s/%s", WORKER_FOLDER, w->rule->program);
 	return process_spawn(w, path);
 }
 
@@ -132,13 +139,32 @@ static enum vl_log_level log_level(void)
 	return VL_LOG_INFO;
 }
 
-/* Diagnosis: proves in a running machine that the virtual TPM's worker can be lost. */
-static unsigned tpm_kill_ms(void)
+/* Diagnosis: proves in a running machine that device workers can be lost. */
+static unsigned kill_ms(void)
 {
-	const char *seconds = getenv("VALLUM_TPM_KILL_S");
+	const char *seconds = getenv("VALLUM_WORKER_KILL_S");
 	unsigned long n = seconds ? strtoul(seconds, NULL, 10) : 0;
 
 	return n <= 3600 ? (unsigned)n * 1000 : 0;
+}
+
+/* VALLUM_WORKERS: the devices that are to be in workers of their own, by name, with commas between them. */
+static int read_workers(struct paravisor *p)
+{
+	const char *word = getenv("VALLUM_WORKERS");
+
+	while (word && *word) {
+		size_t size = strcspn(word, ",");
+		enum control_device id = devices_by_name(word, size);
+
+		if (id == CONTROL_DEVICE_COUNT) {
+			paravisor_fail(p, VL_E_NOTFOUND, "VALLUM_WORKERS takes com1, com2 and vtpm, with commas between them");
+			return VL_E_NOTFOUND;
+		}
+		p->workers |= 1u << id;
+		word += size + (word[size] == ',');
+	}
+	return 0;
 }
 
 static int read_options(struct paravisor *p)
@@ -148,7 +174,7 @@ static int read_options(struct paravisor *p)
 	p->platform = &hvcall_platform;
 	if (err)
 		paravisor_fail(p, err, "VALLUM_BROKER takes 64 hexadecimal digits, VALLUM_SEALING none, hash or signer");
-	return err;
+	return err ? err : read_workers(p);
 }
 
 static int describe_machine(struct paravisor *p)
@@ -184,7 +210,7 @@ int main(void)
 	signal(SIGPIPE, SIG_IGN);
 	kmsg_init("vallum", log_level());
 	paravisor_init(&p, &ops, NULL);
-	p.tpm.kill_every_ms = tpm_kill_ms();
+	p.devices.kill_every_ms = kill_ms();
 	err = sandbox_enter(&sandbox_paravisor, &step);
 	if (err)
 		paravisor_fail(&p, err, "sandbox: %s: %s", step, vl_err_text(err));

@@ -18,9 +18,13 @@
 #include <unistd.h>
 
 #define CONNECT_LIMIT_MS 30000u
-#define START_LIMIT_MS 240000u /* a guest of many VPs under emulation on a busy machine */
 #define END_LIMIT_MS 15000u
+#define OWN_POLLS 8 /* descriptors of ours in a turn, beside those of device workers and stores */
 #define NO_WAIT_MS 60000 /* poll()'s limit when nothing has a deadline */
+
+static int spawn_device(void *context, struct worker *w);
+static void tell_device(void *context, const char *text);
+static void fail_device(void *context, int err, const char *text);
 
 void paravisor_init(struct paravisor *p, const struct paravisor_ops *ops, void *context)
 {
@@ -29,14 +33,20 @@ void paravisor_init(struct paravisor *p, const struct paravisor_ops *ops, void *
 	p->context = context;
 	p->machine.filter.isolation = ISOLATION_COUNT; /* until it is known: tell nothing */
 	p->connect_limit_ms = CONNECT_LIMIT_MS;
-	p->start_limit_ms = START_LIMIT_MS;
+	p->start_limit_ms = supervise_rules[WORKER_VM].start_limit_ms;
 	p->end_limit_ms = END_LIMIT_MS;
 	p->host.fd = -1;
 	p->host.err = VL_E_CLOSED;
 	p->vm.pidfd = -1;
 	p->vm.control = -1;
 	store_broker_init(&p->store);
-	tpm_worker_init(&p->tpm);
+	devices_init(&p->devices);
+	p->devices.tell = tell_device;
+	p->devices.fail = fail_device;
+	p->devices.context = p;
+	p->devices.spawn = spawn_device;
+	p->devices.store = &p->store;
+	p->workers = 1u << CONTROL_DEVICE_TPM;
 	diag_worker_init(&p->diag);
 	errands_init(&p->errands);
 	p->vm_unit = -1;
@@ -285,19 +295,37 @@ static int send_config(struct paravisor *p)
 	return err;
 }
 
-/* First: the VM worker waits for it. */
-static int start_tpm(struct paravisor *p)
+/* Whether the guest has the device, and it is to be in a worker. */
+static bool wanted(const struct paravisor *p, enum control_device id)
 {
-	int err = p->dps.enable_tpm ? tpm_worker_start(&p->tpm, &p->store, p->ops->spawn, p->context) : 0;
+	const bool there[CONTROL_DEVICE_COUNT] = {
+		[CONTROL_DEVICE_TPM] = p->dps.enable_tpm,
+		[CONTROL_DEVICE_COM1] = p->dps.com1.enable_port,
+		[CONTROL_DEVICE_COM2] = p->dps.com2.enable_port,
+	};
 
-	if (err)
-		paravisor_fail(p, err, "virtual TPM's worker does not start: %s", vl_err_text(err));
+	return there[id] && p->workers >> id & 1;
+}
+
+/* First: the VM worker waits for them. */
+static int start_devices(struct paravisor *p)
+{
+	int err = 0;
+
+	for (unsigned i = 0; !err && i < CONTROL_DEVICE_COUNT; i++) {
+		if (!wanted(p, (enum control_device)i))
+			continue;
+		err = devices_start(&p->devices, (enum control_device)i);
+		if (err)
+			paravisor_fail(p, err, "device worker %s does not start: %s",
+				p->devices.list[i].worker.rule->name, vl_err_text(err));
+	}
 	return err;
 }
 
 static void start_vm(struct paravisor *p)
 {
-	int err = start_tpm(p);
+	int err = start_devices(p);
 
 	if (err)
 		return;
@@ -405,34 +433,27 @@ static void on_worker_death(struct paravisor *p)
 		paravisor_fail(p, VL_E_INTERNAL, "VM worker ended unexpectedly: %s", how);
 }
 
-/* --- Virtual TPM's worker --------------------------------------------------------------------- */
+/* --- Device workers --------------------------------------------------------------------------- */
 
-static void on_tpm_death(struct paravisor *p)
+static int spawn_device(void *context, struct worker *w)
 {
-	char how[80];
-	int err = tpm_worker_on_death(&p->tpm, how, sizeof(how));
+	struct paravisor *p = context;
 
-	if (err == VL_E_AGAIN)
-		return;
-	if (err)
-		paravisor_fail(p, err, "virtual TPM's worker ends again and again: %s", how);
-	else if (p->host.err == 0)
-		get_client_log(&p->host, GET_LOG_WARNING, "the virtual TPM's worker ended and starts again");
+	return p->ops->spawn(p->context, w);
 }
 
-static void serve_tpm(struct paravisor *p, const struct pollfd *death, const struct pollfd *supply)
+static void tell_device(void *context, const char *text)
 {
-	uint64_t deadline_ns = tpm_worker_deadline_ns(&p->tpm);
-	int err = 0;
+	struct paravisor *p = context;
+	int err = p->host.err ? 0 : get_client_log(&p->host, GET_LOG_WARNING, text);
 
-	if (supply->revents)
-		tpm_worker_on_supply(&p->tpm);
-	if (death->revents)
-		on_tpm_death(p);
-	if (deadline_ns && clock_left_ms(deadline_ns) == 0)
-		err = tpm_worker_on_deadline(&p->tpm);
 	if (err)
-		paravisor_fail(p, err, "virtual TPM's worker does not start again: %s", vl_err_text(err));
+		lost_host(p, err);
+}
+
+static void fail_device(void *context, int err, const char *text)
+{
+	paravisor_fail(context, err, "%s", text);
 }
 
 /* --- Diagnostics ------------------------------------------------------------------------------- */
@@ -553,7 +574,7 @@ static int poll_limit_ms(const struct paravisor *p)
 
 	if (p->vm.deadline_ns && (left = clock_left_ms(p->vm.deadline_ns)) < limit)
 		limit = left;
-	if (tpm_worker_deadline_ns(&p->tpm) && (left = clock_left_ms(tpm_worker_deadline_ns(&p->tpm))) < limit)
+	if (devices_deadline_ns(&p->devices) && (left = clock_left_ms(devices_deadline_ns(&p->devices))) < limit)
 		limit = left;
 	if (p->diag.worker.deadline_ns && (left = clock_left_ms(p->diag.worker.deadline_ns)) < limit)
 		limit = left;
@@ -566,35 +587,35 @@ static int poll_limit_ms(const struct paravisor *p)
 
 static void turn(struct paravisor *p)
 {
-	struct pollfd f[10 + STORE_CHANNEL_MAX] = {
+	struct pollfd f[OWN_POLLS + DEVICES_POLL_MAX + STORE_CHANNEL_MAX] = {
 		{ .fd = p->host.fd, .events = POLLIN },
 		{ .fd = p->vm.control, .events = POLLIN },
 		{ .fd = p->vm.pidfd, .events = POLLIN },
-		{ .fd = p->tpm.worker.pidfd, .events = POLLIN },
-		{ .fd = p->tpm.supply[0], .events = POLLIN },
 		{ .fd = p->diag.worker.control, .events = POLLIN },
 		{ .fd = p->diag.worker.pidfd, .events = POLLIN },
 		{ .fd = p->diag.own, .events = POLLIN },
 		{ .fd = p->errands.profiler.control, .events = POLLIN },
 		{ .fd = p->errands.profiler.pidfd, .events = POLLIN },
 	};
+	struct pollfd *devices = f + OWN_POLLS, *stores = devices + DEVICES_POLL_MAX;
 	int err;
 
-	store_broker_poll(&p->store, f + 10);
+	devices_poll(&p->devices, devices);
+	store_broker_poll(&p->store, stores);
 	if (poll(f, VL_ARRAY_COUNT(f), poll_limit_ms(p)) < 0)
 		return;
 	if (f[0].revents && (err = get_client_ready(&p->host)) != 0)
 		lost_host(p, err);
 	if (p->save_asked)
 		refuse_save(p);
-	store_broker_ready(&p->store, f + 10);
-	serve_tpm(p, &f[3], &f[4]);
+	store_broker_ready(&p->store, stores);
+	devices_ready(&p->devices, devices);
 	if (f[2].revents)
 		on_worker_death(p);
 	else if (f[1].revents)
 		on_control(p);
-	serve_diag(p, &f[5], &f[6], &f[7]);
-	if (f[8].revents || f[9].revents)
+	serve_diag(p, &f[3], &f[4], &f[5]);
+	if (f[6].revents || f[7].revents)
 		errands_profiler(p);
 	errands_deadline(p);
 	if (p->vm.deadline_ns && clock_left_ms(p->vm.deadline_ns) == 0)
@@ -635,7 +656,8 @@ static int prepare(struct paravisor *p)
 
 int paravisor_run(struct paravisor *p)
 {
-	supervise_init(&p->vm, "vallum-vm", WORKER_FATAL, p->start_limit_ms);
+	supervise_init(&p->vm, &supervise_rules[WORKER_VM]);
+	p->vm.start_limit_ms = p->start_limit_ms;
 	if (p->phase == PARAVISOR_BOOTING && boot(p) == 0 && prepare(p) == 0) {
 		mark(p, "state-ready", reference_of(p, clock_boot_ns()));
 		supervise_event(&p->vm, WORKER_START, clock_boot_ns());

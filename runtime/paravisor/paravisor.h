@@ -7,6 +7,7 @@
 #define VL_PARAVISOR_PARAVISOR_H
 
 #include "runtime/lib/get_client.h"
+#include "runtime/paravisor/devices.h"
 #include "runtime/paravisor/diag.h"
 #include "runtime/paravisor/errands.h"
 #include "runtime/paravisor/guest_state.h"
@@ -14,7 +15,6 @@
 #include "runtime/paravisor/security.h"
 #include "runtime/paravisor/store_broker.h"
 #include "runtime/paravisor/supervise.h"
-#include "runtime/paravisor/tpm.h"
 
 #define PARAVISOR_MARK_MAX 16
 #define PARAVISOR_TEXT_MAX CONTROL_TEXT_MAX
@@ -32,7 +32,7 @@ struct paravisor_ops {
 	 */
 	int (*open)(void *context, const struct paravisor *p, struct control_config *config, int *fds,
 		const char **what);
-	/* Starts the process of a worker by its name: pid, pidfd and control of `w`. VL_E_*. */
+	/* Starts the process of a worker, its rule's program: pid, pidfd and control of `w`. VL_E_*. */
 	int (*spawn)(void *context, struct worker *w);
 	/*
 	 * Opens what the diagnostics server gets (enum service_fd): how many descriptors, which are the
@@ -72,7 +72,8 @@ struct paravisor {
 	struct guest_state state;
 	struct store_broker store; /* the workers' files in the state; see store_broker_add() */
 	struct worker vm;
-	struct tpm_worker tpm;
+	struct devices devices;
+	uint32_t workers; /* bit per enum control_device: it is to be in a worker, if the guest has it */
 	struct diag_worker diag;
 	struct errands errands;
 	uint64_t vm_text_base; /* where the VM worker's code lies (text.h); 0: unknown */

@@ -48,7 +48,7 @@ int process_spawn(struct worker *w, const char *path)
 		return VL_E_OS;
 	w->pid = fork();
 	if (w->pid == 0)
-		child(path, w->name, pair[1], parent);
+		child(path, w->rule->program, pair[1], parent);
 	close(pair[1]);
 	w->control = pair[0];
 	if (w->pid > 0) {

@@ -2,7 +2,15 @@
 #include "runtime/paravisor/supervise.h"
 #include "runtime/lib/clock.h"
 
-#define DEFAULT_STOP_LIMIT_MS 10000u
+const struct worker_rule supervise_rules[WORKER_ID_COUNT] = {
+	/* A guest of many VPs under emulation on a busy machine needs minutes to start. */
+	[WORKER_VM] = { "vm", "vallum-vm", WORKER_FATAL, true, 240000, 10000, 0, 0, 0 },
+	[WORKER_VTPM] = { "vtpm", "vallum-vtpm", WORKER_RESTART, true, 60000, 10000, 5, 60000, 100 },
+	[WORKER_COM1] = { "com1", "vallum-devworker", WORKER_RESTART, false, 60000, 10000, 5, 60000, 100 },
+	[WORKER_COM2] = { "com2", "vallum-devworker", WORKER_RESTART, false, 60000, 10000, 5, 60000, 100 },
+	[WORKER_DIAG] = { "diag", "vallum-diag", WORKER_RESTART, false, 60000, 10000, 5, 60000, 100 },
+	[WORKER_PROFILER] = { "profiler", "vallum-profiler", WORKER_RESTART, false, 0, 10000, 5, 60000, 100 }, /* a start is a profile */
+};
 
 /* Every transition; an event that has no row here changes nothing. */
 static const struct step {
@@ -19,6 +27,7 @@ static const struct step {
 	{ WORKER_STARTING, WORKER_TIMEOUT, WORKER_KILLING, WORKER_KILL },
 	{ WORKER_STARTING, WORKER_STOP, WORKER_STOPPING, WORKER_ASK },
 
+	{ WORKER_RUNNING, WORKER_WRONG, WORKER_KILLING, WORKER_KILL },
 	{ WORKER_RUNNING, WORKER_DIED, WORKER_WAITING, WORKER_NOTHING },
 	{ WORKER_RUNNING, WORKER_LOST, WORKER_FAILED, WORKER_REPORT },
 	{ WORKER_RUNNING, WORKER_STOP, WORKER_STOPPING, WORKER_ASK },
@@ -36,10 +45,9 @@ static const struct step {
 	{ WORKER_WAITING, WORKER_STOP, WORKER_DOWN, WORKER_NOTHING },
 };
 
-void supervise_init(struct worker *w, const char *name, enum worker_policy policy, unsigned start_limit_ms)
+void supervise_init(struct worker *w, const struct worker_rule *rule)
 {
-	*w = (struct worker){ .name = name, .policy = policy, .start_limit_ms = start_limit_ms,
-		.stop_limit_ms = DEFAULT_STOP_LIMIT_MS, .pidfd = -1, .control = -1 };
+	*w = (struct worker){ .rule = rule, .start_limit_ms = rule->start_limit_ms, .pidfd = -1, .control = -1 };
 }
 
 static unsigned limit_ms(const struct worker *w)
@@ -49,9 +57,9 @@ static unsigned limit_ms(const struct worker *w)
 		return w->start_limit_ms;
 	case WORKER_STOPPING:
 	case WORKER_KILLING:
-		return w->stop_limit_ms;
+		return w->rule->stop_limit_ms;
 	case WORKER_WAITING:
-		return WORKER_BACKOFF_FIRST_MS << (w->deaths ? w->deaths - 1 : 0);
+		return w->rule->backoff_ms << (w->deaths ? w->deaths - 1 : 0);
 	default:
 		return 0;
 	}
@@ -64,6 +72,8 @@ enum worker_action supervise_event(struct worker *w, enum worker_event event, ui
 			continue;
 		w->state = steps[i].next;
 		w->deadline_ns = limit_ms(w) ? now_ns + limit_ms(w) * CLOCK_MS_NS : 0;
+		w->starts += steps[i].action == WORKER_SPAWN;
+		w->kills += steps[i].action == WORKER_KILL;
 		return steps[i].action;
 	}
 	return WORKER_NOTHING;
@@ -71,12 +81,13 @@ enum worker_action supervise_event(struct worker *w, enum worker_event event, ui
 
 enum worker_action supervise_death(struct worker *w, uint64_t now_ns)
 {
-	if (w->deaths == 0 || now_ns - w->window_ns > WORKER_RESTART_WINDOW_MS * CLOCK_MS_NS) {
+	if (w->deaths == 0 || now_ns - w->window_ns > w->rule->window_ms * CLOCK_MS_NS) {
 		w->window_ns = now_ns;
 		w->deaths = 0;
 	}
 	w->deaths++;
-	if (w->policy == WORKER_FATAL || w->deaths > WORKER_RESTART_MAX)
+	w->deaths_ever++;
+	if (w->rule->policy == WORKER_FATAL || w->deaths > w->rule->death_max)
 		return supervise_event(w, WORKER_LOST, now_ns);
 	return supervise_event(w, WORKER_DIED, now_ns);
 }

@@ -1,7 +1,7 @@
 /*
- * Supervision of the paravisor's workers: one table of states and events. It
- * decides and remembers; whoever calls it does what it answers. No input of
- * the guest's gets here but a worker's death.
+ * Supervision of the paravisor's workers: one table of what each may cost, and
+ * one of states and events. It decides and remembers; whoever calls it does
+ * what it answers. No input of the guest's gets here but a worker's death.
  */
 #ifndef VL_PARAVISOR_SUPERVISE_H
 #define VL_PARAVISOR_SUPERVISE_H
@@ -14,7 +14,7 @@ enum worker_state {
 	WORKER_STARTING, /* the process runs, it did not say STARTED yet */
 	WORKER_RUNNING,
 	WORKER_STOPPING, /* asked to end */
-	WORKER_KILLING,  /* too late with its start, SIGKILL sent */
+	WORKER_KILLING,  /* late or wrong, SIGKILL sent */
 	WORKER_WAITING,  /* died; starts again at the deadline */
 	WORKER_FAILED,   /* will not be started again */
 	WORKER_STATE_COUNT
@@ -23,6 +23,7 @@ enum worker_state {
 enum worker_event {
 	WORKER_START,   /* wanted */
 	WORKER_READY,   /* says that it works */
+	WORKER_WRONG,   /* late with an answer, or breaks the rules */
 	WORKER_DIED,    /* ended, and may be started again */
 	WORKER_LOST,    /* ended, and may not: its policy, or the last of too many deaths */
 	WORKER_TIMEOUT, /* the deadline passed */
@@ -42,23 +43,34 @@ enum worker_policy {
 	WORKER_RESTART, /* starts again from its last saved state */
 };
 
-#define WORKER_RESTART_MAX 5u            /* deaths within ... */
-#define WORKER_RESTART_WINDOW_MS 60000u  /* ... this time are a crash loop */
-#define WORKER_BACKOFF_FIRST_MS 100u     /* doubled with each death in the window */
+/* What a worker may cost: a row of supervise_rules. */
+struct worker_rule {
+	const char *name;    /* in logs, and to the host */
+	const char *program; /* in VTL2's /bin */
+	enum worker_policy policy;
+	bool needed;         /* RESTART: when it is given up the partition ends, else it goes on without the device */
+	unsigned start_limit_ms, stop_limit_ms;
+	unsigned death_max;  /* more deaths within `window_ms` are a crash loop: it is given up */
+	unsigned window_ms;
+	unsigned backoff_ms; /* before the first restart; doubled with each death in the window */
+};
+
+enum worker_id { WORKER_VM, WORKER_VTPM, WORKER_COM1, WORKER_COM2, WORKER_DIAG, WORKER_PROFILER, WORKER_ID_COUNT };
+extern const struct worker_rule supervise_rules[WORKER_ID_COUNT];
 
 struct worker {
-	const char *name;
-	enum worker_policy policy;
-	unsigned start_limit_ms, stop_limit_ms;
+	const struct worker_rule *rule;
+	unsigned start_limit_ms; /* the rule's, or what a test wants */
 	enum worker_state state;
 	uint64_t deadline_ns; /* of the present state, CLOCK_BOOTTIME; 0: none */
 	uint64_t window_ns;   /* when the first death of the window was */
 	unsigned deaths;      /* within the window */
+	unsigned starts, deaths_ever, kills; /* since the paravisor began; kills: for being late or breaking rules */
 	pid_t pid;            /* 0: no process */
 	int pidfd, control;   /* -1: none */
 };
 
-void supervise_init(struct worker *w, const char *name, enum worker_policy policy, unsigned start_limit_ms);
+void supervise_init(struct worker *w, const struct worker_rule *rule);
 
 /* Moves on and sets the new state's deadline. The caller carries out the action. */
 enum worker_action supervise_event(struct worker *w, enum worker_event event, uint64_t now_ns);

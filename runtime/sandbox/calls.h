@@ -53,6 +53,17 @@
 	CALL(exit) \
 	CALL(exit_group)
 
+/* A device worker: no thread, nothing to open; it waits, is rung and rings. The log is write(). */
+#define SANDBOX_DEVWORKER_CALLS(CALL, CALL_IF) \
+	CALL(recvmsg) \
+	CALL(sendmsg) \
+	PORT_SANDBOX_WORKER_CALLS(CALL) \
+	CALL(clock_gettime) \
+	CALL(write) \
+	CALL_IF(mmap, NO_EXEC) \
+	CALL(close) \
+	CALL(exit_group)
+
 /*
  * The virtual TPM: commands by a thread of its own, two channels, a store. What GNU's libc asks for beside
  * that; its clone3 has arguments that no list can look at, and it can do without.

@@ -7,6 +7,7 @@
 #define USER_VM 1001
 #define USER_INIT 1002
 #define USER_VTPM 1003
+#define USER_DEVWORKER 1004
 #define USER_PROFILER 1010
 #define USER_DIAG 1011
 /* A kick per VP, consoles, disks, timers; a child cannot have more than its parent. */
@@ -100,6 +101,21 @@ const struct sandbox_profile sandbox_vm = {
 	.descriptor_max = DESCRIPTOR_MAX,
 	.rules = vm_rules,
 	.rule_count = VL_ARRAY_COUNT(vm_rules),
+};
+
+/* --- vallum-devworker: two channels, the memory that it shares with the VM worker --------------- */
+
+#define DEVWORKER_DESCRIPTOR_MAX 16
+
+static const struct sandbox_rule devworker_rules[] = { SANDBOX_DEVWORKER_CALLS(ALLOW, ALLOW_IF) };
+
+const struct sandbox_profile sandbox_devworker = {
+	.program = "vallum-devworker",
+	.user = USER_DEVWORKER,
+	.empty_root = true,
+	.descriptor_max = DEVWORKER_DESCRIPTOR_MAX,
+	.rules = devworker_rules,
+	.rule_count = VL_ARRAY_COUNT(devworker_rules),
 };
 
 /* --- vallum-vtpm: two channels, a store, the memory for checkpoints --------------------------- */

@@ -91,6 +91,7 @@ int sandbox_seccomp(const struct sandbox_profile *p);
 	PROFILE(init_waiting) \
 	PROFILE(paravisor) \
 	PROFILE(vm) \
+	PROFILE(devworker) \
 	PROFILE(vtpm) \
 	PROFILE(profiler) \
 	PROFILE(diag)

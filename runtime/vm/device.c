@@ -82,6 +82,13 @@ static size_t env_output(struct dev_env *env, const uint8_t *data, size_t size)
 	return d->stream ? stream_output(d->stream, data, size) : size;
 }
 
+static size_t env_output_room(struct dev_env *env, size_t wanted)
+{
+	struct vm_device *d = host_of(env);
+
+	return d->stream ? stream_room(d->stream, wanted) : SIZE_MAX;
+}
+
 static void env_input_ready(struct dev_env *env)
 {
 	if (host_of(env)->stream)
@@ -115,6 +122,7 @@ static const struct dev_env_ops env_ops = {
 	.timer_cancel = env_timer_cancel,
 	.wall_ns = env_wall_ns,
 	.output = env_output,
+	.output_room = env_output_room,
 	.input_ready = env_input_ready,
 	.machine = env_machine,
 	.map = env_map,

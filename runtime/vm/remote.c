@@ -1,16 +1,27 @@
-/* remote.h. All calls come under the machine lock; a wait for a worker keeps it. */
+/*
+ * remote.h: conversations with the worker, its replacement, and the thread that
+ * passes on what the loop has. What the worker leaves in the shared memory is
+ * not trusted; common/devipc decodes it.
+ */
 #include "runtime/vm/remote.h"
 #include "common/base/log.h"
 #include "runtime/lib/channel.h"
+#include "runtime/lib/clock.h"
 
+#include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #define ANSWER_LIMIT_MS 60000u /* a key of the TPM's firmware, on an emulated machine */
 #define SUPPLY_LIMIT_MS 120000u
-#define TRIES_MAX 16u /* workers that die in one and the same access */
+#define BRING_UP_LIMITS 2u /* a fresh worker may take so many times the limit until it is where the last one was */
+#define TRIES_MAX 16u /* workers that are lost in one and the same request */
 #define VERSION 1
 #define FIELD_STATE 1
+#define FIELD_INPUT 2
+
+/* --- The worker's place -------------------------------------------------------------- */
 
 static void drop_link(struct remote *r)
 {
@@ -42,54 +53,200 @@ static int take_link(struct remote *r)
 	return err;
 }
 
-static int exchange(struct remote *r, const struct devlink_request *q, struct devlink_reply *a)
+static void complain(const struct remote *r, int error)
 {
-	int err = devlink_ask(&r->end, q, a, r->limit_ms);
-
-	if (!err && (a->slot >= DEVLINK_SLOT_COUNT || a->checkpoint_bytes > DEVLINK_SLOT_BYTES))
-		err = VL_E_PROTOCOL;
-	return err;
-}
-
-static void complain(const struct remote *r)
-{
-	const struct devlink_complaint c = { DEVLINK_COMPLAINT };
+	const struct devipc_complaint c = { DEVIPC_COMPLAINT, error };
 	int err = channel_send(r->supply, &c, sizeof(c), NULL, 0, 0);
 
 	if (err)
 		vl_debug("%s: complaint about its worker: %s", r->name, vl_err_text(err));
 }
 
-static int replay_one(struct remote *r, const struct devlink_request *q)
+/* --- One request, with the demands on the way -------------------------------------------- */
+
+static int map_region(struct remote *r, const struct devipc_reply *d)
 {
-	struct devlink_reply a;
+	const struct dev_region region = { (enum dev_space)d->space, d->address, d->size64, d->region, d->width };
+	int err;
 
-	return exchange(r, q, &a); /* a checkpoint in it is not taken: the journal is the truth until it is over */
-}
-
-/* A fresh worker is brought to where the last one was. */
-static int bring_up(struct remote *r)
-{
-	const struct devlink_request restore = { .op = DEVLINK_RESTORE, .offset = r->slot, .value = r->checkpoint_bytes };
-	const struct devlink_request start = { .op = DEVLINK_START };
-	struct devlink_reply a;
-	int err = 0;
-
-	if (r->checkpoint_bytes) {
-		err = exchange(r, &restore, &a);
-		if (!err && a.error) {
-			vl_error("%s: a new worker refuses the checkpoint: %s", r->name, vl_err_text(a.error));
-			err = VL_E_STATE;
-		}
-		if (!err && r->started)
-			err = replay_one(r, &start);
-	}
-	for (unsigned i = 0; !err && i < r->journal_count; i++)
-		err = replay_one(r, &r->journal[i]);
+	pthread_mutex_lock(r->machine);
+	err = r->env->ops->map(r->env, &region);
+	pthread_mutex_unlock(r->machine);
 	return err;
 }
 
-static int connect_worker(struct remote *r)
+static int fill(struct remote *r, const struct devipc_reply *d)
+{
+	uint8_t *area = r->shared + DEVIPC_TO_DEVICE_AT;
+
+	memset(area, (int)d->value, d->size);
+	return r->env->ops->mem_write(r->env, gpa(d->address), area, d->size);
+}
+
+/* A demand that was checked; its result. Guest memory needs no lock. */
+static int serve_demand(struct remote *r, const struct devipc_reply *d)
+{
+	const struct dev_env_ops *ops = r->env->ops;
+
+	switch (d->kind) {
+	case DEVIPC_MEM_READ: return ops->mem_read(r->env, gpa(d->address), r->shared + DEVIPC_TO_DEVICE_AT, d->size);
+	case DEVIPC_MEM_WRITE: return ops->mem_write(r->env, gpa(d->address), r->shared + DEVIPC_FROM_DEVICE_AT, d->size);
+	case DEVIPC_MEM_FILL: return fill(r, d);
+	default: return map_region(r, d);
+	}
+}
+
+/* What travels in the areas of data with a request; anew at each try. */
+static void put_data(struct remote *r, const struct devipc_request *q)
+{
+	if (q->op == DEVIPC_INPUT)
+		memcpy(r->shared + DEVIPC_TO_DEVICE_AT, r->input, q->size);
+	else if (q->op == DEVIPC_RESTORE)
+		memcpy(r->shared + DEVIPC_STATE_AT, r->checkpoint, q->size);
+}
+
+static int ask(struct remote *r, const struct devipc_request *q, uint64_t deadline_ns)
+{
+	int left = clock_left_ms(deadline_ns);
+
+	return left ? devlink_ask(&r->end, q, (unsigned)left) : VL_E_TIMEOUT;
+}
+
+/* Puts a request to the worker that there is. Other errors than VL_E_CLOSED and VL_E_TIMEOUT: it breaks the rules. */
+static int exchange(struct remote *r, const struct devipc_request *q, struct devipc_answer *a, bool *demanded,
+	uint64_t deadline_ns)
+{
+	struct devipc_request result = { .op = DEVIPC_RESULT };
+	int err;
+
+	put_data(r, q);
+	*demanded = false;
+	err = ask(r, q, deadline_ns);
+	while (!err) {
+		err = devipc_take_reply(r->shared, q, a);
+		if (err || a->reply.kind == DEVIPC_ANSWER)
+			break;
+		*demanded = true;
+		result.error = serve_demand(r, &a->reply);
+		err = ask(r, &result, deadline_ns);
+	}
+	return err;
+}
+
+/* --- Checkpoints and the journal ------------------------------------------------------------ */
+
+/* A copy of the checkpoint, if it is one; the last one is kept until then. */
+static int take_checkpoint(struct remote *r, size_t bytes)
+{
+	struct state_stream s;
+	struct state_reader unit;
+	uint8_t *taken = r->next;
+	int err;
+
+	memcpy(taken, r->shared + DEVIPC_STATE_AT, bytes);
+	err = state_stream_open(&s, taken, bytes, NULL);
+	if (!err)
+		err = state_stream_find(&s, DEVIPC_UNIT, &unit);
+	if (err)
+		return err;
+	r->next = r->checkpoint;
+	r->checkpoint = taken;
+	r->checkpoint_bytes = bytes;
+	r->checkpoint_started = r->started;
+	r->journal_count = 0;
+	return 0;
+}
+
+static void note_state(struct remote *r, uint32_t op)
+{
+	if (op == DEVIPC_START)
+		r->started = true;
+	else if (op == DEVIPC_STOP || op == DEVIPC_RESET || op == DEVIPC_RESTORE)
+		r->started = false;
+}
+
+/* What an answer means for the next worker. */
+static int commit(struct remote *r, const struct devipc_request *q, const struct devipc_reply *a, bool demanded)
+{
+	bool replayable = q->op != DEVIPC_INPUT && !demanded;
+
+	note_state(r, q->op);
+	if (a->checkpoint_bytes)
+		return take_checkpoint(r, a->checkpoint_bytes);
+	if (!replayable)
+		return VL_E_PROTOCOL;
+	if (q->op != DEVIPC_RESTORE)
+		r->journal[r->journal_count++] = *q;
+	return 0;
+}
+
+/* --- A fresh worker --------------------------------------------------------------------------- */
+
+static void input_ready(struct remote *r);
+static void apply(struct remote *r, const struct devipc_answer *a);
+static void put_context(struct remote *r, struct devipc_request *q);
+
+static int revive(struct remote *r, const struct devipc_request *q, struct devipc_answer *a, uint64_t deadline_ns)
+{
+	bool demanded;
+	int err = exchange(r, q, a, &demanded, deadline_ns);
+
+	if (!err && a->reply.error) {
+		vl_error("%s: a new worker refuses the checkpoint: %s", r->name, vl_err_text(a->reply.error));
+		return VL_E_STATE;
+	}
+	return !err && demanded && q->op != DEVIPC_RESTORE && q->op != DEVIPC_START ? VL_E_PROTOCOL : err;
+}
+
+/*
+ * From the checkpoint to where it can be called. This start is a call of its own and has effects; but it has
+ * no room for output, so that what the journal says was sent is not sent before.
+ */
+static int restart(struct remote *r, uint64_t deadline_ns)
+{
+	const struct devipc_request restore = { .op = DEVIPC_RESTORE, .size = (uint32_t)r->checkpoint_bytes };
+	struct devipc_request start = { .op = DEVIPC_START };
+	struct devipc_answer a;
+	int err = revive(r, &restore, &a, deadline_ns);
+
+	if (err || !r->checkpoint_started)
+		return err;
+	pthread_mutex_lock(r->machine);
+	put_context(r, &start);
+	pthread_mutex_unlock(r->machine);
+	start.room = 0;
+	err = revive(r, &start, &a, deadline_ns);
+	if (err)
+		return err;
+	pthread_mutex_lock(r->machine);
+	apply(r, &a);
+	pthread_mutex_unlock(r->machine);
+	return 0;
+}
+
+/*
+ * Brings it to where the last one was. Checkpoints that it leaves meanwhile are not taken: the journal is the
+ * truth until it is over. Whether it waits for input or room it may have forgotten: both are offered again.
+ */
+static int bring_up(struct remote *r)
+{
+	uint64_t deadline_ns = clock_deadline(BRING_UP_LIMITS * r->limit_ms);
+	struct devipc_answer a;
+	int err = r->checkpoint_bytes ? restart(r, deadline_ns) : 0;
+
+	for (unsigned i = 0; !err && i < r->journal_count; i++)
+		err = revive(r, &r->journal[i], &a, deadline_ns);
+	if (err)
+		return err;
+	pthread_mutex_lock(r->machine);
+	input_ready(r);
+	r->completed = r->started;
+	pthread_cond_broadcast(&r->work);
+	pthread_mutex_unlock(r->machine);
+	return 0;
+}
+
+static int connect_worker(struct remote *r, uint32_t op)
 {
 	int err = take_link(r);
 
@@ -97,152 +254,363 @@ static int connect_worker(struct remote *r)
 		give_up(r, err);
 		return VL_E_CLOSED;
 	}
-	err = bring_up(r);
-	if (err)
-		drop_link(r);
-	return err;
+	/* After these two it does not matter where the last one was. */
+	return op == DEVIPC_RESET || op == DEVIPC_RESTORE ? 0 : bring_up(r);
+}
+
+static int attempt(struct remote *r, const struct devipc_request *q, struct devipc_answer *a)
+{
+	bool demanded = false;
+	int err = r->end.link < 0 ? connect_worker(r, q->op) : 0;
+
+	if (!err)
+		err = exchange(r, q, a, &demanded, clock_deadline(r->limit_ms));
+	return err ? err : commit(r, q, &a->reply, demanded);
+}
+
+static void lost(struct remote *r, int err)
+{
+	vl_warn("%s: lost its worker (%s), waiting for the next", r->name, vl_err_text(err));
+	if (err != VL_E_CLOSED)
+		complain(r, err);
+	drop_link(r);
+	r->replaced++;
 }
 
 /* One request through whichever worker there is. VL_E_CLOSED: there is none any more. */
-static int call(struct remote *r, const struct devlink_request *q, struct devlink_reply *a)
+static int call(struct remote *r, const struct devipc_request *q, struct devipc_answer *a)
 {
-	int err = VL_E_CLOSED;
-
 	for (unsigned tries = 0; r->supply >= 0 && tries < TRIES_MAX; tries++) {
-		err = r->end.link < 0 ? connect_worker(r) : 0;
-		if (!err)
-			err = exchange(r, q, a);
+		int err = attempt(r, q, a);
+
 		if (!err)
 			return 0;
-		if (r->supply < 0)
-			break;
-		vl_warn("%s: lost its worker (%s), waiting for the next", r->name, vl_err_text(err));
-		if (err != VL_E_CLOSED)
-			complain(r);
-		drop_link(r);
-		r->replaced++;
+		if (r->supply >= 0)
+			lost(r, err);
 	}
 	if (r->supply >= 0)
-		give_up(r, err);
+		give_up(r, VL_E_LIMIT);
+	drop_link(r);
 	return VL_E_CLOSED;
 }
 
-/* After an answer: what the checkpoint has need not be given again. */
-static void forget(struct remote *r, const struct devlink_reply *a)
+/* --- Conversations: machine lock held before and after, not meanwhile --------------------------- */
+
+static void input_ready(struct remote *r)
 {
-	if (!a->checkpoint_bytes)
-		return;
-	r->slot = a->slot;
-	r->checkpoint_bytes = a->checkpoint_bytes;
-	r->journal_count = 0;
+	r->input_held = false;
+	if (r->input_count) {
+		pthread_cond_broadcast(&r->work);
+	} else if (r->offer_refused) {
+		r->offer_refused = false;
+		r->env->ops->input_ready(r->env);
+	}
 }
 
-static int checkpoint(struct remote *r)
+/* Room that came while the answer was under way is no news to the stream. */
+static void output_waits(struct remote *r)
 {
-	const struct devlink_request q = { .op = DEVLINK_SAVE };
-	struct devlink_reply a;
-	int err = call(r, &q, &a);
+	if (r->env->ops->output_room(r->env, 1) == 0)
+		return;
+	r->completed = true;
+	pthread_cond_broadcast(&r->work);
+}
 
-	if (!err && !a.checkpoint_bytes)
-		err = VL_E_PROTOCOL;
+static void set_timer(struct remote *r, const struct devipc_effect *e)
+{
+	r->timers &= ~(1u << e->index);
+	if (e->kind == DEVIPC_TIMER_SET)
+		r->env->ops->timer_set(r->env, e->index, e->value);
+	else
+		r->env->ops->timer_cancel(r->env, e->index);
+}
+
+static void apply(struct remote *r, const struct devipc_answer *a)
+{
+	const struct dev_env_ops *ops = r->env->ops;
+	const uint8_t *output = r->shared + DEVIPC_FROM_DEVICE_AT;
+
+	for (uint32_t i = 0; i < a->reply.effect_count; i++) {
+		const struct devipc_effect *e = &a->effects[i];
+
+		switch (e->kind) {
+		case DEVIPC_IRQ: ops->irq(r->env, e->index, e->value != 0); break;
+		case DEVIPC_MSI: ops->msi(r->env, e->address, (uint32_t)e->value); break;
+		case DEVIPC_TIMER_SET:
+		case DEVIPC_TIMER_CANCEL: set_timer(r, e); break;
+		case DEVIPC_OUTPUT:
+			ops->output(r->env, output, e->value);
+			output += e->value;
+			break;
+		case DEVIPC_OUTPUT_WAITS: output_waits(r); break;
+		case DEVIPC_INPUT_READY: input_ready(r); break;
+		case DEVIPC_MACHINE: ops->machine(r->env, e->index); break;
+		}
+	}
+}
+
+/* What the model may look at beside its request. */
+static void put_context(struct remote *r, struct devipc_request *q)
+{
+	size_t room = r->env->ops->output_room(r->env, 0);
+
+	q->now_ns = r->env->ops->now_ns(r->env);
+	q->wall_ns = r->env->ops->wall_ns(r->env);
+	q->room = room < DEVIPC_DATA_BYTES ? (uint32_t)room : DEVIPC_DATA_BYTES;
+}
+
+static int converse_alone(struct remote *r, struct devipc_request *q, struct devipc_answer *a)
+{
+	const struct devipc_request save = { .op = DEVIPC_SAVE };
+	int err = 0;
+
+	pthread_mutex_lock(r->machine);
+	put_context(r, q);
+	pthread_mutex_unlock(r->machine);
+	if (r->journal_count == REMOTE_JOURNAL_MAX && q->op != DEVIPC_RESET && q->op != DEVIPC_RESTORE)
+		err = call(r, &save, a);
 	if (!err)
-		forget(r, &a);
+		err = call(r, q, a);
+	pthread_mutex_lock(r->machine);
+	if (!err)
+		apply(r, a);
 	return err;
 }
 
-/* An access that changes the device: it is remembered until a checkpoint holds it. */
-static uint64_t remembered(struct remote *r, const struct devlink_request *q)
+static int converse(struct remote *r, struct devipc_request *q, struct devipc_answer *a)
 {
-	struct devlink_reply a;
+	int err;
 
-	if (r->journal_count == REMOTE_JOURNAL_MAX && checkpoint(r))
-		return ~0ull;
-	if (call(r, q, &a))
-		return ~0ull;
-	forget(r, &a);
-	r->journal[r->journal_count++] = *q;
-	return a.value;
+	pthread_mutex_unlock(r->machine);
+	pthread_mutex_lock(&r->lock);
+	err = converse_alone(r, q, a);
+	pthread_mutex_unlock(&r->lock);
+	return err;
 }
+
+/* --- What the loop has for the device ------------------------------------------------------------ */
+
+static void pass_input(struct remote *r)
+{
+	struct devipc_request q = { .op = DEVIPC_INPUT, .size = (uint32_t)r->input_count };
+	struct devipc_answer a;
+	size_t taken;
+
+	r->input_held = true; /* until it asks, or took all */
+	r->input_busy = true;
+	taken = converse(r, &q, &a) ? r->input_count : a.reply.value;
+	r->input_busy = false;
+	r->input_count -= taken;
+	memmove(r->input, r->input + taken, r->input_count);
+	if (!r->input_count)
+		input_ready(r);
+}
+
+static void pass_timer(struct remote *r)
+{
+	struct devipc_request q = { .op = DEVIPC_TIMER, .region = (uint32_t)__builtin_ctz(r->timers) };
+	struct devipc_answer a;
+
+	r->timers &= r->timers - 1;
+	converse(r, &q, &a); /* without a worker there is no device that could miss it */
+}
+
+static void pass_completion(struct remote *r)
+{
+	struct devipc_request q = { .op = DEVIPC_COMPLETE, .error = r->result };
+	struct devipc_answer a;
+
+	r->completed = false;
+	converse(r, &q, &a);
+}
+
+/* Passes one thing on; false when there is none. Machine lock held, given up meanwhile. */
+static bool pass_on(struct remote *r)
+{
+	bool any = true;
+
+	r->passing++;
+	if (r->timers)
+		pass_timer(r);
+	else if (r->completed)
+		pass_completion(r);
+	else if (r->input_count && !r->input_held && !r->input_busy)
+		pass_input(r);
+	else
+		any = false;
+	r->passing--;
+	if (any)
+		pthread_cond_broadcast(&r->work);
+	return any;
+}
+
+static void *run(void *context)
+{
+	struct remote *r = context;
+
+	pthread_mutex_lock(r->machine);
+	while (!r->ends)
+		if (!pass_on(r))
+			pthread_cond_wait(&r->work, r->machine);
+	pthread_mutex_unlock(r->machine);
+	return NULL;
+}
+
+static void remote_timer(void *dev, unsigned timer)
+{
+	struct remote *r = dev;
+
+	r->timers |= 1u << timer;
+	pthread_cond_broadcast(&r->work);
+}
+
+static size_t remote_input(void *dev, const uint8_t *data, size_t size)
+{
+	struct remote *r = dev;
+	size_t n = size < sizeof(r->input) ? size : sizeof(r->input);
+
+	if (r->input_count)
+		n = 0;
+	r->offer_refused = n < size;
+	if (!n)
+		return 0;
+	memcpy(r->input, data, n);
+	r->input_count = n;
+	pthread_cond_broadcast(&r->work);
+	return n;
+}
+
+/* Nothing is started under an id by what the environment has. */
+static void remote_complete(void *dev, uint64_t id, int result)
+{
+	struct remote *r = dev;
+
+	if (id)
+		return;
+	r->completed = true;
+	if (!r->result)
+		r->result = result;
+	pthread_cond_broadcast(&r->work);
+}
+
+/* --- The model --------------------------------------------------------------------------------------- */
 
 static uint64_t remote_read(void *dev, unsigned id, uint64_t offset, unsigned size)
 {
-	const struct devlink_request q = { .op = DEVLINK_READ, .region = id, .offset = offset, .size = size };
+	struct devipc_request q = { .op = DEVIPC_READ, .region = id, .offset = offset, .size = size };
+	struct devipc_answer a;
 
-	return remembered(dev, &q);
+	return converse(dev, &q, &a) ? ~0ull : a.reply.value;
 }
 
 static void remote_write(void *dev, unsigned id, uint64_t offset, unsigned size, uint64_t value)
 {
-	const struct devlink_request q = { .op = DEVLINK_WRITE, .region = id, .offset = offset, .size = size,
-		.value = value };
+	struct devipc_request q = { .op = DEVIPC_WRITE, .region = id, .offset = offset, .size = size, .value = value };
+	struct devipc_answer a;
 
-	remembered(dev, &q);
+	converse(dev, &q, &a); /* without a worker it is dropped, as where there is no device */
+}
+
+static void say(struct remote *r, uint32_t op)
+{
+	struct devipc_request q = { .op = op };
+	struct devipc_answer a;
+
+	converse(r, &q, &a);
 }
 
 static void remote_start(void *dev)
 {
-	const struct devlink_request q = { .op = DEVLINK_START };
-	struct remote *r = dev;
-
-	remembered(r, &q);
-	r->started = true;
+	say(dev, DEVIPC_START);
+	input_ready(dev);
 }
 
+/* What was due before goes first: a stopped device is not called. */
 static void remote_stop(void *dev)
 {
-	const struct devlink_request q = { .op = DEVLINK_STOP };
 	struct remote *r = dev;
 
-	remembered(r, &q);
-	r->started = false;
+	while (pass_on(r) || r->passing)
+		if (r->passing)
+			pthread_cond_wait(&r->work, r->machine);
+	say(r, DEVIPC_STOP);
+}
+
+/* Machine lock held; not within a conversation of another thread. */
+static void forget(struct remote *r)
+{
+	pthread_mutex_unlock(r->machine);
+	pthread_mutex_lock(&r->lock);
+	r->journal_count = 0;
+	r->checkpoint_bytes = 0;
+	pthread_mutex_unlock(&r->lock);
+	pthread_mutex_lock(r->machine);
+	r->timers = 0;
+	r->completed = r->input_held = false;
+	r->result = 0;
 }
 
 static void remote_reset(void *dev)
 {
-	const struct devlink_request q = { .op = DEVLINK_RESET };
-	struct remote *r = dev;
-
-	r->journal_count = 0;
-	r->checkpoint_bytes = 0;
-	remembered(r, &q);
+	forget(dev);
+	say(dev, DEVIPC_RESET);
 }
 
 static void remote_save(void *dev, struct state_writer *w)
 {
+	struct devipc_request q = { .op = DEVIPC_SAVE };
 	struct remote *r = dev;
+	struct devipc_answer a;
 
-	if (checkpoint(r))
+	if (converse(r, &q, &a)) {
 		w->w.err = w->w.err ? w->w.err : VL_E_CLOSED;
-	else
-		state_put_bytes(w, FIELD_STATE | STATE_MANDATORY, r->shared + r->slot * DEVLINK_SLOT_BYTES,
-			r->checkpoint_bytes);
+		return;
+	}
+	state_put_bytes(w, FIELD_STATE | STATE_MANDATORY, r->checkpoint, r->checkpoint_bytes);
+	state_put_bytes(w, FIELD_INPUT, r->input, r->input_count);
+}
+
+static int take_state(struct remote *r, struct state_reader *reader)
+{
+	const uint8_t *state, *input;
+	size_t bytes, input_bytes = 0;
+
+	if (!state_get_view(reader, FIELD_STATE, &state, &bytes))
+		state_reader_fail(reader, VL_E_MISSING);
+	else if (bytes > DEVIPC_STATE_BYTES || !bytes)
+		state_reader_fail(reader, VL_E_LIMIT);
+	if (state_get_view(reader, FIELD_INPUT, &input, &input_bytes) && input_bytes > sizeof(r->input))
+		state_reader_fail(reader, VL_E_LIMIT);
+	if (state_reader_finish(reader))
+		return state_reader_finish(reader);
+	memcpy(r->checkpoint, state, bytes);
+	r->checkpoint_bytes = bytes;
+	r->checkpoint_started = false;
+	if (input_bytes)
+		memcpy(r->input, input, input_bytes);
+	r->input_count = input_bytes;
+	r->input_held = true; /* until the device is started */
+	return 0;
 }
 
 static int remote_restore(void *dev, struct state_reader *reader)
 {
+	struct devipc_request q = { .op = DEVIPC_RESTORE };
 	struct remote *r = dev;
-	struct devlink_request q = { .op = DEVLINK_RESTORE };
-	struct devlink_reply a;
-	const uint8_t *state;
-	size_t bytes;
+	struct devipc_answer a;
 	int err;
 
-	if (!state_get_view(reader, FIELD_STATE, &state, &bytes))
-		state_reader_fail(reader, VL_E_MISSING);
-	else if (bytes > DEVLINK_SLOT_BYTES || !bytes)
-		state_reader_fail(reader, VL_E_LIMIT);
-	err = state_reader_finish(reader);
+	forget(r);
+	err = take_state(r, reader);
 	if (err)
 		return err;
-	memcpy(r->shared, state, bytes);
-	q.value = bytes;
-	err = call(r, &q, &a);
-	if (err || a.error)
-		return err ? err : a.error < 0 ? a.error : VL_E_PROTOCOL;
-	r->slot = 0;
-	r->checkpoint_bytes = bytes;
-	r->journal_count = 0;
-	return 0;
+	q.size = (uint32_t)r->checkpoint_bytes;
+	err = converse(r, &q, &a);
+	if (!err)
+		err = a.reply.error;
+	if (err)
+		forget(r);
+	return err;
 }
 
 const struct dev_model remote_model = {
@@ -255,15 +623,40 @@ const struct dev_model remote_model = {
 	.reset = remote_reset,
 	.save = remote_save,
 	.restore = remote_restore,
+	.timer = remote_timer,
+	.input = remote_input,
+	.complete = remote_complete,
 };
 
-void remote_init(struct remote *r, const char *name, int supply, uint8_t *shared)
+int remote_init(struct remote *r, const char *name, int supply, uint8_t *shared, pthread_mutex_t *machine)
 {
 	memset(r, 0, sizeof(*r));
 	r->name = name;
+	r->machine = machine;
 	r->supply = supply;
 	r->end.link = -1;
 	r->limit_ms = ANSWER_LIMIT_MS;
 	r->supply_limit_ms = SUPPLY_LIMIT_MS;
 	r->shared = shared;
+	pthread_mutex_init(&r->lock, NULL);
+	pthread_cond_init(&r->work, NULL);
+	r->checkpoint = malloc(DEVIPC_STATE_BYTES);
+	r->next = malloc(DEVIPC_STATE_BYTES);
+	if (!r->checkpoint || !r->next)
+		return VL_E_NOMEM;
+	r->runs = pthread_create(&r->thread, NULL, run, r) == 0;
+	return r->runs ? 0 : VL_E_OS;
+}
+
+void remote_destroy(struct remote *r)
+{
+	pthread_mutex_lock(r->machine);
+	r->ends = true;
+	pthread_cond_broadcast(&r->work);
+	pthread_mutex_unlock(r->machine);
+	if (r->runs)
+		pthread_join(r->thread, NULL);
+	drop_link(r);
+	free(r->checkpoint);
+	free(r->next);
 }

@@ -1,38 +1,74 @@
 /*
  * A device whose model runs in a worker of its own, as a model of the VM worker
- * (devlink.h has the protocol). A worker that dies or does not answer in time
- * is replaced by the paravisor; the access that was under way waits, and the
- * guest sees a slow device. The rule for what was under way: the new worker is
- * restored from the last checkpoint, gets every access since then again in the
- * same order, and then the one that had no answer. What the worker answers is
- * not trusted and cannot do more than be a wrong value.
+ * (common/devipc/devipc.h has the protocol and the rule for what was under way
+ * when a worker is lost). A worker that dies, does not answer in time or breaks
+ * the rules is replaced by the paravisor; the access that was under way waits,
+ * and the guest sees a slow device. What a worker says is not trusted: it can
+ * do to the machine what its device could, and no more.
+ *
+ * Locks: the model's functions are called with the machine lock held, give it
+ * up while they wait for the worker and have it again when they return, so that
+ * other devices go on. `lock` is held for a whole conversation and is taken
+ * without the machine lock; the machine lock may be taken under it, never the
+ * reverse. What the I/O loop has for the device (input, timers, room for
+ * output) is passed on by a thread of the device's, so that the loop never
+ * waits but to start, stop, save and restore.
  */
 #ifndef VL_VM_REMOTE_H
 #define VL_VM_REMOTE_H
 
 #include "common/device/device.h"
 #include "runtime/lib/devlink.h"
+#include <pthread.h>
 
-#define REMOTE_JOURNAL_MAX 8192u /* accesses since the last checkpoint; then one is asked for */
+#define REMOTE_JOURNAL_MAX 4096u /* requests since the last checkpoint; then one is asked for */
+#define REMOTE_INPUT_BYTES 1024u
 
 struct remote {
 	const char *name;
+	struct dev_env *env;      /* the device's place in the machine; set before the first call */
+	pthread_mutex_t *machine; /* the machine lock */
 	int supply; /* links come from the paravisor here; -1: no worker will come any more */
-	struct devlink_end end; /* its link, -1: none, is ours */
-	unsigned limit_ms;     /* for one answer */
+	unsigned limit_ms;        /* for one answer */
 	unsigned supply_limit_ms; /* for the next worker */
-	uint8_t *shared;       /* DEVLINK_SHARED_BYTES */
+
+	/* Under `lock`. */
+	pthread_mutex_t lock;
+	struct devlink_end end; /* its link, -1: none, is ours */
+	uint8_t *shared;        /* DEVIPC_SHARED_BYTES */
 	bool started;
-	uint32_t slot;         /* of the last checkpoint */
-	uint64_t checkpoint_bytes; /* 0: there is none, a reset is what it began with */
+	unsigned replaced;      /* workers that were lost */
+	size_t checkpoint_bytes; /* 0: there is none, a reset is what it began with */
+	bool checkpoint_started;
+	uint8_t *checkpoint, *next; /* ours alone, DEVIPC_STATE_BYTES each: the last one, and room for its successor */
 	unsigned journal_count;
-	struct devlink_request journal[REMOTE_JOURNAL_MAX];
-	unsigned replaced;     /* workers that were lost */
+	struct devipc_request journal[REMOTE_JOURNAL_MAX];
+
+	/* Under the machine lock: what the thread is to pass on. */
+	pthread_t thread;
+	bool runs; /* there is a thread */
+	pthread_cond_t work;
+	bool ends;
+	unsigned passing;  /* things that are on their way */
+	uint32_t timers;   /* bit per timer that is due */
+	bool completed;
+	int32_t result;    /* of complete() */
+	bool input_held;   /* the device took less than offered and will ask */
+	bool input_busy;   /* `input` is on its way */
+	bool offer_refused; /* input() here took less than offered */
+	size_t input_count;
+	uint8_t input[REMOTE_INPUT_BYTES];
 };
 
 extern const struct dev_model remote_model;
 
-/* `shared` is mapped, `supply` open; both stay the caller's. */
-void remote_init(struct remote *r, const char *name, int supply, uint8_t *shared);
+/*
+ * `shared` is mapped, `supply` open; both stay the caller's. Then set `env`. VL_E_NOMEM, VL_E_OS (no thread);
+ * remote_destroy() is called in any case.
+ */
+int remote_init(struct remote *r, const char *name, int supply, uint8_t *shared, pthread_mutex_t *machine);
+
+/* Gives the device up, so that no thread waits for its worker, and ends its own. Machine lock not held. */
+void remote_destroy(struct remote *r);
 
 #endif

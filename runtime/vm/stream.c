@@ -98,6 +98,15 @@ size_t stream_output(struct vm_stream *s, const uint8_t *data, size_t size)
 	return n;
 }
 
+size_t stream_room(struct vm_stream *s, size_t wanted)
+{
+	size_t room = s->fd < 0 ? SIZE_MAX : sizeof(s->out) - s->out_count;
+
+	if (room < wanted)
+		s->starved = true;
+	return room;
+}
+
 void stream_flush(struct vm_stream *s)
 {
 	drain(s);

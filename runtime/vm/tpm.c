@@ -1,13 +1,10 @@
 /* tpm.h */
 #include "runtime/vm/tpm.h"
 #include "common/base/fmt.h"
-#include "runtime/vm/remote.h"
 #include "runtime/vm/vm.h"
 
 #include <bearssl.h>
-#include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 
 /* Event types of the TCG PC Client Platform Firmware Profile, table 27. */
 enum { EV_S_CRTM_CONTENTS = 7, EV_IPL = 0xd };
@@ -153,44 +150,12 @@ static int fail(char *reason, int err, const char *what)
 	return err;
 }
 
-int vm_tpm_connect(struct vm *vm, const struct control_config *config, const int *fds)
+static int measure_and_log(struct vm *vm, char *reason)
 {
-	int supply = control_fd_of(config, fds, CONTROL_FD_TPM, 0);
-	int state = control_fd_of(config, fds, CONTROL_FD_TPM_STATE, 0);
-	struct vm_tpm *t = &vm->tpm;
-	uint8_t *shared;
-
-	if (supply < 0)
-		return 0;
-	if (state < 0)
-		return VL_E_MISSING;
-	shared = mmap(NULL, DEVLINK_SHARED_BYTES, PROT_READ | PROT_WRITE, MAP_SHARED, state, 0);
-	if (shared == MAP_FAILED)
-		return VL_E_OS;
-	t->remote = malloc(sizeof(*t->remote));
-	if (!t->remote)
-		return VL_E_NOMEM;
-	remote_init(t->remote, "vtpm", supply, shared);
-	t->model = &remote_model;
-	t->dev = t->remote;
-	return 0;
-}
-
-void vm_tpm_destroy(struct vm *vm)
-{
-	free(vm->tpm.remote);
-	vm->tpm.remote = NULL;
-}
-
-int vm_tpm_measure(struct vm *vm, char *reason)
-{
-	struct vm_tpm *t = &vm->tpm;
-	struct link l;
+	const struct dev_instance *i = vm->tpm.device->instance;
+	struct link l = { .model = i->model, .dev = i->dev };
 	int err;
 
-	if (!t->device)
-		return 0;
-	l = (struct link){ .model = t->model, .dev = t->dev };
 	put(&l, AT(isolated), 4, vm->config->isolated);
 	err = command(&l, VTPM_BOOT_POWER_ON);
 	if (err)
@@ -201,6 +166,18 @@ int vm_tpm_measure(struct vm *vm, char *reason)
 		return fail(reason, err, "measuring the guest");
 	err = command(&l, VTPM_BOOT_FINISH);
 	if (!err)
-		err = fetch_log(&l, t);
+		err = fetch_log(&l, &vm->tpm);
 	return err ? fail(reason, err, "its measurement log") : 0;
+}
+
+int vm_tpm_measure(struct vm *vm, char *reason)
+{
+	int err;
+
+	if (!vm->tpm.device)
+		return 0;
+	pthread_mutex_lock(&vm->lock);
+	err = measure_and_log(vm, reason);
+	pthread_mutex_unlock(&vm->lock);
+	return err;
 }

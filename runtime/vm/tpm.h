@@ -7,7 +7,7 @@
 #ifndef VL_VM_TPM_H
 #define VL_VM_TPM_H
 
-#include "common/device/device.h"
+#include "common/base/types.h"
 #include "runtime/vtpm/boot_region.h"
 
 struct vm;
@@ -17,19 +17,10 @@ struct vm_device;
 enum { VM_TPM_PCR_IMAGE = 0, VM_TPM_PCR_COMMAND_LINE = 8, VM_TPM_PCR_FILES = 9 };
 
 struct vm_tpm {
-	const struct dev_model *model; /* NULL: this machine has no TPM */
-	void *dev;
-	struct remote *remote; /* the stand-in for the one in a worker; owned */
-	struct vm_device *device; /* once the port has given it its place */
+	struct vm_device *device; /* once the port has given it its place; NULL: this machine has no TPM */
 	uint32_t log_bytes;       /* at most VTPM_BOOT_LOG_MAX */
 	uint8_t log[VTPM_BOOT_LOG_MAX];
 };
-
-struct control_config;
-
-/* Takes what the paravisor gave for a TPM, if it did: `model` and `dev`. VL_E_OS, VL_E_NOMEM, VL_E_MISSING. */
-int vm_tpm_connect(struct vm *vm, const struct control_config *config, const int *fds);
-void vm_tpm_destroy(struct vm *vm);
 
 /*
  * Switches the TPM on, measures the image, the guest's command line, kernel and

@@ -101,13 +101,15 @@ int vm_create(struct vm *vm, const struct control_config *config, const int *fds
 	err = vps_create(vm);
 	if (err)
 		return fail(reason, err, "opening the VPs");
-	err = vm_tpm_connect(vm, config, fds);
+	err = vm_remotes_connect(vm, fds);
 	if (err)
-		return fail(reason, err, "the virtual TPM's channel and memory");
+		return fail(reason, err, "channels and memory of the device workers");
 	err = machine_arch_create(vm);
 	if (err)
 		return fail(reason, err, "creating the devices");
+	pthread_mutex_lock(&vm->lock);
 	units_reset(vm->instance, vm->device_count);
+	pthread_mutex_unlock(&vm->lock);
 	return 0;
 }
 
@@ -119,7 +121,7 @@ void vm_destroy(struct vm *vm)
 	for (unsigned i = 0; i < vm->stream_count; i++)
 		free(vm->stream[i]);
 	vm->stream_count = 0;
-	vm_tpm_destroy(vm);
+	vm_remotes_destroy(vm);
 	loop_destroy(vm);
 }
 
@@ -196,7 +198,9 @@ int64_t vm_save(struct vm *vm, void *buffer, size_t size)
 	state_put_u64(&w, FIELD_TIME_NS, clock_now_ns(&vm->clock));
 	state_put_u32(&w, FIELD_VP_COUNT, vm->vp_count);
 	state_end_unit(&w);
+	pthread_mutex_lock(&vm->lock);
 	units_save(vm->instance, vm->device_count, &w);
+	pthread_mutex_unlock(&vm->lock);
 	err = save_vps(vm, &w);
 	return err ? err : state_writer_finish(&w);
 }
@@ -246,8 +250,10 @@ int vm_restore(struct vm *vm, const void *data, size_t size)
 
 	if (!err)
 		err = restore_vm(vm, &s);
+	pthread_mutex_lock(&vm->lock);
 	if (!err)
 		err = units_restore(vm->instance, vm->device_count, &s, &failed);
+	pthread_mutex_unlock(&vm->lock);
 	for (unsigned i = 0; !err && i < vm->vp_count; i++)
 		err = restore_vp(&vm->vp[i], &s);
 	if (err)

@@ -9,7 +9,8 @@
  * and streams and the port's machine state; `run_lock` guards the VPs' jobs
  * and how the guest ended.
  * `run_lock` may be taken under `lock`, never the reverse. Neither is held
- * while VTL0 runs or while a thread waits for I/O.
+ * while VTL0 runs or while a thread waits for I/O; a device in a worker gives
+ * `lock` up while it waits for that (remote.h).
  */
 #ifndef VL_VM_VM_H
 #define VL_VM_VM_H
@@ -34,6 +35,7 @@
 #define VM_NEVER UINT64_MAX
 
 struct vm;
+struct remote;
 
 /* --- Devices (device.c) ----------------------------------------------------- */
 
@@ -55,6 +57,15 @@ struct vm_device {
  */
 struct vm_device *vm_device_add(struct vm *vm, const char *name, const struct dev_model *model, void *dev,
 	unsigned irq);
+
+/*
+ * Devices that the paravisor put into workers (remotes.c). Connect: vm->remote[id] of each, from the checked
+ * CONFIG's descriptors; VL_E_MISSING (no memory with a channel), VL_E_OS, VL_E_NOMEM. Where vm->remote[id] is
+ * not NULL, vm_device_add_remote() adds the device instead of a model here; nothing is to be initialized then.
+ */
+int vm_remotes_connect(struct vm *vm, const int *fds);
+void vm_remotes_destroy(struct vm *vm);
+struct vm_device *vm_device_add_remote(struct vm *vm, enum control_device id, const char *name, unsigned irq);
 
 /* A register access of the guest, under the machine lock inside. Strays read as all ones and are counted. */
 uint64_t vm_bus_read(struct vm *vm, enum dev_space space, uint64_t address, unsigned size);
@@ -100,6 +111,8 @@ struct vm_stream {
 };
 
 size_t stream_output(struct vm_stream *s, const uint8_t *data, size_t size);
+/* How much it takes now; less than `wanted`: the model is told when there is more. */
+size_t stream_room(struct vm_stream *s, size_t wanted);
 void stream_input_ready(struct vm_stream *s);
 /*
  * The loop's: writes what the socket takes now and tells the model what changed; flush_ns is
@@ -183,6 +196,7 @@ struct vm {
 	struct vm_stream *stream[VM_STREAM_MAX]; /* all that are connected; owned */
 	unsigned stream_count;
 	struct vm_stream *console[CONTROL_CONSOLE_MAX], *disk[CONTROL_DISK_MAX]; /* NULL: not connected */
+	struct remote *remote[CONTROL_DEVICE_COUNT]; /* NULL: the device is not in a worker; owned */
 	struct vm_tpm tpm;
 	struct machine_arch arch;
 	uint64_t strays; /* accesses that no device answered */

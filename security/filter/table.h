@@ -61,7 +61,8 @@
 		"the boot halts without a word") \
 	/* Options of user space: words of the kernel's command line, only measured ones when isolated. */ \
 	ROW(OPTION_LOG, OPTION, "VALLUM_LOG", "KKKKKKK", "only the measured line can name it when isolated") \
-	ROW(OPTION_TPM_KILL, OPTION, "VALLUM_TPM_KILL_S", "KKKKKKK", "only the measured line can name it when isolated") \
+	ROW(OPTION_WORKER_KILL, OPTION, "VALLUM_WORKER_KILL_S", "KKKKKKK", "only the measured line can name it when isolated") \
+	ROW(OPTION_WORKERS, OPTION, "VALLUM_WORKERS", "KKKKKKK", "only the measured line can name it when isolated") \
 	ROW(OPTION_CONFIDENTIAL, OPTION, "OPENHCL_CONFIDENTIAL", "KKKKKKK", "set by the shim") \
 	ROW(OPTION_DEBUG, OPTION, "OPENHCL_CONFIDENTIAL_DEBUG", "KKKKKKK", \
 		"only the measured line can name it when isolated; the measurement tells") \

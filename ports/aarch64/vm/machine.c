@@ -10,14 +10,20 @@ static int add_uart(struct vm *vm, unsigned n)
 {
 	static const char *const name[MACHINE_UARTS] = { "uart0", "uart1" };
 	const struct dev_region region = { DEV_MMIO, MACHINE_UART_BASE + n * PL011_REGION_BYTES, PL011_REGION_BYTES, 0, 4 };
-	struct vm_device *d = vm_device_add(vm, name[n], &pl011_model, &vm->arch.uart[n], MACHINE_SPI_UART + n);
+	const enum control_device id = n ? CONTROL_DEVICE_COM2 : CONTROL_DEVICE_COM1;
+	struct vm_device *d;
 
+	if (vm->remote[id])
+		d = vm_device_add_remote(vm, id, name[n], MACHINE_SPI_UART + n);
+	else
+		d = vm_device_add(vm, name[n], &pl011_model, &vm->arch.uart[n], MACHINE_SPI_UART + n);
 	if (!d)
 		return VL_E_LIMIT;
 	d->stream = vm->console[n];
 	if (d->stream)
 		d->stream->device = d;
-	pl011_init(&vm->arch.uart[n], &d->env);
+	if (!vm->remote[id])
+		pl011_init(&vm->arch.uart[n], &d->env);
 	return bus_add(&vm->bus, d->instance, &region);
 }
 
@@ -51,9 +57,9 @@ static int add_tpm(struct vm *vm)
 	};
 	struct vm_tpm *t = &vm->tpm;
 
-	if (!t->model)
+	if (!vm->remote[CONTROL_DEVICE_TPM])
 		return 0;
-	t->device = vm_device_add(vm, "vtpm", t->model, t->dev, VM_NO_IRQ);
+	t->device = vm_device_add_remote(vm, CONTROL_DEVICE_TPM, "vtpm", VM_NO_IRQ);
 	return t->device ? bus_add_all(&vm->bus, t->device->instance, regions, VL_ARRAY_COUNT(regions)) : VL_E_LIMIT;
 }
 

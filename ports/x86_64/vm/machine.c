@@ -35,15 +35,21 @@ static int add_com(struct vm *vm, unsigned n)
 	static const char *const name[2] = { "com1", "com2" };
 	const uint64_t base = n ? COM2_BASE : COM1_BASE;
 	const struct dev_region region = { DEV_PIO, base, SERIAL16550_REGION_BYTES, 0, 1 };
-	struct vm_device *d = vm_device_add(vm, name[n], &serial16550_model, &vm->arch.com[n],
-		n ? PC_IRQ_COM2 : PC_IRQ_COM1);
+	const enum control_device id = n ? CONTROL_DEVICE_COM2 : CONTROL_DEVICE_COM1;
+	const unsigned irq = n ? PC_IRQ_COM2 : PC_IRQ_COM1;
+	struct vm_device *d;
 
+	if (vm->remote[id])
+		d = vm_device_add_remote(vm, id, name[n], irq);
+	else
+		d = vm_device_add(vm, name[n], &serial16550_model, &vm->arch.com[n], irq);
 	if (!d)
 		return VL_E_LIMIT;
 	d->stream = vm->console[n];
 	if (d->stream)
 		d->stream->device = d;
-	serial16550_init(&vm->arch.com[n], &d->env);
+	if (!vm->remote[id])
+		serial16550_init(&vm->arch.com[n], &d->env);
 	return add(vm, d, &region, 1);
 }
 
@@ -91,9 +97,9 @@ static int add_tpm(struct vm *vm)
 	};
 	struct vm_tpm *t = &vm->tpm;
 
-	if (!t->model)
+	if (!vm->remote[CONTROL_DEVICE_TPM])
 		return 0;
-	t->device = vm_device_add(vm, "vtpm", t->model, t->dev, VM_NO_IRQ);
+	t->device = vm_device_add_remote(vm, CONTROL_DEVICE_TPM, "vtpm", VM_NO_IRQ);
 	return t->device ? add(vm, t->device, regions, VL_ARRAY_COUNT(regions)) : VL_E_LIMIT;
 }
 

@@ -2,19 +2,19 @@
  * devlink-bench: what a register read costs through a device worker, beside a
  * bare futex ping-pong between two processes on the same two CPUs and a call
  * of a model in the same process. All three in one run, in turns; the figures
- * are ratios. Run by `make bench`.
+ * are ratios. Then what a lost worker costs, and a worker's memory. The VM
+ * worker's end and the device worker's are the real ones. Run by `make bench`.
  */
-#include "common/device/device.h"
+#include "runtime/devworker/host.h"
 #include "runtime/lib/channel.h"
-#include "runtime/lib/devlink.h"
+#include "runtime/vm/remote.h"
+#include "test/unit/dev/fake_env.h"
 
 #include <errno.h>
 #include <linux/futex.h>
-#include <poll.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
@@ -25,8 +25,6 @@
 #define ROUNDS 9u
 #define READS 2000u
 #define LIMIT_MS 60000u /* also of an end that waits for its turn */
-
-static uint64_t register_value = 42;
 
 static uint64_t now_ns(void)
 {
@@ -120,53 +118,131 @@ static uint64_t ping(_Atomic uint32_t *words, uint32_t *count)
 
 /* --- The worker ------------------------------------------------------------------------ */
 
-static void work(int link, uint8_t *shared)
-{
-	struct pollfd p = { .fd = link, .events = POLLIN };
-	struct devlink_request q;
-	struct devlink_end end;
-	int err = 0;
-
-	devlink_answerer(&end, link, shared);
-	while (!err) {
-		if (devlink_pending(&end)) {
-			err = devlink_take(&end, &q);
-			if (!err)
-				err = devlink_answer(&end, &(struct devlink_reply){ .value = register_value }, LIMIT_MS);
-		} else if (poll(&p, 1, -1) > 0) {
-			err = devlink_doorbell(&end);
-		}
-	}
-	_exit(err == VL_E_CLOSED ? 0 : 1);
-}
-
-static uint64_t ask(struct devlink_end *end)
-{
-	const struct devlink_request q = { .op = DEVLINK_READ, .size = 4 };
-	uint64_t start = now_ns();
-	struct devlink_reply a;
-
-	for (unsigned i = 0; i < READS; i++)
-		if (devlink_ask(end, &q, &a, LIMIT_MS) || a.value != register_value)
-			die("the worker");
-	return now_ns() - start;
-}
-
-/* --- In process -------------------------------------------------------------------------- */
-
-static uint64_t local_read(void *dev, unsigned id, uint64_t offset, unsigned size)
+static uint64_t register_read(void *dev, unsigned id, uint64_t offset, unsigned size)
 {
 	return *(volatile uint64_t *)dev;
 }
 
-static uint64_t call_model(void)
+static void register_write(void *dev, unsigned id, uint64_t offset, unsigned size, uint64_t value)
 {
-	static const struct dev_model model = { .name = "local", .read = local_read };
-	const struct dev_model *volatile m = &model; /* the compiler is not to see through the table */
+	*(uint64_t *)dev = value;
+}
+
+static void register_reset(void *dev) { *(uint64_t *)dev = 42; }
+static void register_save(void *dev, struct state_writer *w) { state_put_u64(w, 1, *(uint64_t *)dev); }
+
+static int register_restore(void *dev, struct state_reader *r)
+{
+	state_get_u64(r, 1, dev);
+	return state_reader_finish(r);
+}
+
+static const struct dev_model register_model = {
+	.name = "register",
+	.version = 1,
+	.read = register_read,
+	.write = register_write,
+	.reset = register_reset,
+	.save = register_save,
+	.restore = register_restore,
+};
+
+static struct remote remote;
+static struct fake_env place;
+static pthread_mutex_t machine = PTHREAD_MUTEX_INITIALIZER;
+static uint8_t *shared;
+static int supply[2];
+
+static void work(int link)
+{
+	static struct devhost host;
+	uint64_t value = 0;
+
+	devhost_init(&host, &register_model, &value);
+	devlink_answerer(&host.end, link, shared);
+	_exit(devhost_run(&host) == VL_E_CLOSED ? 0 : 1);
+}
+
+static pid_t start_worker(void)
+{
+	uint8_t byte = 0;
+	int link[2];
+	pid_t pid;
+
+	if (channel_pair(link))
+		die("channel");
+	pid = fork_pinned();
+	if (pid == 0) {
+		close(link[1]);
+		close(supply[0]);
+		work(link[0]);
+	}
+	if (channel_send(supply[0], &byte, 1, &link[1], 1, LIMIT_MS))
+		die("supply");
+	close(link[0]);
+	close(link[1]);
+	return pid;
+}
+
+static void connect_worker(void)
+{
+	if (channel_pair(supply) || remote_init(&remote, "register", supply[1], shared, &machine))
+		die("the VM worker's end");
+	fake_env_init(&place, NULL);
+	remote.env = &place.env;
+}
+
+static uint64_t ask(void)
+{
 	uint64_t start = now_ns();
 
+	pthread_mutex_lock(&machine);
 	for (unsigned i = 0; i < READS; i++)
-		m->read(&register_value, 0, 0, 4);
+		if (remote_model.read(&remote, 0, 0, 4) != 42)
+			die("the worker");
+	pthread_mutex_unlock(&machine);
+	return now_ns() - start;
+}
+
+/* From the kill until the next worker, restored, has answered. */
+static uint64_t lose(pid_t *server)
+{
+	uint64_t start = now_ns();
+
+	end_child(*server);
+	*server = start_worker();
+	pthread_mutex_lock(&machine);
+	if (remote_model.read(&remote, 0, 0, 4) != 42)
+		die("the next worker");
+	pthread_mutex_unlock(&machine);
+	return now_ns() - start;
+}
+
+static unsigned pss_kib(pid_t pid)
+{
+	char name[64], line[128];
+	unsigned kib = 0;
+	FILE *f;
+
+	snprintf(name, sizeof(name), "/proc/%d/smaps_rollup", pid);
+	f = fopen(name, "r");
+	while (f && fgets(line, sizeof(line), f))
+		if (sscanf(line, "Pss: %u", &kib) == 1)
+			break;
+	if (f)
+		fclose(f);
+	return kib;
+}
+
+/* --- In process -------------------------------------------------------------------------- */
+
+static uint64_t call_model(void)
+{
+	const struct dev_model *volatile m = &register_model; /* the compiler is not to see through the table */
+	uint64_t value = 42, start = now_ns();
+
+	for (unsigned i = 0; i < READS; i++)
+		m->read(&value, 0, 0, 4);
 	return now_ns() - start;
 }
 
@@ -177,49 +253,56 @@ static int compare(const void *a, const void *b)
 	return x < y ? -1 : x > y;
 }
 
-static double median_ns(uint64_t *times)
+static double median_ns(uint64_t *times, unsigned each)
 {
 	qsort(times, ROUNDS, sizeof(*times), compare);
-	return (double)times[ROUNDS / 2] / READS;
+	return (double)times[ROUNDS / 2] / each;
 }
 
-int main(void)
+static void compare_reads(void)
 {
 	uint64_t futex[ROUNDS], worker[ROUNDS], local[ROUNDS];
 	_Atomic uint32_t *words = share(4096);
-	uint8_t *shared = share(DEVLINK_SHARED_BYTES);
-	struct devlink_end end;
 	uint32_t count = 0;
-	pid_t ponger, server;
-	int link[2];
+	pid_t ponger = fork_pinned();
 	double f, w, l;
 
-	if (channel_pair(link))
-		die("channel");
-	ponger = fork_pinned();
 	if (ponger == 0)
 		pong(words);
-	devlink_asker(&end, link[0], shared);
-	server = fork_pinned();
-	if (server == 0) {
-		close(link[0]);
-		work(link[1], shared);
-	}
-	close(link[1]);
-	pin(0);
 	for (unsigned i = 0; i < ROUNDS; i++) {
 		futex[i] = ping(words, &count);
-		worker[i] = ask(&end);
+		worker[i] = ask();
 		local[i] = call_model();
 	}
 	end_child(ponger);
-	end_child(server);
-	f = median_ns(futex);
-	w = median_ns(worker);
-	l = median_ns(local);
+	f = median_ns(futex, READS);
+	w = median_ns(worker, READS);
+	l = median_ns(local, READS);
 	printf("register read, median of %u rounds of %u\n", ROUNDS, READS);
 	printf("  futex ping-pong, two pinned processes %9.1f ns\n", f);
 	printf("  through a device worker               %9.1f ns   %.2f of the ping-pong\n", w, w / f);
 	printf("  model in the same process             %9.1f ns   %.4f of the ping-pong\n", l, l / f);
+}
+
+int main(void)
+{
+	uint64_t restart[ROUNDS];
+	pid_t server;
+
+	shared = share(DEVIPC_SHARED_BYTES);
+	connect_worker();
+	server = start_worker();
+	pin(0);
+	pthread_mutex_lock(&machine);
+	remote_model.reset(&remote);
+	pthread_mutex_unlock(&machine);
+	compare_reads();
+	for (unsigned i = 0; i < ROUNDS; i++)
+		restart[i] = lose(&server);
+	printf("a worker that is lost, until the next has answered (fork, restore, replay of at most %u requests;\n"
+		"without the paravisor's back-off, exec and cage), median of %u: %.1f ms\n", REMOTE_JOURNAL_MAX, ROUNDS,
+		median_ns(restart, 1) / 1e6);
+	printf("a worker's proportional memory (PSS), as a fork of this program: %u KiB\n", pss_kib(server));
+	end_child(server);
 	return 0;
 }

@@ -140,6 +140,11 @@ static inline size_t fake_output(struct dev_env *env, const uint8_t *data, size_
 	return taken;
 }
 
+static inline size_t fake_output_room(struct dev_env *env, size_t wanted)
+{
+	return fake_of(env)->output_room;
+}
+
 static inline void fake_input_ready(struct dev_env *env)
 {
 	fake_of(env)->input_ready++;
@@ -173,6 +178,7 @@ static const struct dev_env_ops fake_env_ops = {
 	.timer_cancel = fake_timer_cancel,
 	.wall_ns = fake_wall_ns,
 	.output = fake_output,
+	.output_room = fake_output_room,
 	.input_ready = fake_input_ready,
 	.machine = fake_machine,
 	.map = fake_map,

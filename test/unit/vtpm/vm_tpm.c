@@ -18,8 +18,8 @@ static void setup(const struct dev_model *model, void *dev)
 	for (size_t i = 0; i < sizeof(ram); i++)
 		ram[i] = (uint8_t)(i * 7 + (i >> 8));
 	vm.config = &config;
-	vm.tpm.model = model;
-	vm.tpm.dev = dev;
+	vm.instance[0] = (struct dev_instance){ "vtpm", model, dev };
+	vm.device[0].instance = &vm.instance[0];
 	vm.tpm.device = &vm.device[0];
 	config.kernel = (struct control_blob){ 0x1000, 0x2345 };
 	config.initrd = (struct control_blob){ 0x8000, 0x1001 };

@@ -1,0 +1,56 @@
+/*
+ * Hosts one device model in a process of its own (common/devipc/devipc.h): the
+ * device worker's end of the link. The model is called as in the VM worker and
+ * sees the world through the same environment; what it does there becomes
+ * effects of the answer, or demands. Used by vallum-devworker and vallum-vtpm.
+ * What comes over the link is the VM worker's, which digests guest input and
+ * is not trusted: at most it can call the model as a guest could.
+ */
+#ifndef VL_DEVWORKER_HOST_H
+#define VL_DEVWORKER_HOST_H
+
+#include "common/device/device.h"
+#include "runtime/lib/devlink.h"
+
+/* For a model that also works beside its calls, as the virtual TPM with its thread; zero for all others. */
+struct devhost_hooks {
+	int event_fd;            /* readable when something ended; 0: none */
+	void (*event)(void *dev); /* takes what ended; called before each request too */
+	/* After a request: whether its answer has to leave a checkpoint, so that the guest sees nothing that is not in one. */
+	bool (*lasting)(void *dev, const struct devipc_request *q);
+};
+
+struct devhost {
+	struct dev_env env; /* the model's; before devhost_serve() */
+	struct dev_instance instance;
+	struct devhost_hooks hooks;
+	struct devlink_end end;
+
+	/* Of the request that is being served. */
+	struct devipc_request request;
+	struct devipc_reply reply;
+	struct devipc_effect effects[DEVIPC_EFFECT_MAX];
+	bool demanded;
+	int err; /* the worker cannot go on: a demand got no result, too many effects, a state that does not fit */
+
+	uint32_t lines_known, lines; /* bit per interrupt line that was driven, and its level */
+	uint8_t output[DEVIPC_DATA_BYTES];
+	uint8_t copy[DEVIPC_STATE_BYTES]; /* of a state, before it is judged */
+};
+
+/* Sets up `env`, which the model's init may use from now on, and the device's place. `h` is zero but for hooks. */
+void devhost_init(struct devhost *h, const struct dev_model *model, void *dev);
+
+/*
+ * Takes the paravisor's configuration from CONTROL_FD, with the link, the shared memory and, if `store` is not
+ * NULL, the store. VL_E_TIMEOUT, VL_E_CLOSED, VL_E_OS, errors of devipc_config_check().
+ */
+int devhost_open(struct devhost *h, struct devipc_config *config, int *store);
+
+/* Serves the request that is in the mailbox: devlink_take()'s errors, h->err, devlink_answer()'s. */
+int devhost_serve(struct devhost *h);
+
+/* Serves until the VM worker closes the link (VL_E_CLOSED) or something is wrong. */
+int devhost_run(struct devhost *h);
+
+#endif
