@@ -9,6 +9,13 @@
 
 Suite *suite_fortify(void);
 
+/* The compiler knows an object's room only when it optimizes; the build that counts lines does not. */
+#ifdef __OPTIMIZE__
+#define ROOM_IS_KNOWN 1
+#else
+#define ROOM_IS_KNOWN 0
+#endif
+
 static volatile size_t size;
 static const char from[64] = "0123456789012345678901234567890123456789";
 
@@ -83,8 +90,9 @@ Suite *suite_fortify(void)
 	Suite *s = suite_create("fortify");
 	TCase *c = tcase_create("fortify");
 
-	tcase_add_loop_test(c, what_fits_is_done_and_one_byte_more_ends_the_program, 0,
-		(int)(sizeof(attempts) / sizeof(attempts[0])));
+	if (ROOM_IS_KNOWN)
+		tcase_add_loop_test(c, what_fits_is_done_and_one_byte_more_ends_the_program, 0,
+			(int)(sizeof(attempts) / sizeof(attempts[0])));
 	suite_add_tcase(s, c);
 	return s;
 }
