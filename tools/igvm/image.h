@@ -76,6 +76,16 @@ unsigned image_port_table_pages(uint64_t bytes);
  */
 unsigned image_port_page_tables(uint8_t *pages, uint64_t at, uint64_t base, uint64_t bytes);
 
+/*
+ * image_port_page_tables for ports whose tables have four levels of 512 entries;
+ * `entries` are the bits of an entry beside its address.
+ */
+struct image_entries {
+	uint64_t table, large_page;
+};
+unsigned image_tables(uint8_t *pages, uint64_t at, uint64_t base, uint64_t bytes,
+	const struct image_entries *entries);
+
 /* Fills the zeroed entry page; called when has_entry_page. */
 void image_port_entry_page(uint8_t page[VL_PAGE_BYTES]);
 

@@ -3,7 +3,6 @@
  * MMU and caches on, identity-mapped, exceptions masked, x0 = distance of the
  * parameter page from the shim's ELF address 0, no stack, BSS undefined.
  */
-#define STACK_BYTES 32768
 #define STACK_COOKIE 0x30405060
 #define EXCEPTION_STACK_BYTES 8192
 #define CPACR_FPEN (3 << 20)
@@ -138,16 +137,7 @@ boot_vectors:
 	vector \n
 	.endr
 
-/* An unmapped page, the stack growing down to it, and the cookie at its bottom. */
-	.bss
-	.balign 4096
-	.globl boot_stack_guard, boot_stack
-	.hidden boot_stack_guard, boot_stack
-boot_stack_guard:
-	.skip 4096
-boot_stack:
-	.skip STACK_BYTES
-boot_stack_top:
+#include "common/boot/stack.inc"
 	.skip EXCEPTION_STACK_BYTES
 boot_exception_stack_top:
 

@@ -78,40 +78,12 @@ unsigned image_port_table_pages(uint64_t bytes)
 	return TABLE_PAGES;
 }
 
-struct table_builder {
-	uint8_t *pages;
-	uint64_t at;
-	unsigned used;
-};
-
-static le64 *entry_of(struct table_builder *b, unsigned table, uint64_t va, unsigned shift)
-{
-	return (le64 *)(void *)(b->pages + (size_t)table * VL_PAGE_BYTES) + (va >> shift & 511);
-}
-
-/* The table below the entry for `va` in `table`, made when it is not there. */
-static unsigned next_table(struct table_builder *b, unsigned table, uint64_t va, unsigned shift)
-{
-	le64 *entry = entry_of(b, table, va, shift);
-
-	if (!le64_to_cpu(*entry)) {
-		*entry = cpu_to_le64((b->at + (uint64_t)b->used * VL_PAGE_BYTES) | DESCRIPTOR_TABLE);
-		b->used++;
-	}
-	return (unsigned)(((le64_to_cpu(*entry) & ~DESCRIPTOR_TABLE) - b->at) / VL_PAGE_BYTES);
-}
-
 unsigned image_port_page_tables(uint8_t *pages, uint64_t at, uint64_t base, uint64_t bytes)
 {
-	struct table_builder b = { pages, at, 1 };
+	static const struct image_entries entries = { DESCRIPTOR_TABLE, DESCRIPTOR_BLOCK | BLOCK_ATTRIBUTES_WB |
+		BLOCK_INNER_SHAREABLE | BLOCK_ACCESSED | BLOCK_USER_NEVER_EXECUTES };
 
-	for (uint64_t va = base; va < base + bytes; va += VL_LARGE_PAGE_BYTES) {
-		unsigned blocks = next_table(&b, next_table(&b, 0, va, 39), va, 30);
-
-		*entry_of(&b, blocks, va, 21) = cpu_to_le64(va | DESCRIPTOR_BLOCK | BLOCK_ATTRIBUTES_WB |
-			BLOCK_INNER_SHAREABLE | BLOCK_ACCESSED | BLOCK_USER_NEVER_EXECUTES);
-	}
-	return b.used;
+	return image_tables(pages, at, base, bytes, &entries);
 }
 
 /* --- Registers: Arm ARM, D19.2 ------------------------------------------------------------ */

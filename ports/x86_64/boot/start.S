@@ -3,7 +3,6 @@
  * mode, identity-mapped, interrupts off, RSI = distance of the parameter page
  * from the shim's ELF address 0, no stack, BSS undefined.
  */
-#define STACK_BYTES 32768
 #define STACK_COOKIE 0x30405060
 #define CR0_MP 0x2
 #define CR0_EM 0x4
@@ -111,15 +110,6 @@ exception:
 	call boot_exception
 	ud2
 
-/* An unmapped page, the stack growing down to it, and the cookie at its bottom. */
-	.bss
-	.balign 4096
-	.globl boot_stack_guard, boot_stack
-	.hidden boot_stack_guard, boot_stack
-boot_stack_guard:
-	.skip 4096
-boot_stack:
-	.skip STACK_BYTES
-boot_stack_top:
+#include "common/boot/stack.inc"
 
 	.section .note.GNU-stack, "", @progbits
