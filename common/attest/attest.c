@@ -9,7 +9,7 @@ const char *attest_refusal_text(unsigned refusal)
 	static const char *const texts[ATTEST_REFUSAL_COUNT] = {
 		[ATTEST_RELEASED] = "released",
 		[ATTEST_MALFORMED] = "the request to the key broker is malformed",
-		[ATTEST_NOT_SIGNED] = "the report is not signed by a platform that the key broker knows, or was altered",
+		[ATTEST_NOT_SIGNED] = "the report was altered, or signed by no platform that the key broker knows",
 		[ATTEST_NOT_BOUND] = "the report does not vouch for the claims to the key broker",
 		[ATTEST_MEASUREMENT] = "the measurement is none that the key broker accepts",
 		[ATTEST_POLICY] = "the key broker's policy does not allow this configuration",
@@ -17,7 +17,7 @@ const char *attest_refusal_text(unsigned refusal)
 		[ATTEST_UNAVAILABLE] = "the key broker is unavailable",
 	};
 
-	return refusal < ATTEST_REFUSAL_COUNT ? texts[refusal] : "the key broker refuses for an unknown reason";
+	return refusal < ATTEST_REFUSAL_COUNT ? texts[refusal] : "the key broker refuses and does not say why";
 }
 
 int attest_request_encode(uint8_t out[ATTEST_REQUEST_MAX], enum attest_report_type type, const void *report,
@@ -45,7 +45,8 @@ int attest_request_encode(uint8_t out[ATTEST_REQUEST_MAX], enum attest_report_ty
 	return w.err ? VL_E_LIMIT : (int)w.pos;
 }
 
-static int check_request(const struct attest_request_header *h, const struct attest_request_data *d, size_t left)
+static int check_request(const struct attest_request_header *h, const struct attest_request_data *d,
+	size_t left)
 {
 	uint32_t claims = le32_to_cpu(d->variable_bytes);
 
@@ -56,7 +57,8 @@ static int check_request(const struct attest_request_header *h, const struct att
 	if (le32_to_cpu(h->status) || le32_to_cpu(h->reserved[0]) || le32_to_cpu(h->reserved[1]) ||
 	    le32_to_cpu(h->reserved[2]))
 		return VL_E_RESERVED;
-	if (le32_to_cpu(h->request_type) != ATTEST_KEY_RELEASE || le32_to_cpu(d->hash_type) != ATTEST_HASH_SHA256 ||
+	if (le32_to_cpu(h->request_type) != ATTEST_KEY_RELEASE ||
+	    le32_to_cpu(d->hash_type) != ATTEST_HASH_SHA256 ||
 	    le32_to_cpu(d->report_type) < ATTEST_VBS || le32_to_cpu(d->report_type) > ATTEST_CCA)
 		return VL_E_TYPE;
 	if (le32_to_cpu(h->report_bytes) != ATTEST_REPORT_BYTES || claims != left ||

@@ -102,12 +102,12 @@ _Static_assert(sizeof(struct attest_secret) == 72, "no padding");
 
 /* Signed: PSS over SHA-256(ATTEST_RELEASE_DOMAIN | SHA-256 of the request's claims | transfer). */
 struct attest_release {
-	uint8_t broker[ATTEST_RSA_BYTES]; /* modulus of the broker's key; the VM's configuration names its SHA-256 */
+	uint8_t broker[ATTEST_RSA_BYTES]; /* modulus of the broker's key; the VM's measured words have its SHA-256 */
 	uint8_t signature[ATTEST_RSA_BYTES];
 	uint8_t transfer[ATTEST_TRANSFER_BYTES];
 } VL_PACKED;
 
-/* Answer to a request whose claims confirm an epoch. Signed: ATTEST_CONFIRM_DOMAIN | SHA-256 of the claims | epoch. */
+/* For claims that confirm an epoch. Signed: ATTEST_CONFIRM_DOMAIN | SHA-256 of the claims | epoch. */
 struct attest_confirmation {
 	uint8_t broker[ATTEST_RSA_BYTES];
 	uint8_t signature[ATTEST_RSA_BYTES];

@@ -96,7 +96,8 @@ int attest_claims_encode(const struct attest_claims *c, char *out, size_t room)
 
 enum claim {
 	CLAIM_KID, CLAIM_KEY_OPS, CLAIM_KTY, CLAIM_EXPONENT, CLAIM_MODULUS, CLAIM_CONSOLE, CLAIM_SECURE_BOOT,
-	CLAIM_TPM, CLAIM_ID, CLAIM_SEALING, CLAIM_DEBUG, CLAIM_REQUIRED_COUNT, CLAIM_CONFIRM = CLAIM_REQUIRED_COUNT,
+	CLAIM_TPM, CLAIM_ID, CLAIM_SEALING, CLAIM_DEBUG, CLAIM_REQUIRED_COUNT,
+	CLAIM_CONFIRM = CLAIM_REQUIRED_COUNT,
 	CLAIM_COUNT
 };
 
@@ -199,5 +200,5 @@ int attest_claims_decode(struct attest_claims *c, const char *json, size_t size)
 	err = json_walk(json, size, visit, &d, NULL);
 	if (err)
 		return err;
-	return (d.seen & ((1u << CLAIM_REQUIRED_COUNT) - 1)) == (1u << CLAIM_REQUIRED_COUNT) - 1 ? 0 : VL_E_MISSING;
+	return ~d.seen & ((1u << CLAIM_REQUIRED_COUNT) - 1) ? VL_E_MISSING : 0;
 }

@@ -132,7 +132,8 @@ static int make_key(struct security *s)
 		return err;
 	br_hmac_drbg_init(&random, &br_sha256_vtable, seed, sizeof(seed));
 	crypto_wipe(seed, sizeof(seed));
-	if (!br_rsa_keygen_get_default()(&random.vtable, &s->key, s->key_bytes, &public, public_bytes, KEY_BITS, 65537) ||
+	if (!br_rsa_keygen_get_default()(&random.vtable, &s->key, s->key_bytes, &public, public_bytes, KEY_BITS,
+					 65537) ||
 	    public.nlen != sizeof(s->claims.modulus))
 		err = VL_E_INTERNAL;
 	else
@@ -149,8 +150,8 @@ static void pause_before_retry(void)
 }
 
 /* Relays until there is an answer that is not "try again". The payload's size in bytes. */
-static int ask_relay(struct security *s, const uint8_t *request, size_t size, uint8_t out[ATTEST_RESPONSE_MAX],
-	const uint8_t **payload, size_t *payload_bytes)
+static int ask_relay(struct security *s, const uint8_t *request, size_t size,
+	uint8_t out[ATTEST_RESPONSE_MAX], const uint8_t **payload, size_t *payload_bytes)
 {
 	unsigned refusal;
 	int n, err = VL_E_AGAIN;
@@ -267,7 +268,8 @@ static int seal_new(struct security *s, const uint8_t platform_key[32], const ch
 		err = take_random(iv, sizeof(iv));
 	if (!err)
 		err = begin_state(s, key);
-	seal_key(&sealed, platform_key, s->config->sealing == SEALING_HASH, context, strlen(context), iv, key);
+	seal_key(&sealed, platform_key, s->config->sealing == SEALING_HASH, context, strlen(context), iv,
+		key);
 	crypto_wipe(key, sizeof(key));
 	return err ? err : vmgs_write(&s->state->vmgs, VMGS_HW_KEY_PROTECTOR, &sealed, sizeof(sealed), false);
 }
@@ -281,7 +283,8 @@ static int unseal(struct security *s, const uint8_t platform_key[32], const char
 
 	if (n < 0)
 		return n == VL_E_NOTFOUND ? VL_E_AUTH : (int)n;
-	err = n == sizeof(sealed) ? unseal_key(&sealed, platform_key, context, strlen(context), key) : VL_E_AUTH;
+	err = n == sizeof(sealed) ? unseal_key(&sealed, platform_key, context, strlen(context), key) :
+		VL_E_AUTH;
 	if (!err)
 		err = vmgs_unlock(&s->state->vmgs, key);
 	crypto_wipe(key, sizeof(key));

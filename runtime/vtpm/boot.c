@@ -88,7 +88,8 @@ static void digest(const void *data, size_t size, uint8_t *out)
 }
 
 /* An event whose measurement is its own data. */
-static int measure_data(struct tpm *t, struct event_log *l, uint32_t pcr, uint32_t type, const void *data, size_t size)
+static int measure_data(struct tpm *t, struct event_log *l, uint32_t pcr, uint32_t type, const void *data,
+	size_t size)
 {
 	uint8_t digests[TPM_DIGESTS_BYTES];
 

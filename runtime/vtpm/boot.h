@@ -23,7 +23,7 @@
 int boot_power_on(struct tpm *t, const struct vtpm_nv *nv, struct ppi *p, struct event_log *l, bool isolated,
 	const char *version);
 
-/* Extends PCR `pcr` in every bank and adds the event. VL_E_RANGE: no such PCR; VL_E_NOSPACE: the log is full. */
+/* Extends PCR `pcr` in every bank, adds the event. VL_E_RANGE: no such PCR; VL_E_NOSPACE: the log is full. */
 int boot_measure(struct tpm *t, struct event_log *l, uint32_t pcr, uint32_t type, const uint8_t *digests,
 	const void *data, size_t size);
 

@@ -74,7 +74,7 @@ struct command {
 };
 
 struct response {
-	struct vl_reader r; /* behind the code: handle, size of the parameters if there are sessions, parameters */
+	struct vl_reader r; /* behind the code: handle, with sessions the parameters' size, parameters */
 	uint32_t code;      /* TPM_RC_* */
 	uint8_t bytes[4096];
 };

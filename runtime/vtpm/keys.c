@@ -18,8 +18,10 @@ enum {
 	DECRYPT = 1 << 17,
 	SIGN = 1 << 18,
 };
-#define EK_ATTRIBUTES (FIXED_TPM | FIXED_PARENT | SENSITIVE_DATA_ORIGIN | ADMIN_WITH_POLICY | RESTRICTED | DECRYPT)
-#define AK_ATTRIBUTES (FIXED_TPM | FIXED_PARENT | SENSITIVE_DATA_ORIGIN | USER_WITH_AUTH | NO_DA | RESTRICTED | SIGN)
+#define EK_ATTRIBUTES \
+	(FIXED_TPM | FIXED_PARENT | SENSITIVE_DATA_ORIGIN | ADMIN_WITH_POLICY | RESTRICTED | DECRYPT)
+#define AK_ATTRIBUTES \
+	(FIXED_TPM | FIXED_PARENT | SENSITIVE_DATA_ORIGIN | USER_WITH_AUTH | NO_DA | RESTRICTED | SIGN)
 
 #define MODULUS_BYTES 256u
 #define NAME_BYTES (2 + br_sha256_SIZE)
@@ -215,7 +217,8 @@ static int prepare(struct tpm *t, const struct key *k, bool isolated, struct key
 		return 0;
 	}
 	if (!isolated) {
-		vl_warn("the %s in the TPM's state is not the one that this TPM makes: it is replaced", k->name);
+		vl_warn("the %s in the TPM's state is not the one that this TPM makes: it is replaced",
+			k->name);
 		out->refused++;
 	}
 	err = evict(t, TPM_RH_PLATFORM, k->handle, k->handle, &code);

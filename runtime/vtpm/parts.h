@@ -23,12 +23,12 @@ void vtpm_release(struct vtpm *v, unsigned locality);
 void vtpm_make_ready(struct vtpm *v);
 void vtpm_make_idle(struct vtpm *v);
 
-/* The size that the command's header says; 0 until the header is there; more than fits: TPM_BUFFER_BYTES + 1. */
+/* The size that the command's header says; 0: no header yet; more than fits: TPM_BUFFER_BYTES + 1. */
 size_t vtpm_command_bytes(const struct vtpm *v, size_t received);
 /* Executes the command in `data`, of which `received` bytes are the guest's. */
 void vtpm_execute(struct vtpm *v, size_t received);
 
-/* Register accesses of `size` bytes at `reg` within the page of `locality`, none of them across a register. */
+/* Register accesses of `size` bytes at `reg` within the page of `locality`, none across a register. */
 uint32_t fifo_read(struct vtpm *v, unsigned locality, uint64_t reg, unsigned size);
 void fifo_write(struct vtpm *v, unsigned locality, uint64_t reg, unsigned size, uint32_t value);
 uint32_t crb_read(struct vtpm *v, unsigned locality, uint64_t reg, unsigned size);

@@ -175,7 +175,8 @@ void vtpm_release(struct vtpm *v, unsigned locality)
 uint64_t vtpm_interface_id(const struct vtpm *v)
 {
 	uint32_t low = v->interface | (v->interface == VTPM_CRB ? ID_CRB_VERSION : 0) | ID_FIVE_LOCALITIES |
-		ID_64_BYTE_TRANSFERS | ID_HAS_FIFO | ID_HAS_CRB | (uint32_t)v->interface << ID_SELECTOR_SHIFT |
+		ID_64_BYTE_TRANSFERS | ID_HAS_FIFO | ID_HAS_CRB |
+		(uint32_t)v->interface << ID_SELECTOR_SHIFT |
 		(v->interface_locked ? ID_LOCKED : 0) | VTPM_REVISION << ID_RID_SHIFT;
 
 	return low | (uint64_t)(VTPM_DEVICE << 16 | VTPM_VENDOR) << 32;
@@ -200,7 +201,8 @@ static uint32_t read_part(struct vtpm *v, uint64_t offset, unsigned size)
 
 	if (locality >= VTPM_LOCALITIES || !v->powered)
 		return 0xffffffff;
-	return v->interface == VTPM_CRB ? crb_read(v, locality, reg, size) : fifo_read(v, locality, reg, size);
+	return v->interface == VTPM_CRB ? crb_read(v, locality, reg, size) :
+		fifo_read(v, locality, reg, size);
 }
 
 static void write_part(struct vtpm *v, uint64_t offset, unsigned size, uint32_t value)
@@ -299,7 +301,8 @@ static uint64_t read_boot(struct vtpm *v, uint64_t offset, unsigned size)
 
 	if (vl_within(offset, size, sizeof(v->boot)))
 		memcpy(&value, (const uint8_t *)&v->boot + offset, size);
-	else if (offset >= VTPM_BOOT_LOG_AT && vl_within(offset - VTPM_BOOT_LOG_AT, size, sizeof(v->log.bytes)))
+	else if (offset >= VTPM_BOOT_LOG_AT &&
+		 vl_within(offset - VTPM_BOOT_LOG_AT, size, sizeof(v->log.bytes)))
 		memcpy(&value, v->log.bytes + (offset - VTPM_BOOT_LOG_AT), size);
 	return value;
 }
@@ -474,7 +477,8 @@ static void get_tpm(struct vtpm *v, struct state_reader *r)
 
 	get_bytes(r, FIELD_PERMANENT, v->permanent, sizeof(v->permanent), &v->permanent_bytes);
 	get_bytes(r, FIELD_VOLATILE, v->volatile_state, sizeof(v->volatile_state), &v->volatile_bytes);
-	if (!state_get_bytes(r, FIELD_DIGEST, digest, sizeof(digest)) || !v->permanent_bytes || !v->volatile_bytes) {
+	if (!state_get_bytes(r, FIELD_DIGEST, digest, sizeof(digest)) || !v->permanent_bytes ||
+	    !v->volatile_bytes) {
 		state_reader_fail(r, VL_E_MISSING);
 		return;
 	}
@@ -541,8 +545,8 @@ const struct dev_model vtpm_model = {
 	.complete = vtpm_complete,
 };
 
-void vtpm_init(struct vtpm *v, struct dev_env *env, struct engine *engine, enum vtpm_interface first, uint64_t base,
-	const char *version)
+void vtpm_init(struct vtpm *v, struct dev_env *env, struct engine *engine, enum vtpm_interface first,
+	uint64_t base, const char *version)
 {
 	memset(v, 0, sizeof(*v));
 	v->env = env;

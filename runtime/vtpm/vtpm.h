@@ -68,7 +68,7 @@ struct vtpm {
 extern const struct dev_model vtpm_model;
 
 /* `engine` is open, and `version` stays the caller's. */
-void vtpm_init(struct vtpm *v, struct dev_env *env, struct engine *engine, enum vtpm_interface first, uint64_t base,
-	const char *version);
+void vtpm_init(struct vtpm *v, struct dev_env *env, struct engine *engine, enum vtpm_interface first,
+	uint64_t base, const char *version);
 
 #endif

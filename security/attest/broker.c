@@ -1,4 +1,4 @@
-/* The key broker's decision (broker.h). Requests are hostile; the policy is checked in the order of the refusals. */
+/* The key broker's decision (broker.h). Requests are hostile; the checks are in the order of the refusals. */
 #include "security/attest/broker.h"
 #include "security/crypto/gcm.h"
 #include "security/crypto/kdf.h"
@@ -9,7 +9,8 @@
 
 /* --- Whether --------------------------------------------------------------------------------- */
 
-static bool verify_report(const struct broker_policy *p, const struct attest_request *q, struct vbs_report *report)
+static bool verify_report(const struct broker_policy *p, const struct attest_request *q,
+			  struct vbs_report *report)
 {
 	for (unsigned i = 0; i < p->platform_count; i++)
 		if (!report_verify(report, q->report, ATTEST_REPORT_BYTES, &p->platforms[i]))
@@ -30,7 +31,8 @@ static bool wish_holds(enum broker_wish wish, bool value)
 	return wish == BROKER_ANY || (wish == BROKER_TRUE) == value;
 }
 
-static bool policy_holds(const struct broker_policy *p, const struct vbs_identity *id, const struct attest_claims *c)
+static bool policy_holds(const struct broker_policy *p, const struct vbs_identity *id,
+			 const struct attest_claims *c)
 {
 	bool debug = c->debug || le32_to_cpu(id->policy) & VBS_POLICY_DEBUG;
 
@@ -39,7 +41,8 @@ static bool policy_holds(const struct broker_policy *p, const struct vbs_identit
 		wish_holds(p->tpm, c->tpm_enabled) && wish_holds(p->console, c->console_enabled);
 }
 
-static enum attest_refusal judge(const struct broker *b, const struct attest_request *q, struct attest_claims *c)
+static enum attest_refusal judge(const struct broker *b, const struct attest_request *q,
+				 struct attest_claims *c)
 {
 	static const uint8_t unsigned_image[VBS_DIGEST_BYTES];
 	const struct broker_policy *p = &b->policy;
@@ -62,7 +65,8 @@ static enum attest_refusal judge(const struct broker *b, const struct attest_req
 
 /* --- What -------------------------------------------------------------------------------------- */
 
-static void derive(const struct broker *b, const uint8_t vm_id[ATTEST_ID_BYTES], uint64_t epoch, uint8_t key[32])
+static void derive(const struct broker *b, const uint8_t vm_id[ATTEST_ID_BYTES], uint64_t epoch,
+		   uint8_t key[32])
 {
 	struct {
 		uint8_t vm_id[ATTEST_ID_BYTES];
@@ -95,7 +99,7 @@ static int release(struct broker *b, const struct release_context *r, const stru
 	return err;
 }
 
-/* The next epoch, or the present one again for a VM that did not get the first answer. VL_E_ORDER: any other. */
+/* The next epoch, or the present one again for a VM that missed the first answer. VL_E_ORDER: any other. */
 static int confirm(struct broker *b, const struct release_context *r, const struct attest_claims *c,
 		   struct attest_confirmation *out)
 {
@@ -113,7 +117,8 @@ static int confirm(struct broker *b, const struct release_context *r, const stru
 }
 
 enum attest_refusal broker_answer(struct broker *b, const void *request, size_t request_bytes,
-				  uint8_t out[ATTEST_RESPONSE_MAX], size_t *size, uint8_t vm_id[ATTEST_ID_BYTES])
+				  uint8_t out[ATTEST_RESPONSE_MAX], size_t *size,
+				  uint8_t vm_id[ATTEST_ID_BYTES])
 {
 	union {
 		struct attest_release release;
@@ -135,7 +140,7 @@ enum attest_refusal broker_answer(struct broker *b, const void *request, size_t 
 		refusal = !err ? ATTEST_RELEASED : err == VL_E_ORDER ? ATTEST_EPOCH : ATTEST_UNAVAILABLE;
 	}
 	*size = refusal ? attest_response_encode(out, refusal, refusal == ATTEST_UNAVAILABLE, NULL, 0) :
-		attest_response_encode(out, refusal, false, &payload,
-				       claims.confirms ? sizeof(payload.confirmation) : sizeof(payload.release));
+		attest_response_encode(out, refusal, false, &payload, claims.confirms ?
+				       sizeof(payload.confirmation) : sizeof(payload.release));
 	return refusal;
 }

@@ -44,22 +44,22 @@ static void signed_hash(const struct release_context *r, const char *domain, con
 }
 
 int release_seal(const struct release_context *r, const struct platform_key *broker,
-		 const uint8_t to[ATTEST_RSA_BYTES], const struct attest_secret *secret, const uint8_t random[96],
-		 struct attest_release *out)
+		 const uint8_t to[ATTEST_RSA_BYTES], const struct attest_secret *secret,
+		 const uint8_t random[96], struct attest_release *out)
 {
 	uint8_t modulus[ATTEST_RSA_BYTES], exponent[] = { 1, 0, 1 }, hash[32];
 	const br_rsa_public_key key = { modulus, sizeof(modulus), exponent, sizeof(exponent) };
 	int err;
 
-	_Static_assert(TRANSFER_BYTES(sizeof(*secret)) == ATTEST_TRANSFER_BYTES, "the transfer holds the secret");
+	_Static_assert(TRANSFER_BYTES(sizeof(*secret)) == ATTEST_TRANSFER_BYTES, "it holds the secret");
 	memcpy(modulus, to, sizeof(modulus));
 	memcpy(out->broker, broker->public.modulus, sizeof(out->broker));
 	err = transfer_wrap(&key, random, secret, sizeof(*secret), out->transfer);
 	if (err)
 		return err;
 	signed_hash(r, ATTEST_RELEASE_DOMAIN, out->transfer, sizeof(out->transfer), hash);
-	return rsa_pss_sign(br_skey_decoder_get_rsa(&broker->decoder), broker->public.modulus, hash, random + 64,
-			    out->signature);
+	return rsa_pss_sign(br_skey_decoder_get_rsa(&broker->decoder), broker->public.modulus, hash,
+			    random + 64, out->signature);
 }
 
 int release_confirm(const struct release_context *r, const struct platform_key *broker, uint64_t epoch,

@@ -129,7 +129,8 @@ static void decode_request(const uint8_t *data, size_t size)
 	if (attest_request_decode(&r, data, size))
 		return;
 	must(r.claims_bytes <= ATTEST_CLAIMS_MAX);
-	n = attest_request_encode(again, r.report_type, r.report, ATTEST_REPORT_BYTES, r.claims, r.claims_bytes);
+	n = attest_request_encode(again, r.report_type, r.report, ATTEST_REPORT_BYTES, r.claims,
+		r.claims_bytes);
 	must(n == (int)size);
 }
 
