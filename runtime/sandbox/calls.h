@@ -65,9 +65,16 @@
 	CALL(exit_group)
 
 /*
- * The virtual TPM: commands by a thread of its own, two channels, a store. What GNU's libc asks for beside
- * that; its clone3 has arguments that no list can look at, and it can do without.
+ * What GNU's libc calls where musl does not: at the start of a program and of a thread. Its clone3 has
+ * arguments that no list can look at, and it can do without.
  */
+#define SANDBOX_GLIBC_CALLS(CALL, CALL_IF) \
+	CALL_IF(clone3, ABSENT) \
+	CALL(rseq) \
+	CALL(set_robust_list) \
+	CALL(rt_sigaction)
+
+/* The virtual TPM, the one program with GNU's libc: commands by a thread of its own, two channels, a store. */
 #define SANDBOX_VTPM_CALLS(CALL, CALL_IF) \
 	CALL(futex) \
 	CALL(recvmsg) \
@@ -86,12 +93,8 @@
 	CALL(brk) \
 	CALL(eventfd2) \
 	CALL_IF(clone, THREAD) \
-	CALL_IF(clone3, ABSENT) \
-	CALL(rseq) \
-	CALL(set_robust_list) \
+	SANDBOX_GLIBC_CALLS(CALL, CALL_IF) \
 	CALL(rt_sigprocmask) \
-	CALL(rt_sigaction) \
-	CALL(sendto) \
 	CALL(exit) \
 	CALL(exit_group)
 
@@ -193,10 +196,7 @@
 	CALL(wait4) \
 	CALL(kill) \
 	/* the virtual TPM's, also to start */ \
-	CALL_IF(clone3, ABSENT) \
-	CALL(rseq) \
-	CALL(set_robust_list) \
-	CALL(rt_sigaction) \
+	SANDBOX_GLIBC_CALLS(CALL, CALL_IF) \
 	PORT_SANDBOX_GLIBC_CALLS(CALL) \
 	/* the profiler's, and what it opens before it enters its cage */ \
 	CALL(perf_event_open) \

@@ -32,6 +32,7 @@
 struct task {
 	pid_t pid;
 	bool attached;
+	bool known, early; /* its parent said that it is there; it stopped before that, and waits */
 	uint32_t cages;   /* bit per cage that it is in */
 	uint64_t call;    /* the one that it is in */
 	char program[NAME_MAX_BYTES], next_program[NAME_MAX_BYTES];
@@ -131,7 +132,10 @@ static void on_event(struct task *t, int event)
 		child = task_of((pid_t)message);
 		if (child) {
 			child->cages = t->cages;
+			child->known = true;
 			memcpy(child->program, t->program, sizeof(child->program));
+			if (child->early)
+				ptrace(PTRACE_SYSCALL, child->pid, NULL, NULL);
 		}
 	}
 }
@@ -141,6 +145,11 @@ static void on_stop(struct task *t, int status)
 {
 	int signal = WSTOPSIG(status), event = status >> 16;
 
+	/* What it calls counts from the first: not before it is known whose cages it is in. */
+	if (!t->known) {
+		t->attached = t->early = true;
+		return;
+	}
 	if (signal == (SIGTRAP | 0x80)) {
 		on_call(t);
 		signal = 0;
@@ -185,6 +194,9 @@ int main(void)
 	if (!log_file || init < 0 || waitpid(init, &status, WUNTRACED) != init ||
 	    ptrace(PTRACE_SEIZE, init, NULL, (void *)(uintptr_t)OPTIONS) < 0)
 		return 1;
+	if (!task_of(init))
+		return 1;
+	task_of(init)->known = true;
 	kill(init, SIGCONT);
 	while ((pid = waitpid(-1, &status, __WALL)) > 0 || errno == EINTR) {
 		struct task *t = pid > 0 ? task_of(pid) : NULL;
