@@ -447,7 +447,7 @@ static void call_profile(const struct call *k)
 	struct service_ask a = { .what = SERVICE_PROFILE };
 	struct diag_profile_request q;
 	struct connection *c;
-	uint64_t deadline_ns;
+	uint64_t data;
 	int err = diag_profile_decode(k->payload, k->payload_size, &q);
 
 	if (err) {
@@ -463,10 +463,9 @@ static void call_profile(const struct call *k)
 	}
 	a.seconds = (uint32_t)q.duration_s;
 	a.hertz = q.hertz ? q.hertz : PROFILER_HERTZ_DEFAULT;
-	deadline_ns = clock_deadline(a.seconds * 1000 + PROFILE_EXTRA_MS);
-	ask(k, &a, c, deadline_ns);
-	/* The profiler has it now, and ends it. */
-	give_up(k->server, q.conn);
+	data = c->id;
+	ask(k, &a, c, clock_deadline(a.seconds * 1000 + PROFILE_EXTRA_MS));
+	give_up(k->server, data); /* the profiler has it now, and ends it */
 }
 
 static const struct method methods[] = {

@@ -66,15 +66,18 @@ struct connection *connection_find(struct server *s, uint64_t id)
 	return NULL;
 }
 
-struct connection *connection_claim(struct server *s, uint64_t id)
+struct connection *connection_claim(struct server *s, uint64_t number)
 {
-	struct connection *c = connection_find(s, id);
+	for (unsigned i = 0; i < SERVER_CONNECTION_MAX; i++) {
+		struct connection *c = &s->connections[i];
 
-	if (!c || !c->data || c->claimed)
-		return NULL;
-	c->claimed = true;
-	set_deadline(c);
-	return c;
+		if (c->fd < 0 || !c->data || c->claimed || c->number != number)
+			continue;
+		c->claimed = true;
+		set_deadline(c);
+		return c;
+	}
+	return NULL;
 }
 
 /* Bytes that the socket took; a negative vl_err. */
@@ -319,7 +322,8 @@ static void welcome(struct server *s, struct connection *c, int fd, bool data)
 	if (!data)
 		return;
 	vl_writer_init(&w, number, sizeof(number));
-	vl_write_le64(&w, c->id);
+	c->number = ++s->last_number;
+	vl_write_le64(&w, c->number);
 	connection_send(s, c, number, sizeof(number));
 }
 

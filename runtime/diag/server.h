@@ -38,7 +38,8 @@ struct connection {
 	bool claimed;         /* data: a call has named it */
 	bool ending;          /* closed when what is in `out` has gone */
 	bool refilled;        /* `pump` may have more */
-	uint64_t id;          /* of no other, ever; a data connection's client knows it */
+	uint64_t id;          /* of no other, ever */
+	uint64_t number;      /* of a data connection, among these: its client knows it */
 	uint64_t deadline_ns; /* closed then, unless something happens before */
 	uint64_t active_ns;   /* when it did something last */
 	unsigned asks;        /* its calls that wait for the paravisor */
@@ -86,7 +87,8 @@ struct server {
 	struct log *log;           /* NULL: no log */
 	int log_fd;                /* -1: none */
 	void (*log_ready)(struct server *s);
-	uint64_t last_id;          /* of connections: from 1 */
+	uint64_t last_id;          /* of connections */
+	uint64_t last_number;      /* of data connections: from 1 */
 	uint64_t last_ask;         /* of asks: greater than any of a predecessor's */
 	size_t backlog;            /* bytes in all connections' `out` */
 	struct server_counts counts;
@@ -114,7 +116,7 @@ void connection_send(struct server *s, struct connection *c, const void *data, s
 void connection_close(struct server *s, struct connection *c);
 struct connection *connection_find(struct server *s, uint64_t id);
 /* The data connection of that number, which is then this call's; NULL when there is none. */
-struct connection *connection_claim(struct server *s, uint64_t id);
+struct connection *connection_claim(struct server *s, uint64_t number);
 
 /* Sends and forgets about a message to the paravisor; VL_E_* when it cannot be reached. */
 int server_tell(struct server *s, const void *message, size_t size, const int *fds, size_t fd_count);
