@@ -111,6 +111,12 @@ struct dev_env_ops {
 	int (*map)(struct dev_env *env, const struct dev_region *region);
 };
 
+/* One register, for dev_model.inspect(). */
+static inline void dev_show(struct inspect *i, const char *name, uint64_t value)
+{
+	inspect_u64(i, name, INSPECT_SENSITIVE, INSPECT_HEX, value);
+}
+
 #define DEV_TIMER_COUNT 4
 enum dev_machine_event { DEV_MACHINE_POWER_OFF, DEV_MACHINE_RESET, DEV_MACHINE_SLEEP };
 

@@ -348,6 +348,21 @@ static int pl011_restore(void *dev, struct state_reader *r)
 	return state_reader_finish(r);
 }
 
+static void pl011_inspect(const void *dev, struct inspect *i)
+{
+	const struct pl011 *p = dev;
+
+	dev_show(i, "cr", p->cr);
+	dev_show(i, "lcr-h", p->lcr_h);
+	dev_show(i, "ibrd", p->ibrd);
+	dev_show(i, "fbrd", p->fbrd);
+	dev_show(i, "ifls", p->ifls);
+	dev_show(i, "imsc", p->imsc);
+	dev_show(i, "ris", p->ris);
+	dev_show(i, "dmacr", p->dmacr);
+	dev_show(i, "overrun", p->overrun);
+}
+
 const struct dev_model pl011_model = {
 	.name = "pl011",
 	.version = 1,
@@ -358,6 +373,7 @@ const struct dev_model pl011_model = {
 	.reset = pl011_reset,
 	.save = pl011_save,
 	.restore = pl011_restore,
+	.inspect = pl011_inspect,
 	.timer = pl011_timer,
 	.input = pl011_input,
 	.complete = pl011_complete,

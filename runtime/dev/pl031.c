@@ -137,6 +137,17 @@ static int pl031_restore(void *dev, struct state_reader *r)
 	return state_reader_finish(r);
 }
 
+static void pl031_inspect(const void *dev, struct inspect *i)
+{
+	const struct pl031 *p = dev;
+
+	dev_show(i, "offset-s", p->offset_s);
+	dev_show(i, "match", p->match);
+	dev_show(i, "load", p->load);
+	dev_show(i, "mask", p->mask);
+	dev_show(i, "raw", p->raw);
+}
+
 const struct dev_model pl031_model = {
 	.name = "pl031",
 	.version = 1,
@@ -147,6 +158,7 @@ const struct dev_model pl031_model = {
 	.reset = pl031_reset,
 	.save = pl031_save,
 	.restore = pl031_restore,
+	.inspect = pl031_inspect,
 	.timer = pl031_timer,
 };
 

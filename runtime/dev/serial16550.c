@@ -392,6 +392,22 @@ static int serial_restore(void *dev, struct state_reader *r)
 	return state_reader_finish(r);
 }
 
+static void serial_inspect(const void *dev, struct inspect *i)
+{
+	const struct serial16550 *s = dev;
+
+	dev_show(i, "ier", s->ier);
+	dev_show(i, "fcr", s->fcr);
+	dev_show(i, "lcr", s->lcr);
+	dev_show(i, "mcr", s->mcr);
+	dev_show(i, "msr", s->msr);
+	dev_show(i, "scr", s->scr);
+	dev_show(i, "divisor", s->divisor);
+	dev_show(i, "line-errors", s->lsr_errors);
+	dev_show(i, "transmitter-empty-pending", s->thre_pending);
+	dev_show(i, "timeout", s->timeout);
+}
+
 const struct dev_model serial16550_model = {
 	.name = "serial16550",
 	.version = 1,
@@ -402,6 +418,7 @@ const struct dev_model serial16550_model = {
 	.reset = serial_reset,
 	.save = serial_save,
 	.restore = serial_restore,
+	.inspect = serial_inspect,
 	.timer = serial_timer,
 	.input = serial_input,
 	.complete = serial_complete,

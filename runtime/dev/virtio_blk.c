@@ -528,6 +528,21 @@ static int blk_restore(void *dev, struct state_reader *r)
 	return state_reader_finish(r);
 }
 
+static void blk_inspect(const void *dev, struct inspect *i)
+{
+	const struct virtio_blk *b = dev;
+
+	inspect_u64(i, "disk-bytes", INSPECT_SENSITIVE, INSPECT_PLAIN, b->disk_bytes);
+	inspect_bool(i, "read-only", INSPECT_SENSITIVE, b->read_only);
+	inspect_bool(i, "closed", INSPECT_SENSITIVE, b->closed);
+	dev_show(i, "status", b->virtio.status);
+	dev_show(i, "isr", b->virtio.isr);
+	dev_show(i, "offered", b->virtio.offered);
+	dev_show(i, "accepted", b->virtio.accepted);
+	dev_show(i, "config-vector", b->virtio.config_vector);
+	dev_show(i, "queue-select", b->virtio.queue_select);
+}
+
 const struct dev_model virtio_blk_model = {
 	.name = "virtio_blk",
 	.version = 1,
@@ -537,6 +552,7 @@ const struct dev_model virtio_blk_model = {
 	.reset = blk_reset,
 	.save = blk_save,
 	.restore = blk_restore,
+	.inspect = blk_inspect,
 	.input = blk_input,
 	.complete = blk_complete,
 };

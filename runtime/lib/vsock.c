@@ -9,7 +9,6 @@
 
 #include <linux/vm_sockets.h>
 
-#define BACKLOG 16
 #define RETRY_NS 20000000 /* 20 ms: the channel's set-up by the VMBus takes about that */
 
 static int finish(int fd, uint64_t deadline_ns)
@@ -55,19 +54,4 @@ int vsock_connect(uint32_t port, unsigned limit_ms)
 			return VL_E_TIMEOUT;
 		nanosleep(&pause, NULL);
 	}
-}
-
-int vsock_listen(uint32_t port)
-{
-	const struct sockaddr_vm any = { .svm_family = AF_VSOCK, .svm_cid = VMADDR_CID_ANY, .svm_port = port };
-	int fd = socket(AF_VSOCK, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0), error;
-
-	if (fd < 0)
-		return VL_E_OS;
-	if (bind(fd, (const struct sockaddr *)&any, sizeof(any)) == 0 && listen(fd, BACKLOG) == 0)
-		return fd;
-	error = errno;
-	close(fd);
-	errno = error;
-	return VL_E_OS;
 }

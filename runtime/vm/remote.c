@@ -613,6 +613,16 @@ static int remote_restore(void *dev, struct state_reader *reader)
 	return err;
 }
 
+static void remote_inspect(const void *dev, struct inspect *i)
+{
+	const struct remote *r = dev;
+
+	inspect_bool(i, "connected", INSPECT_SENSITIVE, r->end.link >= 0);
+	inspect_u64(i, "workers-replaced", INSPECT_SENSITIVE, INSPECT_COUNT, r->replaced);
+	inspect_u64(i, "checkpoint-bytes", INSPECT_SENSITIVE, INSPECT_PLAIN, r->checkpoint_bytes);
+	inspect_u64(i, "journal-accesses", INSPECT_SENSITIVE, INSPECT_COUNT, r->journal_count);
+}
+
 const struct dev_model remote_model = {
 	.name = "remote",
 	.version = VERSION,
@@ -626,6 +636,7 @@ const struct dev_model remote_model = {
 	.timer = remote_timer,
 	.input = remote_input,
 	.complete = remote_complete,
+	.inspect = remote_inspect,
 };
 
 int remote_init(struct remote *r, const char *name, int supply, uint8_t *shared, pthread_mutex_t *machine)

@@ -107,6 +107,27 @@ static int bench_mmio(unsigned count)
 	return 0;
 }
 
+/* How long the guest stood still, second by second: the longest time between two looks at the clock. */
+static int watch_pauses(unsigned seconds)
+{
+	uint64_t begun = now_ns(), last = begun;
+
+	printf("vallum-guest: watching for pauses\n");
+	fflush(stdout);
+	for (unsigned second = 1; second <= seconds; second++) {
+		uint64_t longest = 0, at;
+
+		do {
+			at = now_ns();
+			longest = at - last > longest ? at - last : longest;
+			last = at;
+		} while (at - begun < second * 1000000000ull);
+		printf("vallum-guest: second %u longest pause %llu us\n", second, (unsigned long long)longest / 1000);
+		fflush(stdout);
+	}
+	return 0;
+}
+
 int main(int argc, char **argv)
 {
 	const char *what = argc > 1 ? argv[1] : "";
@@ -114,10 +135,12 @@ int main(int argc, char **argv)
 
 	if (!strcmp(what, "poke"))
 		return probe_port_poke() | poke_mmio();
+	if (!strcmp(what, "pauses") && argc == 3)
+		return watch_pauses((unsigned)strtoul(argv[2], NULL, 0));
 	if (!strcmp(what, "bench-mmio") && argc == 3)
 		return bench_mmio((unsigned)strtoul(argv[2], NULL, 0));
 	status = probe_port(argc, argv);
 	if (status < 0)
-		fprintf(stderr, "usage: guest-probe poke | bench-mmio COUNT | a command of the port\n");
+		fprintf(stderr, "usage: guest-probe poke | pauses SECONDS | bench-mmio COUNT | a command of the port\n");
 	return status < 0 ? 1 : status;
 }

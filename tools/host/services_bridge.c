@@ -19,6 +19,7 @@
 #include <unistd.h>
 
 #define CLIENT_MAX 32
+#define WAITING_MAX 128 /* clients that wait in the socket's queue for a place */
 #define COMMAND_BYTES 32 /* "CONNECT 4294967295\n" fits */
 #define PIECE_BYTES 16384
 
@@ -39,17 +40,23 @@ struct bridge {
 	struct host *h;
 	struct hvsock *sockets;
 	struct host_source listener;
+	bool full; /* nobody is let in until a client leaves */
 	struct sockaddr_un address;
 	struct client client[CLIENT_MAX];
 };
 
 static void drop_client(struct client *c)
 {
+	struct bridge *b = c->bridge;
+
 	if (!c->gone)
-		loop_remove(c->bridge->h, &c->source);
+		loop_remove(b->h, &c->source);
 	close(c->source.fd);
 	c->source.fd = -1;
 	c->stream = NULL;
+	if (b->full)
+		loop_change(b->h, &b->listener, EPOLLIN);
+	b->full = false;
 }
 
 static void watch(struct client *c)
@@ -236,24 +243,33 @@ static void on_client(struct host_source *s, uint32_t events)
 
 /* --- Life ------------------------------------------------------------------------------------ */
 
+static struct client *free_place(struct bridge *b)
+{
+	for (unsigned i = 0; i < CLIENT_MAX; i++)
+		if (b->client[i].source.fd < 0)
+			return &b->client[i];
+	return NULL;
+}
+
 static void on_listener(struct host_source *s, uint32_t events)
 {
 	struct bridge *b = s->context;
-	int fd = accept4(s->fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+	struct client *c = free_place(b);
+	int fd;
 
-	for (unsigned i = 0; fd >= 0 && i < CLIENT_MAX; i++) {
-		struct client *c = &b->client[i];
-
-		if (c->source.fd >= 0)
-			continue;
-		*c = (struct client){ .bridge = b, .source = { fd, on_client, c } };
-		if (!loop_add(b->h, &c->source, EPOLLIN))
-			return;
-		c->source.fd = -1;
-		break;
+	if (!c) {
+		b->full = true;
+		loop_change(b->h, s, 0);
+		return;
 	}
-	if (fd >= 0)
-		close(fd);
+	fd = accept4(s->fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+	if (fd < 0)
+		return;
+	*c = (struct client){ .bridge = b, .source = { fd, on_client, c } };
+	if (!loop_add(b->h, &c->source, EPOLLIN))
+		return;
+	c->source.fd = -1;
+	close(fd);
 }
 
 static int listen_on(struct bridge *b, const char *path)
@@ -276,7 +292,7 @@ static int listen_on(struct bridge *b, const char *path)
 		b->address.sun_path[0] = 0; /* not ours to remove */
 		return errno == EADDRINUSE ? VL_E_EXISTS : VL_E_OS;
 	}
-	return listen(b->listener.fd, 8) ? VL_E_OS : loop_add(b->h, &b->listener, EPOLLIN);
+	return listen(b->listener.fd, WAITING_MAX) ? VL_E_OS : loop_add(b->h, &b->listener, EPOLLIN);
 }
 
 int bridge_create(struct host *h, struct hvsock *sockets, const char *path, struct bridge **bridge)

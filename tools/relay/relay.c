@@ -23,6 +23,7 @@
 #include <unistd.h>
 
 #define CONNECTION_MAX 32
+#define WAITING_MAX 128
 #define WINDOW 32768u
 #define CHUNK 4096u
 #define LINK_BUFFER 65536u
@@ -88,7 +89,7 @@ static int unix_listen(const char *path)
 
 	if (fd < 0 || unix_address(&address, path))
 		return fail("socket");
-	if (bind(fd, (struct sockaddr *)&address, sizeof(address)) || listen(fd, CONNECTION_MAX)) {
+	if (bind(fd, (struct sockaddr *)&address, sizeof(address)) || listen(fd, WAITING_MAX)) {
 		fail(path);
 		close(fd);
 		return -1;
@@ -187,20 +188,26 @@ static void connection_read(struct connection *c, unsigned id)
 	}
 }
 
+/* CONNECTION_MAX: none; who connects waits in the socket's queue then. */
+static unsigned free_connection(void)
+{
+	unsigned id = 0;
+
+	while (id < CONNECTION_MAX && relay.connections[id].used)
+		id++;
+	return id;
+}
+
 static void accept_connection(void)
 {
+	unsigned id = free_connection();
 	int fd = accept(relay.listen_fd, NULL, NULL);
 
 	if (fd < 0)
 		return;
 	fcntl(fd, F_SETFL, O_NONBLOCK);
-	for (unsigned id = 0; id < CONNECTION_MAX; id++)
-		if (!relay.connections[id].used) {
-			connection_begin(&relay.connections[id], fd);
-			send_frame(id, FRAME_OPEN, "", 0);
-			return;
-		}
-	close(fd);
+	connection_begin(&relay.connections[id], fd);
+	send_frame(id, FRAME_OPEN, "", 0);
 }
 
 static int frame_error(const char *what)
@@ -361,7 +368,7 @@ static int serve_once(void)
 		try_hello();
 	fds[0].fd = relay.link_fd;
 	fds[0].events = (short)((relay.in_held < LINK_BUFFER ? POLLIN : 0) | (relay.out_held ? POLLOUT : 0));
-	fds[1].fd = link_has_room() ? relay.listen_fd : -1;
+	fds[1].fd = link_has_room() && free_connection() < CONNECTION_MAX ? relay.listen_fd : -1;
 	fds[1].events = POLLIN;
 	for (unsigned id = 0; id < CONNECTION_MAX; id++) {
 		const struct connection *c = &relay.connections[id];

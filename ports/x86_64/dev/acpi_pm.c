@@ -174,6 +174,17 @@ static int pm_restore(void *dev, struct state_reader *r)
 	return state_reader_finish(r);
 }
 
+static void pm_inspect(const void *dev, struct inspect *i)
+{
+	const struct acpi_pm *pm = dev;
+
+	dev_show(i, "status", pm->status);
+	dev_show(i, "enable", pm->enable);
+	dev_show(i, "control", pm->control);
+	dev_show(i, "gpe-status", pm->gpe_status);
+	dev_show(i, "gpe-enable", pm->gpe_enable);
+}
+
 const struct dev_model acpi_pm_model = {
 	.name = "acpi_pm",
 	.version = 1,
@@ -184,6 +195,7 @@ const struct dev_model acpi_pm_model = {
 	.reset = pm_reset,
 	.save = pm_save,
 	.restore = pm_restore,
+	.inspect = pm_inspect,
 	.timer = pm_timer,
 };
 

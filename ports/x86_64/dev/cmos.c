@@ -350,6 +350,15 @@ static int cmos_restore(void *dev, struct state_reader *r)
 	return state_reader_finish(r);
 }
 
+static void cmos_inspect(const void *dev, struct inspect *i)
+{
+	const struct cmos *c = dev;
+
+	dev_show(i, "index", c->index);
+	inspect_i64(i, "offset-ns", INSPECT_SENSITIVE, c->offset_ns);
+	inspect_bytes(i, "ram", INSPECT_SENSITIVE, c->ram, sizeof(c->ram));
+}
+
 const struct dev_model cmos_model = {
 	.name = "cmos",
 	.version = 1,
@@ -360,6 +369,7 @@ const struct dev_model cmos_model = {
 	.reset = cmos_reset,
 	.save = cmos_save,
 	.restore = cmos_restore,
+	.inspect = cmos_inspect,
 	.timer = cmos_timer,
 };
 

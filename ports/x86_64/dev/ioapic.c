@@ -1,6 +1,7 @@
 /* I/O APIC (ioapic.h). Register accesses are the guest's. */
 #include "ports/x86_64/dev/ioapic.h"
 #include "common/base/err.h"
+#include "common/base/fmt.h"
 
 #include <string.h>
 
@@ -185,6 +186,21 @@ static int ioapic_restore(void *dev, struct state_reader *r)
 	return state_reader_finish(r);
 }
 
+static void ioapic_inspect(const void *dev, struct inspect *i)
+{
+	const struct ioapic *io = dev;
+
+	dev_show(i, "id", io->id);
+	dev_show(i, "select", io->select);
+	dev_show(i, "lines", io->lines);
+	for (unsigned n = 0; n < IOAPIC_PINS; n++) {
+		char name[16];
+
+		vl_format(name, sizeof(name), "pin%u", n);
+		dev_show(i, name, io->rte[n]);
+	}
+}
+
 const struct dev_model ioapic_model = {
 	.name = "ioapic",
 	.version = 1,
@@ -193,6 +209,7 @@ const struct dev_model ioapic_model = {
 	.reset = ioapic_reset,
 	.save = ioapic_save,
 	.restore = ioapic_restore,
+	.inspect = ioapic_inspect,
 };
 
 void ioapic_init(struct ioapic *io, struct dev_env *env)

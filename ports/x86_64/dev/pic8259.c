@@ -291,6 +291,26 @@ static int pic_restore(void *dev, struct state_reader *r)
 	return state_reader_finish(r);
 }
 
+static void pic_inspect(const void *dev, struct inspect *i)
+{
+	static const char *const names[] = { "master", "slave" };
+	const struct pic8259 *p = dev;
+
+	for (unsigned n = 0; n < VL_ARRAY_COUNT(names); n++) {
+		const struct pic8259_chip *c = &p->chip[n];
+
+		if (!inspect_open(i, names[n], INSPECT_SENSITIVE))
+			continue;
+		dev_show(i, "irr", c->irr);
+		dev_show(i, "isr", c->isr);
+		dev_show(i, "imr", c->imr);
+		dev_show(i, "elcr", c->elcr);
+		dev_show(i, "lines", c->lines);
+		dev_show(i, "base", c->base);
+		inspect_close(i);
+	}
+}
+
 const struct dev_model pic8259_model = {
 	.name = "pic8259",
 	.version = 1,
@@ -299,6 +319,7 @@ const struct dev_model pic8259_model = {
 	.reset = pic_reset,
 	.save = pic_save,
 	.restore = pic_restore,
+	.inspect = pic_inspect,
 };
 
 void pic8259_init(struct pic8259 *p, struct dev_env *env)

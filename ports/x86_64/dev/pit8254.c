@@ -1,5 +1,6 @@
 /* 8254 timer and port 0x61 (pit8254.h). Register accesses are the guest's. */
 #include "ports/x86_64/dev/pit8254.h"
+#include "common/base/fmt.h"
 #include "common/base/err.h"
 
 #include <string.h>
@@ -445,6 +446,27 @@ static int pit_restore(void *dev, struct state_reader *r)
 	return state_reader_finish(r);
 }
 
+static void pit_inspect(const void *dev, struct inspect *i)
+{
+	const struct pit8254 *p = dev;
+
+	dev_show(i, "port61", p->port61);
+	for (unsigned n = 0; n < VL_ARRAY_COUNT(p->counter); n++) {
+		const struct pit8254_counter *c = &p->counter[n];
+		char name[16];
+
+		vl_format(name, sizeof(name), "counter%u", n);
+		if (!inspect_open(i, name, INSPECT_SENSITIVE))
+			continue;
+		dev_show(i, "mode", c->mode);
+		dev_show(i, "reload", c->reload);
+		dev_show(i, "access", c->access);
+		dev_show(i, "gate", c->gate);
+		inspect_u64(i, "start-ns", INSPECT_SENSITIVE, INSPECT_PLAIN, c->start_ns);
+		inspect_close(i);
+	}
+}
+
 const struct dev_model pit8254_model = {
 	.name = "pit8254",
 	.version = 1,
@@ -455,6 +477,7 @@ const struct dev_model pit8254_model = {
 	.reset = pit_reset,
 	.save = pit_save,
 	.restore = pit_restore,
+	.inspect = pit_inspect,
 	.timer = pit_timer,
 };
 

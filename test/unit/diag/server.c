@@ -377,7 +377,6 @@ START_TEST(a_unit_that_hangs_is_unresolved_is_waited_for_once_and_comes_back)
 	a.id = q.id;
 	ck_assert_int_gt(send(hung, &a, sizeof(a.id) + (size_t)inspect_end(&i), 0), 0);
 	send_call(fd, 1, DIAG_SERVICE_INSPECT, "Inspect", "\x0a\x09tpm/count", 11, 0);
-	ck_assert_int_eq(recv(hung, &q, sizeof(q), 0), -1); /* non-blocking: it may not be there yet */
 	while (recv(hung, &q, sizeof(q), 0) != sizeof(q))
 		poll(&(struct pollfd){ .fd = hung, .events = POLLIN }, 1, LIMIT_MS);
 	inspect_begin(&i, &r, a.node, sizeof(a.node));

@@ -384,6 +384,28 @@ static const char *const bad_commands[] = { "\n", "CONNECT\n", "CONNECT \n", "CO
 					    "CONNECT 2147483648\n", "CONNECT 99999999999999999999\n", "connect 2\n",
 					    "GET / HTTP/1.1 and a long line that never ends" };
 
+START_TEST(a_client_for_whom_there_is_no_place_waits_until_another_leaves)
+{
+	int fds[32], late;
+	char end;
+
+	for (size_t i = 0; i < VL_ARRAY_COUNT(fds); i++)
+		fds[i] = client("CONN");
+	late = client("NONSENSE\n");
+	for (int i = 0; i < 20; i++)
+		fake_host_wait(h, 1);
+	ck_assert_int_eq(recv(late, &end, 1, MSG_DONTWAIT), -1);
+	close(fds[7]);
+	/* Its command is read now, and is none. */
+	while (recv(late, &end, 1, MSG_DONTWAIT) != 0)
+		ck_assert(fake_host_wait(h, WAIT_MS));
+	for (size_t i = 0; i < VL_ARRAY_COUNT(fds); i++)
+		if (i != 7)
+			close(fds[i]);
+	close(late);
+}
+END_TEST
+
 START_TEST(a_bad_command_ends_the_client)
 {
 	int fd = client(bad_commands[_i]);
@@ -429,6 +451,7 @@ Suite *suite_host_services(void)
 	tcase_add_test(t, an_image_that_is_no_disk_is_refused);
 	tcase_add_test(t, a_client_of_the_bridge_reaches_vtl2_and_is_answered);
 	tcase_add_test(t, what_a_client_sent_before_it_hung_up_arrives);
+	tcase_add_test(t, a_client_for_whom_there_is_no_place_waits_until_another_leaves);
 	tcase_add_loop_test(t, a_bad_command_ends_the_client, 0, VL_ARRAY_COUNT(bad_commands));
 	tcase_add_test(t, a_path_in_use_and_a_long_path_are_refused);
 	suite_add_tcase(s, t);

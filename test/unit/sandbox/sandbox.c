@@ -151,6 +151,31 @@ START_TEST(the_profiler_can_do_nothing_of_each_forbidden_class)
 }
 END_TEST
 
+static void listens(void) { syscall(SYS_listen, -1, 1); }
+
+START_TEST(the_diagnostics_server_can_do_nothing_of_each_forbidden_class)
+{
+	ASSERT_KILLED(&sandbox_diag, opens_a_file);
+	ASSERT_KILLED(&sandbox_diag, runs_a_program);
+	ASSERT_KILLED(&sandbox_diag, makes_a_unix_socket);
+	ASSERT_KILLED(&sandbox_diag, listens);
+	ASSERT_KILLED(&sandbox_diag, makes_a_process);
+	ASSERT_KILLED(&sandbox_diag, makes_a_process_by_clone3);
+	ASSERT_KILLED(&sandbox_diag, makes_a_user_namespace);
+	ASSERT_KILLED(&sandbox_diag, traces);
+	ASSERT_KILLED(&sandbox_diag, kills_another);
+	ASSERT_KILLED(&sandbox_diag, becomes_root);
+	ASSERT_KILLED(&sandbox_diag, mounts);
+	ASSERT_KILLED(&sandbox_diag, reads_anothers_memory);
+	ASSERT_KILLED(&sandbox_diag, loads_bpf);
+	ASSERT_KILLED(&sandbox_diag, maps_code);
+	ASSERT_KILLED(&sandbox_diag, makes_memory_code);
+	ASSERT_KILLED(&sandbox_diag, asks_a_terminal);
+	ASSERT_KILLED(&sandbox_diag, asks_the_driver);
+	ASSERT_ALLOWED(&sandbox_diag, maps_data);
+}
+END_TEST
+
 START_TEST(the_paravisor_can_do_nothing_of_each_forbidden_class)
 {
 	ASSERT_KILLED(&sandbox_paravisor, makes_a_socket);
@@ -384,6 +409,7 @@ Suite *suite_sandbox(void)
 
 	tcase_add_test(c, the_vm_worker_can_do_nothing_of_each_forbidden_class);
 	tcase_add_test(c, the_profiler_can_do_nothing_of_each_forbidden_class);
+	tcase_add_test(c, the_diagnostics_server_can_do_nothing_of_each_forbidden_class);
 	tcase_add_test(c, the_paravisor_can_do_nothing_of_each_forbidden_class);
 	tcase_add_loop_test(c, no_process_can_do_anything_of_a_forbidden_class, 0, (int)VL_ARRAY_COUNT(every));
 	tcase_add_loop_test(c, no_process_opens_a_file_that_is_not_its_own, 0, (int)VL_ARRAY_COUNT(every));
