@@ -5,9 +5,12 @@
 #include "runtime/lib/kmsg.h"
 #include "common/base/fmt.h"
 
+#include <string.h>
 #include <unistd.h>
 
 static const char *kmsg_name = "";
+static enum vl_log_level kmsg_most;
+static const char *const level_names[] = { "error", "warn", "info", "debug" };
 
 /* syslog(3) severities with facility user (1), which says that user space wrote it. */
 static const int priority[] = { 8 | 3, 8 | 4, 8 | 6, 8 | 7 };
@@ -32,5 +35,22 @@ static void to_kmsg(enum vl_log_level level, const char *line, size_t length)
 void kmsg_init(const char *name, enum vl_log_level most)
 {
 	kmsg_name = name;
+	kmsg_most = most;
 	vl_log_init(to_kmsg, most);
+}
+
+int kmsg_set_level(const char *level)
+{
+	for (size_t i = 0; i < VL_ARRAY_COUNT(level_names); i++) {
+		if (strcmp(level, level_names[i]))
+			continue;
+		kmsg_init(kmsg_name, (enum vl_log_level)i);
+		return 0;
+	}
+	return VL_E_RANGE;
+}
+
+const char *kmsg_level(void)
+{
+	return level_names[kmsg_most];
 }

@@ -6,9 +6,14 @@
 #ifndef VL_LIB_KMSG_H
 #define VL_LIB_KMSG_H
 
+#include "common/base/err.h"
 #include "common/base/log.h"
 
 /* Sends vl_log()'s lines to descriptor 2 as "<priority>name: line". `name` stays the caller's. */
 void kmsg_init(const char *name, enum vl_log_level most);
+
+/* The least important lines that are sent: "error", "warn", "info", "debug". VL_E_RANGE: another word. */
+int kmsg_set_level(const char *level);
+const char *kmsg_level(void);
 
 #endif

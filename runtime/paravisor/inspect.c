@@ -5,6 +5,7 @@
  */
 #include "runtime/paravisor/inspect.h"
 #include "runtime/lib/clock.h"
+#include "runtime/lib/kmsg.h"
 
 #include <sys/utsname.h>
 
@@ -96,6 +97,17 @@ static void put_host(const struct paravisor *p, struct inspect *i)
 	inspect_close(i);
 }
 
+/* The one setting that can be changed: what the paravisor says in VTL2's log. */
+static void put_log_level(struct inspect *i, enum inspect_level level)
+{
+	const char *update = inspect_update(i, "log-level", level);
+
+	if (update && kmsg_set_level(update))
+		inspect_fail(i, "log-level", level, INSPECT_UPDATE, "it is error, warn, info or debug");
+	else
+		inspect_text(i, "log-level", level, kmsg_level());
+}
+
 static void put_settings(const struct paravisor *p, struct inspect *i)
 {
 	const struct dps_settings *s = &p->dps;
@@ -103,6 +115,7 @@ static void put_settings(const struct paravisor *p, struct inspect *i)
 
 	if (!inspect_open(i, "settings", level))
 		return;
+	put_log_level(i, level);
 	inspect_bool(i, "secure-boot", level, s->secure_boot_enabled);
 	inspect_bool(i, "tpm", level, s->enable_tpm);
 	inspect_bool(i, "battery", level, s->enable_battery);

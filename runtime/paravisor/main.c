@@ -128,17 +128,6 @@ static int open_diagnostics(void *context, int fds[SERVICE_FD_MAX], const char *
 
 static const struct paravisor_ops ops = { connect_host, open_all, spawn, open_diagnostics };
 
-static enum vl_log_level log_level(void)
-{
-	static const char *const names[] = { "error", "warn", "info", "debug" };
-	const char *wanted = getenv("VALLUM_LOG");
-
-	for (size_t i = 0; wanted && i < VL_ARRAY_COUNT(names); i++)
-		if (strcmp(wanted, names[i]) == 0)
-			return (enum vl_log_level)i;
-	return VL_LOG_INFO;
-}
-
 /* Diagnosis: proves in a running machine that device workers can be lost. */
 static unsigned kill_ms(void)
 {
@@ -208,11 +197,13 @@ static int describe_machine(struct paravisor *p)
 int main(void)
 {
 	static struct paravisor p; /* too big for the stack */
-	const char *step = "";
+	const char *step = "", *log_level = getenv("VALLUM_LOG");
 	int err;
 
 	signal(SIGPIPE, SIG_IGN);
-	kmsg_init("vallum", log_level());
+	kmsg_init("vallum", VL_LOG_INFO);
+	if (log_level && kmsg_set_level(log_level))
+		vl_warn("VALLUM_LOG takes error, warn, info or debug");
 	paravisor_init(&p, &ops, NULL);
 	p.devices.kill_every_ms = kill_ms();
 	err = sandbox_enter(&sandbox_paravisor, &step);

@@ -647,8 +647,21 @@ static int boot(struct paravisor *p)
 	return err;
 }
 
+/* What the platform says that this image is, for who inspects it. */
+static void read_measurement(struct paravisor *p)
+{
+	static const uint8_t nothing[VBS_REPORT_DATA_BYTES];
+	struct vbs_report report;
+
+	if (!isolated(p) || !p->platform || p->platform->report(p->platform->context, nothing, &report))
+		return;
+	memcpy(p->measurement, report.identity.measurement, sizeof(p->measurement));
+	p->measurement_bytes = sizeof(p->measurement);
+}
+
 static int prepare(struct paravisor *p)
 {
+	read_measurement(p);
 	mark_boot(p);
 	start_diag(p);
 	return take_up_state(p);

@@ -17,6 +17,7 @@
 #include <poll.h>
 #include <pthread.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -155,6 +156,7 @@ static int connect_to_host(void *context, unsigned limit_ms)
 /* --- The VM worker -------------------------------------------------------------------- */
 
 static void (*worker_script)(int control);
+static void (*diag_script)(int control);
 
 static int spawn(void *context, struct worker *w)
 {
@@ -166,7 +168,7 @@ static int spawn(void *context, struct worker *w)
 		/* As after an exec: nothing but the control channel is open. */
 		dup2(pair[1], CONTROL_FD);
 		syscall(SYS_close_range, CONTROL_FD + 1, ~0u, 0);
-		worker_script(CONTROL_FD);
+		(strcmp(w->name, "vallum-diag") ? worker_script : diag_script)(CONTROL_FD);
 		_exit(7);
 	}
 	close(pair[1]);
@@ -270,6 +272,132 @@ static int open_one(void *context, const struct paravisor *p, struct control_con
 	return p->dps.com1.enable_port ? 0 : VL_E_NOTFOUND;
 }
 
+/* --- The diagnostics server ------------------------------------------------------------------ */
+
+static unsigned *diag_steps; /* shared with its process: what went as it should */
+static union service_any diag_in;
+
+/* What the paravisor says next, but for the units; its descriptor if it has one, or -1. */
+static int diag_expect(int control, uint32_t type)
+{
+	struct channel_message m = { .data = &diag_in, .capacity = sizeof(diag_in) };
+	int fd;
+
+	do {
+		if (channel_receive(control, &m, LIMIT_MS) != 0 || service_check(&diag_in, m.size, m.fd_count) != 0)
+			_exit(97);
+		fd = m.fd_count ? m.fds[0] : -1;
+	} while (diag_in.type == SERVICE_UNIT);
+	if (diag_in.type != type)
+		_exit(96);
+	return fd;
+}
+
+static void diag_ask(int control, uint32_t what, const char *path, int error, bool brings_file)
+{
+	struct service_ask a = { .type = SERVICE_ASK, .what = what, .id = 70 + *diag_steps };
+	int fd;
+
+	strcpy(a.path, path);
+	channel_send(control, &a, sizeof(a), NULL, 0, LIMIT_MS);
+	fd = diag_expect(control, SERVICE_REPLY);
+	if (diag_in.reply.id == a.id && diag_in.reply.error == error && (fd >= 0) == brings_file)
+		++*diag_steps;
+}
+
+static void diag_hello(int control)
+{
+	const struct service_hello hello = { .type = SERVICE_HELLO, .version = SERVICE_VERSION };
+
+	diag_expect(control, SERVICE_CONFIG);
+	channel_send(control, &hello, sizeof(hello), NULL, 0, LIMIT_MS);
+}
+
+static void diag_changes_the_guests_life(int control)
+{
+	diag_hello(control);
+	while (diag_ask(control, SERVICE_PAUSE, "", 0, false), !*diag_steps) /* until the guest runs */
+		poll(NULL, 0, 5);
+	diag_ask(control, SERVICE_PAUSE, "", VL_E_STATE, false);
+	diag_ask(control, SERVICE_SAVE, "", 0, true);
+	diag_ask(control, SERVICE_RESUME, "", 0, false);
+	diag_ask(control, SERVICE_RESUME, "", VL_E_STATE, false);
+	diag_ask(control, SERVICE_SAVE, "", 0, true);
+	diag_ask(control, SERVICE_OPEN, "/proc/version", 0, true);
+	diag_ask(control, SERVICE_OPEN, "/dev/null", VL_E_TYPE, false);
+	diag_ask(control, SERVICE_OPEN, "/no/such", VL_E_OS, false);
+	diag_ask(control, SERVICE_OPEN, "relative", VL_E_RANGE, false);
+	wait_for_end(control);
+}
+
+static void diag_asks_what_it_may_not(int control)
+{
+	diag_hello(control);
+	diag_ask(control, SERVICE_PAUSE, "", VL_E_DENIED, false);
+	diag_ask(control, SERVICE_SAVE, "", VL_E_DENIED, false);
+	diag_ask(control, SERVICE_OPEN, "/proc/version", VL_E_DENIED, false);
+	wait_for_end(control);
+}
+
+static void diag_dies(int control)
+{
+	++*diag_steps;
+	_exit(3);
+}
+
+static void diag_sends_garbage(int control)
+{
+	++*diag_steps;
+	channel_send(control, "garbage", 7, NULL, 0, LIMIT_MS);
+	wait_for_end(-1);
+}
+
+static int open_diagnostics(void *context, int fds[SERVICE_FD_MAX], const char **what)
+{
+	fds[0] = open("/dev/null", O_RDWR | O_CLOEXEC);
+	return 1;
+}
+
+static void worker_obeys(int control, enum control_type type, bool saves)
+{
+	struct control_done d = { .request = type };
+	struct control_started s = { 0 };
+	int fd = saves ? open("/dev/null", O_RDONLY) : -1;
+
+	expect(control, type);
+	if (type == CONTROL_START)
+		control_send(control, CONTROL_STARTED, &s, sizeof(s), NULL, 0);
+	else
+		control_send(control, CONTROL_DONE, &d, sizeof(d), &fd, saves);
+}
+
+static void worker_is_paused_and_saved(int control)
+{
+	say_started(control);
+	worker_obeys(control, CONTROL_STOP, false);
+	worker_obeys(control, CONTROL_SAVE, true);
+	worker_obeys(control, CONTROL_START, false);
+	/* And from running to running. */
+	worker_obeys(control, CONTROL_STOP, false);
+	worker_obeys(control, CONTROL_SAVE, true);
+	worker_obeys(control, CONTROL_START, false);
+	for (int i = 0; i < LIMIT_MS / 5 && *diag_steps < 10; i++)
+		poll(NULL, 0, 5);
+	control_signal(control, CONTROL_POWER_OFF);
+	wait_for_end(control);
+}
+
+static unsigned wanted_steps;
+
+static void worker_waits_for_steps(int control)
+{
+	say_started(control);
+	for (int i = 0; i < 10 * LIMIT_MS / 5 && *diag_steps < wanted_steps; i++)
+		poll(NULL, 0, 5);
+	control_signal(control, CONTROL_POWER_OFF);
+	wait_for_end(control);
+}
+
 /* --- Runs -------------------------------------------------------------------------------- */
 
 static const struct paravisor_ops ops = { connect_to_host, open_one, spawn, NULL };
@@ -305,6 +433,52 @@ START_TEST(a_guest_boots_and_powers_off)
 	ck_assert_int_eq(run(), 0);
 	ck_assert_str_eq(told, "event boot attempt;event boot success;phase vtl0-start;started;off;");
 	ck_assert_uint_eq(p.config.utc_ns, 1700000000ull * 1000000000);
+}
+END_TEST
+
+static const struct paravisor_ops ops_with_diagnostics = { connect_to_host, open_one, spawn, open_diagnostics };
+
+static void with_diagnostics(void (*diag)(int control), void (*worker)(int control))
+{
+	p.ops = &ops_with_diagnostics;
+	diag_steps = mmap(NULL, sizeof(*diag_steps), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	diag_script = diag;
+	worker_script = worker;
+	ck_assert_int_eq(run(), 0);
+}
+
+START_TEST(a_client_pauses_saves_and_resumes_the_guest_and_reads_plain_files)
+{
+	with_diagnostics(diag_changes_the_guests_life, worker_is_paused_and_saved);
+	ck_assert_uint_eq(*diag_steps, 10);
+	ck_assert_uint_eq(p.diag.restarts, 0);
+	ck_assert_ptr_nonnull(strstr(told, "started;off;"));
+}
+END_TEST
+
+START_TEST(an_isolated_vms_server_gets_nothing_done_whatever_it_asks)
+{
+	wanted_steps = 3;
+	p.machine.filter.isolation = ISOLATION_VBS;
+	with_diagnostics(diag_asks_what_it_may_not, worker_waits_for_steps);
+	ck_assert_uint_eq(*diag_steps, 3);
+}
+END_TEST
+
+START_TEST(a_server_that_dies_again_and_again_is_given_up_and_the_guest_goes_on)
+{
+	wanted_steps = WORKER_RESTART_MAX + 1;
+	with_diagnostics(diag_dies, worker_waits_for_steps);
+	ck_assert_uint_eq(*diag_steps, WORKER_RESTART_MAX + 1);
+	ck_assert_ptr_nonnull(strstr(told, "started;off;"));
+}
+END_TEST
+
+START_TEST(a_server_that_sends_garbage_is_ended_and_starts_again)
+{
+	wanted_steps = 3;
+	with_diagnostics(diag_sends_garbage, worker_waits_for_steps);
+	ck_assert_uint_ge(*diag_steps, 3);
 }
 END_TEST
 
@@ -564,6 +738,10 @@ END_TEST
 static void add_tests(TCase *c)
 {
 	tcase_add_test(c, a_guest_boots_and_powers_off);
+	tcase_add_test(c, a_client_pauses_saves_and_resumes_the_guest_and_reads_plain_files);
+	tcase_add_test(c, an_isolated_vms_server_gets_nothing_done_whatever_it_asks);
+	tcase_add_test(c, a_server_that_dies_again_and_again_is_given_up_and_the_guest_goes_on);
+	tcase_add_test(c, a_server_that_sends_garbage_is_ended_and_starts_again);
 	tcase_add_test(c, a_guest_reset_is_a_reset);
 	tcase_add_test(c, a_triple_fault_tells_the_registers_unless_isolated);
 	tcase_add_test(c, an_isolated_guests_triple_fault_has_no_registers);
