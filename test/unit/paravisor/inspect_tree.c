@@ -32,7 +32,7 @@ static void setup(void)
 	paravisor_init(&p, NULL, NULL);
 	p.machine.filter.isolation = ISOLATION_VBS;
 	p.marks[p.mark_count++] = (struct paravisor_mark){ "kernel-start", 4711 };
-	supervise_init(&p.vm, "vallum-vm", WORKER_FATAL, 1000);
+	supervise_init(&p.vm, &supervise_rules[WORKER_VM]);
 	kmsg_init("test", VL_LOG_INFO);
 }
 
@@ -51,7 +51,7 @@ START_TEST(every_entry_that_the_server_is_told_of_is_there_and_settings_are_not_
 	for (const char *const *e = paravisor_entries; *e; e++)
 		ck_assert_uint_eq(ask(*e, INSPECT_SENSITIVE, NULL).kind, INSPECT_NODE_DIR);
 	ck_assert_uint_eq(ask("settings", INSPECT_SAFE, NULL).error, INSPECT_NOT_FOUND);
-	ck_assert_uint_eq(ask("workers/vallum-vm/restarts", INSPECT_SAFE, NULL).kind, INSPECT_NODE_VALUE);
+	ck_assert_uint_eq(ask("workers/vm/restarts", INSPECT_SAFE, NULL).kind, INSPECT_NODE_VALUE);
 }
 END_TEST
 

@@ -168,7 +168,7 @@ static int spawn(void *context, struct worker *w)
 		/* As after an exec: nothing but the control channel is open. */
 		dup2(pair[1], CONTROL_FD);
 		syscall(SYS_close_range, CONTROL_FD + 1, ~0u, 0);
-		(strcmp(w->name, "vallum-diag") ? worker_script : diag_script)(CONTROL_FD);
+		(w->rule != &supervise_rules[WORKER_DIAG] ? worker_script : diag_script)(CONTROL_FD);
 		_exit(7);
 	}
 	close(pair[1]);
@@ -467,9 +467,9 @@ END_TEST
 
 START_TEST(a_server_that_dies_again_and_again_is_given_up_and_the_guest_goes_on)
 {
-	wanted_steps = WORKER_RESTART_MAX + 1;
+	wanted_steps = supervise_rules[WORKER_DIAG].death_max + 1;
 	with_diagnostics(diag_dies, worker_waits_for_steps);
-	ck_assert_uint_eq(*diag_steps, WORKER_RESTART_MAX + 1);
+	ck_assert_uint_eq(*diag_steps, supervise_rules[WORKER_DIAG].death_max + 1);
 	ck_assert_ptr_nonnull(strstr(told, "started;off;"));
 }
 END_TEST
