@@ -6,7 +6,6 @@
  * loaded machine that goes wrong by any factor (98 MHz instead of 2600 was seen); then KVM there tells its
  * guests a wrong frequency and their clocks run away. tools/l1/run hands our number over instead.
  */
-#define _GNU_SOURCE
 #include <stdint.h>
 #include <stdio.h>
 #include <time.h>
