@@ -29,7 +29,7 @@ void calls_serve(struct server *s, struct connection *c, uint32_t stream, const 
 void call_fail(const struct call *k, enum ttrpc_code code, const char *fmt, ...) VL_PRINTF(3, 4);
 void call_done(const struct call *k);
 
-/* --- What a hardened server does not have (full.c) ------------------------------------------- */
+/* --- What a hardened server does not have (full.c) -------------------------------------------- */
 
 /* Looks the method up; NULL when it is none of these. */
 const struct method *full_method(const char *service, const char *name);

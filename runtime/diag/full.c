@@ -24,7 +24,7 @@
 #define KMSG_PATH "/dev/kmsg"
 #define PROFILE_EXTRA_MS (PROFILER_GRACE_MS + 15000u)
 
-/* --- Streams of data connections ----------------------------------------------------------------- */
+/* --- Streams of data connections -------------------------------------------------------------- */
 
 static int pump_log(struct server *s, struct connection *c)
 {
@@ -100,7 +100,7 @@ int full_init(struct server *s, int kmsg)
 	return s->log ? 0 : VL_E_NOMEM;
 }
 
-/* --- Asking the paravisor -------------------------------------------------------------------------- */
+/* --- Asking the paravisor --------------------------------------------------------------------- */
 
 static void give_up(struct server *s, uint64_t data)
 {
@@ -125,7 +125,7 @@ static struct ask *free_ask(struct server *s)
 	return NULL;
 }
 
-/* `a` has what and its arguments; `data`: the claimed connection or NULL, of which the descriptor goes along. */
+/* `a` has what and its arguments; `data`: the claimed connection, whose descriptor goes along, or NULL. */
 static void ask(const struct call *k, struct service_ask *a, const struct connection *data, uint64_t deadline_ns)
 {
 	struct server *s = k->server;
@@ -208,7 +208,7 @@ static void send_saved(const struct call *k, int fd)
 	connection_send(k->server, c, head, w.pos);
 }
 
-/* The file goes to the data connection; the call is answered at once, as the reference implementation does. */
+/* The file goes to the data connection; the call is answered at once, as the reference does. */
 static void send_opened(const struct call *k, uint64_t data, int fd)
 {
 	struct connection *c = connection_find(k->server, data);
@@ -267,7 +267,7 @@ void full_reply(struct server *s, const struct service_reply *r, int fd)
 		close(fd);
 }
 
-/* --- The calls ------------------------------------------------------------------------------------- */
+/* --- The calls -------------------------------------------------------------------------------- */
 
 static void call_ping(const struct call *k)
 {

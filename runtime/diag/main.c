@@ -18,7 +18,7 @@
 
 static struct server server; /* too big for the stack */
 
-/* As a VP's thread, so that the two share a CPU (hvport_vp_bind()). musl's sched_setscheduler() always fails. */
+/* As a VP's thread (hvport_vp_bind()), so that the two share a CPU; musl's own function always fails. */
 static void yield_to_guest(void)
 {
 	const struct sched_param none = { 0 };

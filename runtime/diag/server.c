@@ -167,7 +167,7 @@ static void on_writable(struct server *s, struct connection *c)
 		refill(s, c);
 }
 
-/* --- Requests -------------------------------------------------------------------------------- */
+/* --- Requests --------------------------------------------------------------------------------- */
 
 /* Serves the first frame of c->in if it is whole; false when more has to come first. */
 static bool take_frame(struct server *s, struct connection *c)
@@ -276,7 +276,7 @@ static bool has_frame(const struct connection *c)
 		c->in_size >= TTRPC_HEADER_BYTES + h.length;
 }
 
-/* --- New connections ---------------------------------------------------------------------------- */
+/* --- New connections -------------------------------------------------------------------------- */
 
 static struct connection *free_place(struct server *s)
 {
@@ -349,7 +349,7 @@ static void on_listener(struct server *s, bool data)
 		welcome(s, c, fd, data);
 }
 
-/* --- The paravisor ------------------------------------------------------------------------------ */
+/* --- The paravisor ---------------------------------------------------------------------------- */
 
 int server_tell(struct server *s, const void *message, size_t size, const int *fds, size_t fd_count)
 {
@@ -469,7 +469,7 @@ void server_destroy(struct server *s)
 	free(s->log);
 }
 
-/* --- Loop ---------------------------------------------------------------------------------------- */
+/* --- Loop ------------------------------------------------------------------------------------- */
 
 enum { POLL_PARENT, POLL_CONTROL, POLL_DATA, POLL_LOG, POLL_CONNECTIONS };
 #define POLL_COUNT (POLL_CONNECTIONS + SERVER_CONNECTION_MAX)

@@ -109,7 +109,7 @@ int server_init(struct server *s, int parent, uint64_t text_base);
 int server_run(struct server *s);
 void server_destroy(struct server *s);
 
-/* --- For the calls ------------------------------------------------------------------------- */
+/* --- For the calls ---------------------------------------------------------------------------- */
 
 /* Queues `size` bytes; the connection is closed instead when the backlog is full. */
 void connection_send(struct server *s, struct connection *c, const void *data, size_t size);

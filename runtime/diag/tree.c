@@ -1,4 +1,4 @@
-/* The whole inspect tree (tree.h). Requests are a client's, the units' answers those of other processes: hostile. */
+/* The whole inspect tree (tree.h). Requests are a client's, answers those of other processes: hostile. */
 #include "runtime/diag/tree.h"
 #include "runtime/lib/clock.h"
 
@@ -11,7 +11,7 @@ enum inspect_level tree_level(const struct server *s)
 #endif
 }
 
-/* An entry of the root that a unit has: "" of its name, or the part of that name. */
+/* An entry of the root that a unit has: all of it, or what it has at `prefix`. */
 static void put_unit(struct server *s, struct inspect *i, struct unit *u, const char *name, const char *prefix,
 	uint64_t deadline_ns)
 {

@@ -22,7 +22,7 @@ void errands_init(struct errands *e)
 	supervise_init(&e->profiler, &supervise_rules[WORKER_PROFILER]);
 }
 
-/* --- The guest's life ------------------------------------------------------------------------------ */
+/* --- The guest's life ------------------------------------------------------------------------- */
 
 static void answer(struct paravisor *p, int error, const char *text, int fd)
 {
@@ -147,7 +147,7 @@ void errands_ended(struct paravisor *p)
 	drop_saved(&p->errands);
 }
 
-/* --- Files ------------------------------------------------------------------------------------------- */
+/* --- Files ------------------------------------------------------------------------------------ */
 
 /* What the paravisor's own cage lets it read, and of that plain files alone: no device. */
 static void open_file(struct paravisor *p, const struct service_ask *ask)
@@ -171,7 +171,7 @@ static void open_file(struct paravisor *p, const struct service_ask *ask)
 		close(fd);
 }
 
-/* --- Profiles ------------------------------------------------------------------------------------------ */
+/* --- Profiles --------------------------------------------------------------------------------- */
 
 static void add_process(struct profiler_request *q, const struct worker *w, uint64_t text_base)
 {
@@ -277,7 +277,7 @@ void errands_deadline(struct paravisor *p)
 	process_kill(w);
 }
 
-/* --- What is asked -------------------------------------------------------------------------------------- */
+/* --- What is asked ---------------------------------------------------------------------------- */
 
 /* The row of the filter that lets it pass; the server asked it before, and is not believed. */
 static enum filter_item item_of(uint32_t what)

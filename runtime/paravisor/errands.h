@@ -28,9 +28,15 @@ struct errands {
 
 #ifdef VL_HARDENED
 /* A hardened paravisor does none of it, whoever asks. */
-static inline void errands_init(struct errands *e) { *e = (struct errands){ .saved = -1, .profiler = { .pidfd = -1, .control = -1 } }; }
+static inline void errands_init(struct errands *e)
+{
+	*e = (struct errands){ .saved = -1, .profiler = { .pidfd = -1, .control = -1 } };
+}
 static inline void errands_ask(struct paravisor *p, const struct service_ask *ask, int fd) { close(fd); }
-static inline int errands_done(struct paravisor *p, uint32_t request, int error, int fd) { return VL_E_PROTOCOL; }
+static inline int errands_done(struct paravisor *p, uint32_t request, int error, int fd)
+{
+	return VL_E_PROTOCOL;
+}
 static inline int errands_started(struct paravisor *p) { return VL_E_PROTOCOL; }
 static inline void errands_ended(struct paravisor *p) { }
 static inline void errands_profiler(struct paravisor *p) { }

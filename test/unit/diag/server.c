@@ -32,7 +32,7 @@ static int kernel;    /* where records of the log come from */
 static struct sockaddr_un address[2];
 static uint64_t server_result;
 
-/* --- The server's surroundings ---------------------------------------------------------------------- */
+/* --- The server's surroundings ---------------------------------------------------------------- */
 
 static int make_listener(unsigned port)
 {
@@ -116,7 +116,7 @@ static void reply(uint64_t id, int error, const char *text, int fd)
 	send_to_server(&r, sizeof(r), fd);
 }
 
-/* --- Units -------------------------------------------------------------------------------------------- */
+/* --- Units ------------------------------------------------------------------------------------ */
 
 static int add_unit(const char *name, const char *entry)
 {
@@ -185,7 +185,7 @@ static void start_unit(struct unit_thread *u, const char *name, const char *entr
 	ck_assert_int_eq(pthread_create(&u->thread, NULL, serve_unit, u), 0);
 }
 
-/* --- Clients ----------------------------------------------------------------------------------------------- */
+/* --- Clients ---------------------------------------------------------------------------------- */
 
 static int connect_to(unsigned port)
 {
@@ -247,13 +247,15 @@ static struct ttrpc_response receive_answer(int fd, uint32_t stream)
 	return a;
 }
 
-static struct ttrpc_response call(int fd, const char *service, const char *method, const void *payload, size_t size)
+static struct ttrpc_response call(int fd, const char *service, const char *method, const void *payload,
+	size_t size)
 {
 	send_call(fd, 1, service, method, payload, size, 0);
 	return receive_answer(fd, 1);
 }
 
-static struct ttrpc_response call_on_stream(int fd, const char *method, uint64_t conn, bool follow, const char *path)
+static struct ttrpc_response call_on_stream(int fd, const char *method, uint64_t conn, bool follow,
+	const char *path)
 {
 	struct diag_stream_request q = { .follow = follow, .conn = conn };
 	uint8_t payload[512];
@@ -305,7 +307,7 @@ static void fails_with(int fd, const char *path, enum inspect_error error)
 	ck_assert_uint_eq(n.error, error);
 }
 
-/* --- Calls ------------------------------------------------------------------------------------------------------ */
+/* --- Calls ------------------------------------------------------------------------------------ */
 
 START_TEST(ping_is_answered_and_what_is_not_there_is_unimplemented)
 {
@@ -417,7 +419,8 @@ static void *lie(void *context)
 	struct inspect_unit_answer a = { 0 };
 	int fd = *(int *)context;
 
-	while (poll(&(struct pollfd){ .fd = fd, .events = POLLIN }, 1, -1) > 0 && recv(fd, &q, sizeof(q), 0) == sizeof(q)) {
+	while (poll(&(struct pollfd){ .fd = fd, .events = POLLIN }, 1, -1) > 0 &&
+			recv(fd, &q, sizeof(q), 0) == sizeof(q)) {
 		a.id = q.id;
 		memset(a.node, 0xff, sizeof(a.node));
 		if (send(fd, &a, sizeof(a), MSG_NOSIGNAL) < 0)
@@ -494,7 +497,7 @@ START_TEST(no_packets_can_be_captured_for_there_is_no_network_device)
 }
 END_TEST
 
-/* --- The filter ----------------------------------------------------------------------------------------------------- */
+/* --- The filter ------------------------------------------------------------------------------- */
 
 static const struct {
 	const char *service, *method;
@@ -539,7 +542,8 @@ START_TEST(a_call_passes_where_its_row_of_the_filter_keeps_it_and_only_there)
 			reply(any.ask.id, VL_E_STATE, "", -1);
 		}
 		a = receive_answer(fd, 1);
-		ck_assert_msg((a.code == TTRPC_PERMISSION_DENIED) == !keeps, "%s: %u %s", filtered[n].method, a.code, a.text);
+		ck_assert_msg((a.code == TTRPC_PERMISSION_DENIED) == !keeps, "%s: %u %s", filtered[n].method,
+			a.code, a.text);
 	}
 	close(fd);
 	/* Nothing that was refused reached the paravisor: its next word is none. */
@@ -587,7 +591,7 @@ START_TEST(an_isolated_vms_unit_that_tells_too_much_is_not_passed_on)
 }
 END_TEST
 
-/* --- Streams ----------------------------------------------------------------------------------------------------------- */
+/* --- Streams ---------------------------------------------------------------------------------- */
 
 static void log_record(const char *text)
 {
@@ -762,7 +766,7 @@ START_TEST(a_profile_is_asked_for_with_the_clients_connection)
 }
 END_TEST
 
-/* --- The paravisor ------------------------------------------------------------------------------------------------------- */
+/* --- The paravisor ---------------------------------------------------------------------------- */
 
 START_TEST(what_the_paravisor_says_is_what_the_client_gets)
 {
@@ -826,7 +830,7 @@ START_TEST(a_client_that_is_gone_when_the_answer_comes_costs_nothing)
 }
 END_TEST
 
-/* --- Clients that mean no good ---------------------------------------------------------------------------------------------- */
+/* --- Clients that mean no good ---------------------------------------------------------------- */
 
 START_TEST(a_hundred_clients_at_once_are_all_answered)
 {
