@@ -10,6 +10,7 @@
 #include "runtime/lib/kmsg.h"
 #include "runtime/lib/vsock.h"
 #include "runtime/paravisor/hvcall.h"
+#include "runtime/paravisor/measure.h"
 #include "runtime/paravisor/paravisor.h"
 #include "runtime/paravisor/process.h"
 #include "runtime/paravisor/shim_log.h"
@@ -126,7 +127,23 @@ static int open_diagnostics(void *context, int fds[SERVICE_FD_MAX], const char *
 #endif
 }
 
-static const struct paravisor_ops ops = { connect_host, open_all, spawn, open_diagnostics };
+/* All that is there before the guest runs, whether it is started or not. */
+static int measure_programs(void *context, uint8_t digest[VBS_DIGEST_BYTES])
+{
+	const char *names[WORKER_ID_COUNT + 2] = { "vallum" };
+	unsigned count = 1, which;
+	int err;
+
+	for (unsigned i = 0; i < WORKER_PROFILER; i++)
+		if (strcmp(names[count - 1], supervise_rules[i].program) != 0)
+			names[count++] = supervise_rules[i].program;
+	err = measure_files(WORKER_FOLDER, names, digest, &which);
+	if (err)
+		vl_error("%s/%s cannot be measured: %s", WORKER_FOLDER, names[which], vl_err_text(err));
+	return err;
+}
+
+static const struct paravisor_ops ops = { connect_host, open_all, spawn, measure_programs, open_diagnostics };
 
 /* Diagnosis: proves in a running machine that device workers can be lost. */
 static unsigned kill_ms(void)

@@ -276,6 +276,8 @@ static int send_config(struct paravisor *p)
 	machine_config(&p->machine, &p->config);
 	p->config.utc_ns = p->time.utc_ns;
 	p->config.utc_boot_ns = p->time.boot_ns;
+	memcpy(p->config.image_digest, p->measurement, sizeof(p->measurement));
+	p->config.image_digest_bytes = (uint32_t)p->measurement_bytes;
 	err = p->ops->open(p->context, p, &p->config, fds, &what);
 	if (err)
 		paravisor_fail(p, err, "%s for the VM worker: %s", what, vl_err_text(err));
@@ -647,21 +649,36 @@ static int boot(struct paravisor *p)
 	return err;
 }
 
-/* What the platform says that this image is, for who inspects it. */
-static void read_measurement(struct paravisor *p)
+/* What the guest's TPM is told of this VTL2; without a TPM, only what the platform knows. */
+static int take_measurement(struct paravisor *p)
 {
 	static const uint8_t nothing[VBS_REPORT_DATA_BYTES];
 	struct vbs_report report;
+	int err;
 
-	if (!isolated(p) || !p->platform || p->platform->report(p->platform->context, nothing, &report))
-		return;
-	memcpy(p->measurement, report.identity.measurement, sizeof(p->measurement));
-	p->measurement_bytes = sizeof(p->measurement);
+	if (isolated(p)) {
+		err = p->platform ? p->platform->report(p->platform->context, nothing, &report) : VL_E_UNSUPPORTED;
+		if (!err)
+			memcpy(p->measurement, report.identity.measurement, sizeof(p->measurement));
+	} else if (p->ops->programs && p->dps.enable_tpm) {
+		err = p->ops->programs(p->context, p->measurement);
+	} else {
+		return 0;
+	}
+	if (!err)
+		p->measurement_bytes = sizeof(p->measurement);
+	/* A TPM that says nothing of what it runs beside would be believed for more than it knows. */
+	return p->dps.enable_tpm ? err : 0;
 }
 
 static int prepare(struct paravisor *p)
 {
-	read_measurement(p);
+	int err = take_measurement(p);
+
+	if (err) {
+		paravisor_fail(p, err, "the measurement of VTL2's image, for the TPM: %s", vl_err_text(err));
+		return err;
+	}
 	mark_boot(p);
 	start_diag(p);
 	return take_up_state(p);

@@ -183,7 +183,6 @@ static int commit(struct remote *r, const struct devipc_request *q, const struct
 /* --- A fresh worker --------------------------------------------------------------------------- */
 
 static void input_ready(struct remote *r);
-static void apply(struct remote *r, const struct devipc_answer *a);
 static void put_context(struct remote *r, struct devipc_request *q);
 
 static int revive(struct remote *r, const struct devipc_request *q, struct devipc_answer *a, uint64_t deadline_ns)
@@ -199,8 +198,8 @@ static int revive(struct remote *r, const struct devipc_request *q, struct devip
 }
 
 /*
- * From the checkpoint to where it can be called. This start is a call of its own and has effects; but it has
- * no room for output, so that what the journal says was sent is not sent before.
+ * From the checkpoint to where it can be called. Lines and timers are as the last worker left them, so that the
+ * effects of this start are not wanted; and it has no room for output, for that would be sent to nowhere.
  */
 static int restart(struct remote *r, uint64_t deadline_ns)
 {
@@ -215,13 +214,7 @@ static int restart(struct remote *r, uint64_t deadline_ns)
 	put_context(r, &start);
 	pthread_mutex_unlock(r->machine);
 	start.room = 0;
-	err = revive(r, &start, &a, deadline_ns);
-	if (err)
-		return err;
-	pthread_mutex_lock(r->machine);
-	apply(r, &a);
-	pthread_mutex_unlock(r->machine);
-	return 0;
+	return revive(r, &start, &a, deadline_ns);
 }
 
 /*
@@ -546,8 +539,9 @@ static void forget(struct remote *r)
 	pthread_mutex_unlock(&r->lock);
 	pthread_mutex_lock(r->machine);
 	r->timers = 0;
-	r->completed = r->input_held = false;
+	r->completed = false;
 	r->result = 0;
+	r->input_held = r->input_count != 0; /* until it is started */
 }
 
 static void remote_reset(void *dev)

@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #define WAIT_S 60
+#define WORKER_LINK 3
 
 /* --- The worker, in a process of its own ----------------------------------------------------- */
 
@@ -69,9 +70,10 @@ static int start_worker(struct rig *g)
 	if (pid == 0) {
 		if (prctl(PR_SET_PDEATHSIG, SIGKILL) != 0 || getppid() != parent)
 			_exit(1);
-		close(link[1]);
-		close(g->supply[0]);
-		work(g, link[0]);
+		/* As after an exec: the ends of others are not kept open here. */
+		if (dup2(link[0], WORKER_LINK) < 0 || syscall(SYS_close_range, WORKER_LINK + 1, ~0u, 0) != 0)
+			_exit(1);
+		work(g, WORKER_LINK);
 	}
 	ck_assert_int_gt(pid, 0);
 	fd = (int)syscall(SYS_pidfd_open, pid, 0);
@@ -137,7 +139,9 @@ struct rig *rig_new(const struct rig_kind *kind)
 	g->kind = kind;
 	g->host = calloc(1, sizeof(*g->host));
 	g->dev = calloc(1, kind->size);
-	g->shared = mmap(NULL, DEVIPC_SHARED_BYTES, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	g->shared_fd = memfd_create("rig", MFD_CLOEXEC);
+	ck_assert_int_eq(ftruncate(g->shared_fd, DEVIPC_SHARED_BYTES), 0);
+	g->shared = mmap(NULL, DEVIPC_SHARED_BYTES, PROT_READ | PROT_WRITE, MAP_SHARED, g->shared_fd, 0);
 	ck_assert(g->shared != MAP_FAILED);
 	ck_assert_int_eq(channel_pair(g->supply), 0);
 	ck_assert_int_eq(channel_pair(g->quit), 0);
@@ -153,9 +157,14 @@ struct rig *rig_new(const struct rig_kind *kind)
 	return g;
 }
 
-void rig_start(struct rig *g)
+void rig_watch(struct rig *g)
 {
 	ck_assert_int_eq(pthread_create(&g->nanny, NULL, watch, g), 0);
+}
+
+void rig_start(struct rig *g)
+{
+	rig_watch(g);
 	rig_reset(g);
 }
 
@@ -170,6 +179,7 @@ void rig_free(struct rig *g)
 		close(g->quit[i]);
 	}
 	munmap(g->shared, DEVIPC_SHARED_BYTES);
+	close(g->shared_fd);
 	free(g->f.ram);
 	free(g->host);
 	free(g->dev);

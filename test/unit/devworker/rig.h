@@ -36,6 +36,7 @@ struct rig {
 	struct dev_instance instance; /* the stand-in */
 	pthread_mutex_t machine;
 	int supply[2], quit[2];
+	int shared_fd; /* the memory of `shared` */
 	uint8_t *shared;
 	struct devhost *host; /* the workers', in their copies of this process */
 	void *dev;
@@ -50,6 +51,8 @@ struct rig {
 /* Behaviours are set between these two. */
 struct rig *rig_new(const struct rig_kind *kind);
 void rig_start(struct rig *g);
+/* The workers alone, for who takes `supply[1]` and `shared_fd` in the place of `r`. */
+void rig_watch(struct rig *g);
 void rig_free(struct rig *g);
 
 /* The machine's calls into the device, under its lock. */

@@ -400,7 +400,7 @@ static void worker_waits_for_steps(int control)
 
 /* --- Runs -------------------------------------------------------------------------------- */
 
-static const struct paravisor_ops ops = { connect_to_host, open_one, spawn, NULL };
+static const struct paravisor_ops ops = { connect_to_host, open_one, spawn, NULL, NULL };
 static struct paravisor p;
 
 static void setup(void)
@@ -436,7 +436,7 @@ START_TEST(a_guest_boots_and_powers_off)
 }
 END_TEST
 
-static const struct paravisor_ops ops_with_diagnostics = { connect_to_host, open_one, spawn, open_diagnostics };
+static const struct paravisor_ops ops_with_diagnostics = { connect_to_host, open_one, spawn, NULL, open_diagnostics };
 
 static void with_diagnostics(void (*diag)(int control), void (*worker)(int control))
 {
