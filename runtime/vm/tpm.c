@@ -6,8 +6,8 @@
 #include <bearssl.h>
 #include <string.h>
 
-/* Event types of the TCG PC Client Platform Firmware Profile, table 27. */
-enum { EV_S_CRTM_CONTENTS = 7, EV_IPL = 0xd };
+/* Of the TCG PC Client Platform Firmware Profile, table 27. Readers want an address and a size in EV_S_CRTM_CONTENTS. */
+enum { EV_IPL = 0xd };
 /* Bits of vtpm_boot.banks, and where each digest is in vtpm_boot.digests. */
 enum { BANK_SHA1, BANK_SHA256, BANK_SHA384, BANK_SHA512 };
 enum { AT_SHA1 = 0, AT_SHA256 = 20, AT_SHA384 = 52, AT_SHA512 = 100 };
@@ -119,7 +119,7 @@ static int measure_all(const struct link *l, const struct vm *vm)
 	int err = 0;
 
 	if (c->image_digest_bytes)
-		err = measure(l, VM_TPM_PCR_IMAGE, EV_S_CRTM_CONTENTS, c->image_digest, c->image_digest_bytes,
+		err = measure(l, VM_TPM_PCR_IMAGE, EV_IPL, c->image_digest, c->image_digest_bytes,
 			"VTL2 image");
 	if (!err)
 		err = measure(l, VM_TPM_PCR_COMMAND_LINE, EV_IPL, c->command_line, strlen(c->command_line),
