@@ -20,6 +20,8 @@ struct devhost_hooks {
 	bool (*lasting)(void *dev, const struct devipc_request *q);
 };
 
+struct sandbox_profile;
+
 struct devhost {
 	struct dev_env env; /* the model's; before devhost_serve() */
 	struct dev_instance instance;
@@ -52,5 +54,11 @@ int devhost_serve(struct devhost *h);
 
 /* Serves until the VM worker closes the link (VL_E_CLOSED) or something is wrong. */
 int devhost_run(struct devhost *h);
+
+/*
+ * What is left of a worker's main(): enters the cage, calls `prepare` (which opens and sets up `h`) and serves.
+ * The exit status: 0 when the VM worker closed the link, else 1, with the reason in the log.
+ */
+int devhost_main(struct devhost *h, const struct sandbox_profile *cage, int (*prepare)(void));
 
 #endif

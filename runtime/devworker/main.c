@@ -34,19 +34,6 @@ static int prepare(void)
 
 int main(void)
 {
-	const char *step = "";
-	int err;
-
 	kmsg_init("vallum-devworker", VL_LOG_INFO);
-	err = sandbox_enter(&sandbox_devworker, &step);
-	if (err) {
-		vl_error("sandbox: %s: %s", step, vl_err_text(err));
-		return 1;
-	}
-	err = prepare();
-	if (!err)
-		err = devhost_run(&host);
-	if (err != VL_E_CLOSED)
-		vl_error("ends: %s", vl_err_text(err));
-	return err == VL_E_CLOSED ? 0 : 1;
+	return devhost_main(&host, &sandbox_devworker, prepare);
 }

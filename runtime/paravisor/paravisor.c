@@ -147,7 +147,7 @@ static void lost_host(struct paravisor *p, int err)
 	get_client_close(&p->host);
 }
 
-/* Servicing is not implemented by this paravisor; the host waits for an answer. */
+/* No successor takes this paravisor's state over; the host waits for an answer, so it gets a plain no. */
 static void refuse_save(struct paravisor *p)
 {
 	struct get_save_request q = {

@@ -14,39 +14,14 @@
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 #define CAPACITY (64u * 4096)
+#include "test/fuzz/memory_disk.h"
 #define OWN (STORE_FILE(VMGS_TPM_NVRAM) | STORE_FILE(VMGS_TPM_PPI))
 
-static uint8_t disk[CAPACITY], template[CAPACITY];
+static uint8_t template[CAPACITY];
 static struct vmgs v;
 static struct store_broker broker;
 static const uint8_t key[32] = { 1 };
 static bool ready;
-
-static int disk_read(void *ctx, uint64_t offset, void *out, size_t size)
-{
-	if (!vl_within(offset, size, CAPACITY))
-		abort();
-	memcpy(out, disk + offset, size);
-	return 0;
-}
-
-static int disk_write(void *ctx, uint64_t offset, const void *data, size_t size)
-{
-	if (!vl_within(offset, size, CAPACITY))
-		abort();
-	memcpy(disk + offset, data, size);
-	return 0;
-}
-
-static int disk_flush(void *ctx) { return 0; }
-
-static int disk_random(void *ctx, void *out, size_t size)
-{
-	memset(out, 0x11, size);
-	return 0;
-}
-
-static const struct vmgs_io io = { disk_read, disk_write, disk_flush, disk_random, NULL, CAPACITY, 512 };
 
 static void must(bool good)
 {

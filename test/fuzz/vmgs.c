@@ -15,37 +15,12 @@
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 #define CAPACITY (16u * 4096)
+#include "test/fuzz/memory_disk.h"
 
-static uint8_t disk[CAPACITY], templates[2][CAPACITY], buffer[CAPACITY];
+static uint8_t templates[2][CAPACITY], buffer[CAPACITY];
 static struct vmgs v;
 static const uint8_t key[32] = { 1 };
 static bool ready;
-
-static int disk_read(void *ctx, uint64_t offset, void *out, size_t size)
-{
-	if (!vl_within(offset, size, CAPACITY))
-		abort();
-	memcpy(out, disk + offset, size);
-	return 0;
-}
-
-static int disk_write(void *ctx, uint64_t offset, const void *data, size_t size)
-{
-	if (!vl_within(offset, size, CAPACITY) || offset % 512 || size % 512)
-		abort();
-	memcpy(disk + offset, data, size);
-	return 0;
-}
-
-static int disk_flush(void *ctx) { return 0; }
-
-static int disk_random(void *ctx, void *out, size_t size)
-{
-	memset(out, 0x11, size);
-	return 0;
-}
-
-static const struct vmgs_io io = { disk_read, disk_write, disk_flush, disk_random, NULL, CAPACITY, 512 };
 
 static void must(int err)
 {

@@ -64,7 +64,7 @@ boot_load_tables:
 	push %rdi
 	lretq
 
-/* One stub per vector: error code (0 where the processor pushes none), vector, registers. */
+/* One entry per vector: error code (0 where the processor pushes none), vector, registers. */
 	.macro vector number, has_code
 	.p2align 4
 	.if \has_code == 0
