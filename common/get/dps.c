@@ -98,6 +98,8 @@ static const struct row rows[] = {
 	NUMBER(DYNAMIC("Smbios.Status"), status, true, UINT8_MAX),
 	NUMBER(DYNAMIC("Smbios.ProcessorUpgrade"), processor_upgrade, true, UINT8_MAX),
 	NEEDED(DYNAMIC("IsServicingScenario"), is_servicing_scenario),
+
+	STRING("Vallum.DeviceWorkers", device_workers, false),
 };
 
 #define ROW_COUNT VL_ARRAY_COUNT(rows)

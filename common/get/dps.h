@@ -54,6 +54,9 @@ struct dps_settings {
 	uint64_t processor_id, external_clock, max_speed, current_speed, processor_characteristics;
 	uint64_t processor_family2, processor_type, voltage, status, processor_upgrade;
 	bool is_servicing_scenario;
+
+	/* Not of the reference, whose reader skips it: devices to be in workers of their own, "com1,com2". */
+	char device_workers[DPS_TEXT_MAX];
 };
 
 /* What a document that leaves every optional field out means; also a host's starting point. */

@@ -43,7 +43,7 @@ void devices_init(struct devices *d)
 	}
 }
 
-enum control_device devices_by_name(const char *name, size_t size)
+static unsigned by_name(const char *name, size_t size)
 {
 	unsigned i = 0;
 
@@ -53,7 +53,24 @@ enum control_device devices_by_name(const char *name, size_t size)
 		if (strlen(known) == size && memcmp(known, name, size) == 0)
 			break;
 	}
-	return (enum control_device)i;
+	return i;
+}
+
+int devices_by_names(const char *list, uint32_t *workers)
+{
+	uint32_t named = 0;
+
+	while (*list) {
+		size_t size = strcspn(list, ",");
+		unsigned id = by_name(list, size);
+
+		if (id == CONTROL_DEVICE_COUNT)
+			return VL_E_NOTFOUND;
+		named |= 1u << id;
+		list += size + (list[size] == ',');
+	}
+	*workers |= named;
+	return 0;
 }
 
 /* --- Starting ------------------------------------------------------------------------------ */
@@ -227,6 +244,7 @@ void devices_ready(struct devices *d, const struct pollfd *f)
 			on_death(d, w);
 		if (due(w->kill_at_ns)) {
 			w->kill_at_ns = 0;
+			w->worker.deaths = 0; /* our own doing is no crash loop */
 			process_kill(&w->worker);
 		}
 		if (due(w->worker.deadline_ns))

@@ -49,7 +49,11 @@ void devices_ready(struct devices *d, const struct pollfd *f);
 /* CLOCK_BOOTTIME when devices_ready() is due though nothing happened; 0: never. */
 uint64_t devices_deadline_ns(const struct devices *d);
 
-/* The device that a word of the option VALLUM_WORKERS names ("com1"), or CONTROL_DEVICE_COUNT. */
-enum control_device devices_by_name(const char *name, size_t size);
+/*
+ * Adds to *workers (bit per enum control_device) what a list such as "com1,com2" names: the option VALLUM_WORKERS,
+ * or the platform setting Vallum.DeviceWorkers. VL_E_NOTFOUND: DEVICES_NAMES says what there is; *workers is then as before.
+ */
+#define DEVICES_NAMES "com1, com2 and vtpm, with commas between them"
+int devices_by_names(const char *list, uint32_t *workers);
 
 #endif

@@ -121,6 +121,7 @@ static void put_settings(const struct paravisor *p, struct inspect *i)
 	inspect_bool(i, "battery", level, s->enable_battery);
 	inspect_bool(i, "com1", level, s->com1.enable_port);
 	inspect_bool(i, "com2", level, s->com2.enable_port);
+	inspect_text(i, "device-workers", level, s->device_workers);
 	inspect_bool(i, "hibernation", level, s->enable_hibernation);
 	inspect_bool(i, "watchdog", level, s->watchdog_enabled);
 	inspect_bool(i, "no-persistent-secrets", level, s->no_persistent_secrets);

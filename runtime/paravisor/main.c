@@ -158,33 +158,20 @@ static unsigned kill_ms(void)
 #endif
 }
 
-/* VALLUM_WORKERS: the devices that are to be in workers of their own, by name, with commas between them. */
-static int read_workers(struct paravisor *p)
-{
-	const char *word = getenv("VALLUM_WORKERS");
-
-	while (word && *word) {
-		size_t size = strcspn(word, ",");
-		enum control_device id = devices_by_name(word, size);
-
-		if (id == CONTROL_DEVICE_COUNT) {
-			paravisor_fail(p, VL_E_NOTFOUND, "VALLUM_WORKERS takes com1, com2 and vtpm, with commas between them");
-			return VL_E_NOTFOUND;
-		}
-		p->workers |= 1u << id;
-		word += size + (word[size] == ',');
-	}
-	return 0;
-}
-
 static int read_options(struct paravisor *p)
 {
+	const char *workers = getenv("VALLUM_WORKERS");
 	int err = security_config(&p->security, getenv("VALLUM_BROKER"), getenv("VALLUM_SEALING"));
 
 	p->platform = &hvcall_platform;
-	if (err)
+	if (err) {
 		paravisor_fail(p, err, "VALLUM_BROKER takes 64 hexadecimal digits, VALLUM_SEALING none, hash or signer");
-	return err ? err : read_workers(p);
+		return err;
+	}
+	err = workers ? devices_by_names(workers, &p->workers) : 0;
+	if (err)
+		paravisor_fail(p, err, "VALLUM_WORKERS takes " DEVICES_NAMES);
+	return err;
 }
 
 static int describe_machine(struct paravisor *p)

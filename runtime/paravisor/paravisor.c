@@ -447,7 +447,8 @@ static int spawn_device(void *context, struct worker *w)
 static void tell_device(void *context, const char *text)
 {
 	struct paravisor *p = context;
-	int err = p->host.err ? 0 : get_client_log(&p->host, GET_LOG_WARNING, text);
+	bool tells = !p->host.err && filter_keeps(&p->machine.filter, FILTER_TELL_WORKERS);
+	int err = tells ? get_client_log(&p->host, GET_LOG_WARNING, text) : 0;
 
 	if (err)
 		lost_host(p, err);
@@ -644,8 +645,13 @@ static int boot(struct paravisor *p)
 		what = "event log";
 		err = get_client_event(&p->host, GET_EVENT_BOOT_ATTEMPT);
 	}
-	if (err)
+	if (err) {
 		paravisor_fail(p, err, "host channel: %s: %s", what, vl_err_text(err));
+		return err;
+	}
+	err = devices_by_names(p->dps.device_workers, &p->workers);
+	if (err)
+		paravisor_fail(p, err, "platform settings: Vallum.DeviceWorkers takes " DEVICES_NAMES);
 	return err;
 }
 

@@ -117,6 +117,8 @@
 	ROW(DPS_GENERATION_HIGH, SETTING, "V2.Dynamic.GenerationIdHigh", "KKKKKKK", "a name") \
 	ROW(DPS_CPU_MAKER, SETTING, "V2.Dynamic.Smbios.ProcessorManufacturer", "KKKKKKK", "a name") \
 	ROW(DPS_CPU_VERSION, SETTING, "V2.Dynamic.Smbios.ProcessorVersion", "KKKKKKK", "a name") \
+	ROW(DPS_WORKERS, SETTING, "Vallum.DeviceWorkers", "KDDDKKK", \
+		"the measured line alone chooses, by VALLUM_WORKERS; the TPM is in a worker in any case") \
 	ROW(DPS_OTHER, SETTING, "every other field", "KDDDKKK", \
 		"debugging, hibernation, idle states, legacy firmware, boot without checks, state that is not encrypted " \
 		"or provisioned anew, servicing, relays to host devices: off, or the document's default") \
@@ -145,6 +147,8 @@
 	ROW(TELL_PHASES, TELL, "boot phases and their times", "KKKKKKK", "the host sees them from outside, too") \
 	ROW(TELL_EVENT, TELL, "event log: numbers", "KKKKKKK", "boot attempt, success, failure") \
 	ROW(TELL_LOG, TELL, "log lines", "KDDDKKK", "not sent") \
+	ROW(TELL_WORKERS, TELL, "a device worker's end or restart, with counts", "KKKKKKK", \
+		"names and counts of ours; the host sees the guest's devices wait") \
 	ROW(TELL_SHIM_LOG, TELL, "the shim's log, replayed", "KKKKKKK", \
 		"into VTL2's own log, which has its own rows") \
 	ROW(TELL_FAILURE, TELL, "text of a failure", "KDDDKKK", "the error's own sentence, and for the guest's state the step") \

@@ -73,7 +73,7 @@ static void on_log(void *context, enum get_log_level level, const char *text)
 
 	if (level == GET_LOG_CRITICAL)
 		snprintf(c->channel->last_words, sizeof(c->channel->last_words), "%s", text);
-	if (level <= GET_LOG_ERROR || host_config(c->channel->host)->log)
+	if (level <= GET_LOG_WARNING || host_config(c->channel->host)->log)
 		fprintf(stderr, "vallum-host: VTL2: %s\n", text);
 }
 
@@ -265,6 +265,7 @@ static int fill_settings(const struct host_config *c, struct dps_settings *s)
 	dps_defaults(s);
 	s->com1.enable_port = true;
 	s->enable_tpm = c->tpm;
+	strcpy(s->device_workers, c->workers); /* options.c refuses what does not fit */
 	s->generation_id_low = id[0];
 	s->generation_id_high = id[1];
 	strcpy(s->system_manufacturer, "Vallum");

@@ -53,6 +53,7 @@ struct host_config {
 	const char *platform_key; /* file of the key that signs reports; NULL unless isolated */
 	unsigned timeout_seconds; /* 0: none */
 	bool tpm;                 /* the guest has a TPM */
+	const char *workers;      /* devices to be in workers of their own ("com1,com2"), never NULL */
 	bool log;                 /* --log: phases and VTL2's console on stderr */
 
 	struct host_range vtl0_ram[2]; /* [0, low) and from 4 GiB */

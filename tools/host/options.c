@@ -1,6 +1,7 @@
 /* vallum-host's command line; see options.h. */
 #include "tools/host/options.h"
 #include "common/base/log.h"
+#include "common/get/dps.h"
 
 #include <errno.h>
 #include <getopt.h>
@@ -25,6 +26,7 @@ static const char usage[] =
 	"  --isolation none|vbs   isolation of the guest from this host (default none)\n"
 	"  --platform-key FILE    the key that signs reports about an isolated guest\n"
 	"  --tpm                  the guest has a TPM 2.0; it lasts as long as the state file\n"
+	"  --workers LIST         devices that are in worker processes of their own: com1, com2\n"
 	"  --key-broker ADDRESS   who releases the keys of an isolated guest's state:\n"
 	"                         unix:PATH or tcp:ADDRESS:PORT\n"
 	"  --state FILE           where the guest's state (VMGS) is kept\n"
@@ -37,7 +39,7 @@ static const char usage[] =
 
 enum { OPT_IGVM = 1, OPT_KERNEL, OPT_INITRD, OPT_APPEND, OPT_MEMORY, OPT_VPS, OPT_DISK, OPT_ISOLATION,
 		OPT_PLATFORM_KEY, OPT_KEY_BROKER, OPT_STATE,
-	OPT_VTL2_APPEND, OPT_TPM, OPT_VSOCK, OPT_TIMEOUT, OPT_LOG, OPT_HELP };
+	OPT_VTL2_APPEND, OPT_TPM, OPT_WORKERS, OPT_VSOCK, OPT_TIMEOUT, OPT_LOG, OPT_HELP };
 
 static const struct option options[] = {
 	{ "igvm", required_argument, NULL, OPT_IGVM }, { "kernel", required_argument, NULL, OPT_KERNEL },
@@ -46,7 +48,7 @@ static const struct option options[] = {
 	{ "disk", required_argument, NULL, OPT_DISK },
 	{ "isolation", required_argument, NULL, OPT_ISOLATION },
 	{ "platform-key", required_argument, NULL, OPT_PLATFORM_KEY },
-	{ "tpm", no_argument, NULL, OPT_TPM },
+	{ "tpm", no_argument, NULL, OPT_TPM }, { "workers", required_argument, NULL, OPT_WORKERS },
 	{ "vtl2-append", required_argument, NULL, OPT_VTL2_APPEND },
 	{ "key-broker", required_argument, NULL, OPT_KEY_BROKER },
 	{ "state", required_argument, NULL, OPT_STATE }, { "vsock", required_argument, NULL, OPT_VSOCK },
@@ -103,6 +105,17 @@ static int add_disk(struct host_config *c, const char *path)
 	return 0;
 }
 
+/* VTL2 knows the names. */
+static int workers(struct host_config *c, const char *list)
+{
+	if (strlen(list) >= DPS_TEXT_MAX) {
+		vl_error("--workers %s: give at most %d bytes", list, DPS_TEXT_MAX - 1);
+		return VL_E_FORMAT;
+	}
+	c->workers = list;
+	return 0;
+}
+
 static int isolation(struct host_config *c, const char *text)
 {
 	if (!strcmp(text, "none"))
@@ -135,6 +148,7 @@ static int take(struct host_config *c, int option, const char *argument)
 	case OPT_LOG: c->log = true; break;
 	case OPT_MEMORY: err = memory_size(argument, &c->memory_bytes); break;
 	case OPT_DISK: err = add_disk(c, argument); break;
+	case OPT_WORKERS: err = workers(c, argument); break;
 	case OPT_ISOLATION: err = isolation(c, argument); break;
 	case OPT_VPS:
 		err = number("vps", argument, 1, HOST_VP_MAX, &value);
@@ -158,7 +172,7 @@ int options_parse(int argc, char **argv, struct host_config *config)
 {
 	int option, err;
 
-	*config = (struct host_config){ .append = "", .memory_bytes = 512ull << 20, .vp_count = 2 };
+	*config = (struct host_config){ .append = "", .workers = "", .memory_bytes = 512ull << 20, .vp_count = 2 };
 	while ((option = getopt_long(argc, argv, "", options, NULL)) != -1) {
 		err = take(config, option, optarg);
 		if (err)

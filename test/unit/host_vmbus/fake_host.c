@@ -142,7 +142,7 @@ struct host *fake_host_new(void)
 
 	MUST(h);
 	h->config.vp_count = 2;
-	h->config.append = "";
+	h->config.append = h->config.workers = "";
 	h->ram = mmap(NULL, RAM_BYTES, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	MUST(h->ram != MAP_FAILED);
 	h->next_gpadl = 0xe1e10;

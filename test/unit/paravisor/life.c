@@ -157,6 +157,14 @@ static int connect_to_host(void *context, unsigned limit_ms)
 
 static void (*worker_script)(int control);
 static void (*diag_script)(int control);
+static void (*device_script)(int control);
+
+static void (*script_of(const struct worker_rule *rule))(int control)
+{
+	if (rule == &supervise_rules[WORKER_DIAG])
+		return diag_script;
+	return rule == &supervise_rules[WORKER_COM1] ? device_script : worker_script;
+}
 
 static int spawn(void *context, struct worker *w)
 {
@@ -168,7 +176,7 @@ static int spawn(void *context, struct worker *w)
 		/* As after an exec: nothing but the control channel is open. */
 		dup2(pair[1], CONTROL_FD);
 		syscall(SYS_close_range, CONTROL_FD + 1, ~0u, 0);
-		(w->rule != &supervise_rules[WORKER_DIAG] ? worker_script : diag_script)(CONTROL_FD);
+		script_of(w->rule)(CONTROL_FD);
 		_exit(7);
 	}
 	close(pair[1]);
@@ -482,6 +490,63 @@ START_TEST(a_server_that_sends_garbage_is_ended_and_starts_again)
 }
 END_TEST
 
+/* --- Device workers --------------------------------------------------------------------------- */
+
+/* com1's dies whenever it starts, until it did so three times. */
+static int with_a_device_that_dies(void)
+{
+	wanted_steps = 3;
+	diag_steps = mmap(NULL, sizeof(*diag_steps), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	device_script = diag_dies;
+	worker_script = worker_waits_for_steps;
+	return run();
+}
+
+static void told_of_two_deaths(void)
+{
+	static const char one[] = "log 3 device worker com1 ended and starts again (1 starts, 1 deaths, 0 kills);";
+	static const char two[] = "log 3 device worker com1 ended and starts again (2 starts, 2 deaths, 0 kills);";
+
+	ck_assert_msg(strstr(told, one) && strstr(told, two), "%s", told);
+}
+
+START_TEST(a_device_that_the_settings_name_is_in_a_worker_whose_every_death_is_counted_and_told)
+{
+	strcpy(settings.device_workers, "com2,com1");
+	ck_assert_int_eq(with_a_device_that_dies(), 0);
+	told_of_two_deaths();
+	ck_assert_uint_ge(p.devices.list[CONTROL_DEVICE_COM1].worker.deaths_ever, 2);
+	ck_assert_int_lt(p.devices.list[CONTROL_DEVICE_COM2].supply[0], 0); /* the guest has no such port */
+}
+END_TEST
+
+START_TEST(a_device_worker_that_nobody_knows_is_refused_by_the_settings_name)
+{
+	strcpy(settings.device_workers, "com1,com9");
+	ck_assert_int_eq(run(), 1);
+	ck_assert_msg(strstr(told, "failed platform settings: Vallum.DeviceWorkers takes com1, com2 and vtpm") != NULL,
+		"%s", told);
+}
+END_TEST
+
+START_TEST(an_isolated_vms_host_chooses_no_device_workers)
+{
+	p.machine.filter.isolation = ISOLATION_VBS;
+	strcpy(settings.device_workers, "com1,com9");
+	ck_assert_int_eq(run(), 0);
+	ck_assert_uint_eq(p.workers, 1u << CONTROL_DEVICE_TPM);
+}
+END_TEST
+
+START_TEST(an_isolated_vms_host_is_told_of_its_device_workers_too)
+{
+	p.machine.filter.isolation = ISOLATION_VBS;
+	ck_assert_int_eq(devices_by_names("com1", &p.workers), 0);
+	ck_assert_int_eq(with_a_device_that_dies(), 0);
+	told_of_two_deaths();
+}
+END_TEST
+
 START_TEST(a_guest_reset_is_a_reset)
 {
 	worker_script = worker_resets;
@@ -742,6 +807,10 @@ static void add_tests(TCase *c)
 	tcase_add_test(c, an_isolated_vms_server_gets_nothing_done_whatever_it_asks);
 	tcase_add_test(c, a_server_that_dies_again_and_again_is_given_up_and_the_guest_goes_on);
 	tcase_add_test(c, a_server_that_sends_garbage_is_ended_and_starts_again);
+	tcase_add_test(c, a_device_that_the_settings_name_is_in_a_worker_whose_every_death_is_counted_and_told);
+	tcase_add_test(c, a_device_worker_that_nobody_knows_is_refused_by_the_settings_name);
+	tcase_add_test(c, an_isolated_vms_host_chooses_no_device_workers);
+	tcase_add_test(c, an_isolated_vms_host_is_told_of_its_device_workers_too);
 	tcase_add_test(c, a_guest_reset_is_a_reset);
 	tcase_add_test(c, a_triple_fault_tells_the_registers_unless_isolated);
 	tcase_add_test(c, an_isolated_guests_triple_fault_has_no_registers);
