@@ -24,7 +24,7 @@ static int create_parts(struct host_services *s, struct host *h)
 	for (unsigned i = 0; !err && i < config->disk_count; i++)
 		err = disk_create(h, s->sockets, i, config->disk[i], &s->disk[i]);
 	if (!err && config->vsock)
-		err = bridge_create(h, s->sockets, config->vsock, &s->bridge);
+		err = bridge_create(h, s->sockets, config->vsock, BRIDGE_COMMAND_LIMIT_MS, &s->bridge);
 	return err;
 }
 

@@ -4,7 +4,8 @@
  * it ("CONNECT <port>\n", then "OK <port>\n" and the bytes). Clients are local
  * users who may open the socket, VTL2 is the other side; both are untrusted.
  * Runs on the loop's thread. No data is buffered here: a side that does not
- * read holds the other one back.
+ * read holds the other one back. Who does not say in time where it wants to go
+ * loses its place.
  */
 #include "tools/host/services_parts.h"
 
@@ -15,13 +16,17 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
+#include <sys/timerfd.h>
 #include <sys/un.h>
+#include <time.h>
 #include <unistd.h>
 
 #define CLIENT_MAX 32
 #define WAITING_MAX 128 /* clients that wait in the socket's queue for a place */
 #define COMMAND_BYTES 32 /* "CONNECT 4294967295\n" fits */
 #define PIECE_BYTES 16384
+#define MS_NS 1000000u
+#define SECOND_NS 1000000000u
 
 struct client {
 	struct bridge *bridge;
@@ -32,6 +37,7 @@ struct client {
 	bool gone;             /* it hung up; the source is out of the loop */
 	bool blocked_out;      /* VTL2's bytes wait for the client */
 	bool blocked_in;       /* the client's bytes wait for VTL2 */
+	uint64_t deadline_ns;  /* for the command, CLOCK_MONOTONIC */
 	char command[COMMAND_BYTES];
 	size_t command_bytes;
 };
@@ -39,7 +45,8 @@ struct client {
 struct bridge {
 	struct host *h;
 	struct hvsock *sockets;
-	struct host_source listener;
+	struct host_source listener, timer;
+	unsigned command_limit_ms;
 	bool full; /* nobody is let in until a client leaves */
 	struct sockaddr_un address;
 	struct client client[CLIENT_MAX];
@@ -241,6 +248,49 @@ static void on_client(struct host_source *s, uint32_t events)
 		take_data(c);
 }
 
+/* --- Deadlines of commands ------------------------------------------------------------------- */
+
+static uint64_t now_ns(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (uint64_t)t.tv_sec * SECOND_NS + (uint64_t)t.tv_nsec;
+}
+
+/* Sets the timer to the first deadline; without one it stays off. */
+static void set_timer(struct bridge *b)
+{
+	struct itimerspec t = { 0 };
+	uint64_t next = 0;
+
+	for (unsigned i = 0; i < CLIENT_MAX; i++) {
+		const struct client *c = &b->client[i];
+
+		if (c->source.fd >= 0 && !c->stream && (!next || c->deadline_ns < next))
+			next = c->deadline_ns;
+	}
+	t.it_value.tv_sec = (time_t)(next / SECOND_NS);
+	t.it_value.tv_nsec = (long)(next % SECOND_NS);
+	timerfd_settime(b->timer.fd, TFD_TIMER_ABSTIME, &t, NULL);
+}
+
+static void on_timer(struct host_source *s, uint32_t events)
+{
+	struct bridge *b = s->context;
+	uint64_t now = now_ns();
+
+	for (unsigned i = 0; i < CLIENT_MAX; i++) {
+		struct client *c = &b->client[i];
+
+		if (c->source.fd < 0 || c->stream || c->deadline_ns > now)
+			continue;
+		vl_debug("bridge: a client said no port in time");
+		drop_client(c);
+	}
+	set_timer(b);
+}
+
 /* --- Life ------------------------------------------------------------------------------------ */
 
 static struct client *free_place(struct bridge *b)
@@ -265,9 +315,12 @@ static void on_listener(struct host_source *s, uint32_t events)
 	fd = accept4(s->fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
 	if (fd < 0)
 		return;
-	*c = (struct client){ .bridge = b, .source = { fd, on_client, c } };
-	if (!loop_add(b->h, &c->source, EPOLLIN))
+	*c = (struct client){ .bridge = b, .source = { fd, on_client, c },
+			      .deadline_ns = now_ns() + (uint64_t)b->command_limit_ms * MS_NS };
+	if (!loop_add(b->h, &c->source, EPOLLIN)) {
+		set_timer(b);
 		return;
+	}
 	c->source.fd = -1;
 	close(fd);
 }
@@ -295,7 +348,14 @@ static int listen_on(struct bridge *b, const char *path)
 	return listen(b->listener.fd, WAITING_MAX) ? VL_E_OS : loop_add(b->h, &b->listener, EPOLLIN);
 }
 
-int bridge_create(struct host *h, struct hvsock *sockets, const char *path, struct bridge **bridge)
+static int add_timer(struct bridge *b)
+{
+	b->timer.fd = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
+	return b->timer.fd < 0 ? VL_E_OS : loop_add(b->h, &b->timer, EPOLLIN);
+}
+
+int bridge_create(struct host *h, struct hvsock *sockets, const char *path, unsigned command_limit_ms,
+	struct bridge **bridge)
 {
 	struct bridge *b = calloc(1, sizeof(*b));
 	int err;
@@ -304,10 +364,14 @@ int bridge_create(struct host *h, struct hvsock *sockets, const char *path, stru
 		return VL_E_NOMEM;
 	b->h = h;
 	b->sockets = sockets;
+	b->command_limit_ms = command_limit_ms;
 	b->listener = (struct host_source){ -1, on_listener, b };
+	b->timer = (struct host_source){ -1, on_timer, b };
 	for (unsigned i = 0; i < CLIENT_MAX; i++)
 		b->client[i].source.fd = -1;
-	err = listen_on(b, path);
+	err = add_timer(b);
+	if (!err)
+		err = listen_on(b, path);
 	if (err)
 		bridge_destroy(b);
 	else
@@ -325,6 +389,10 @@ void bridge_destroy(struct bridge *b)
 	if (b->listener.fd >= 0) {
 		loop_remove(b->h, &b->listener);
 		close(b->listener.fd);
+	}
+	if (b->timer.fd >= 0) {
+		loop_remove(b->h, &b->timer);
+		close(b->timer.fd);
 	}
 	if (b->address.sun_path[0])
 		unlink(b->address.sun_path);

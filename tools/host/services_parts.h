@@ -34,12 +34,15 @@ void disk_destroy(struct disk *disk);
 /*
  * Listens on the Unix socket `path`: a client sends "CONNECT <port>\n", gets
  * "OK <port of the host's end>\n" when VTL2 has accepted, and is then
- * connected to that port. 0, or an error that was logged: VL_E_EXISTS,
+ * connected to that port. Who has not sent its line after `command_limit_ms` is
+ * disconnected, so that it holds no place. 0, or an error that was logged: VL_E_EXISTS,
  * VL_E_OS, VL_E_RANGE (path too long), VL_E_NOMEM. destroy: after the sockets;
  * removes the path.
  */
+#define BRIDGE_COMMAND_LIMIT_MS 10000u /* a person who types it has the time */
 struct bridge;
-int bridge_create(struct host *h, struct hvsock *sockets, const char *path, struct bridge **bridge);
+int bridge_create(struct host *h, struct hvsock *sockets, const char *path, unsigned command_limit_ms,
+		struct bridge **bridge);
 void bridge_destroy(struct bridge *bridge);
 
 #endif

@@ -47,7 +47,7 @@ static void begin(void)
 	guest_initiate_contact(h);
 	ck_assert_int_eq(console_create(h, h->sockets, in[0], out[1], &console), 0);
 	ck_assert_int_eq(disk_create(h, h->sockets, 0, image, &disk), 0);
-	ck_assert_int_eq(bridge_create(h, h->sockets, path, &bridge), 0);
+	ck_assert_int_eq(bridge_create(h, h->sockets, path, WAIT_MS, &bridge), 0);
 }
 
 static void end(void)
@@ -406,6 +406,31 @@ START_TEST(a_client_for_whom_there_is_no_place_waits_until_another_leaves)
 }
 END_TEST
 
+/* On a bridge of its own, whose limit is short; whoever is connected by then stays. */
+START_TEST(a_client_that_never_says_where_it_wants_to_go_loses_its_place)
+{
+	struct guest_channel c;
+	int fds[33], through;
+	uint8_t text[8];
+	char end;
+
+	bridge_destroy(bridge);
+	ck_assert_int_eq(bridge_create(h, h->sockets, path, 300, &bridge), 0);
+	through = bridged(&c, "CONNECT 2\n");
+	for (size_t i = 0; i < VL_ARRAY_COUNT(fds); i++)
+		fds[i] = client(i % 2 ? "" : "CONN");
+	for (size_t i = 0; i < VL_ARRAY_COUNT(fds); i++) {
+		while (recv(fds[i], &end, 1, MSG_DONTWAIT) != 0)
+			ck_assert(fake_host_wait(h, WAIT_MS));
+		close(fds[i]);
+	}
+	ck_assert_int_eq(write(through, "still", 5), 5);
+	receive(&c, text, 5);
+	ck_assert_mem_eq(text, "still", 5);
+	close(through);
+}
+END_TEST
+
 START_TEST(a_bad_command_ends_the_client)
 {
 	int fd = client(bad_commands[_i]);
@@ -427,8 +452,8 @@ START_TEST(a_path_in_use_and_a_long_path_are_refused)
 
 	memset(longer, 'x', sizeof(longer) - 1);
 	longer[sizeof(longer) - 1] = 0;
-	ck_assert_int_eq(bridge_create(h, h->sockets, path, &none), VL_E_EXISTS);
-	ck_assert_int_eq(bridge_create(h, h->sockets, longer, &none), VL_E_RANGE);
+	ck_assert_int_eq(bridge_create(h, h->sockets, path, WAIT_MS, &none), VL_E_EXISTS);
+	ck_assert_int_eq(bridge_create(h, h->sockets, longer, WAIT_MS, &none), VL_E_RANGE);
 	ck_assert_int_eq(access(path, F_OK), 0);
 }
 END_TEST
@@ -451,6 +476,7 @@ Suite *suite_host_services(void)
 	tcase_add_test(t, an_image_that_is_no_disk_is_refused);
 	tcase_add_test(t, a_client_of_the_bridge_reaches_vtl2_and_is_answered);
 	tcase_add_test(t, what_a_client_sent_before_it_hung_up_arrives);
+	tcase_add_test(t, a_client_that_never_says_where_it_wants_to_go_loses_its_place);
 	tcase_add_test(t, a_client_for_whom_there_is_no_place_waits_until_another_leaves);
 	tcase_add_loop_test(t, a_bad_command_ends_the_client, 0, VL_ARRAY_COUNT(bad_commands));
 	tcase_add_test(t, a_path_in_use_and_a_long_path_are_refused);
