@@ -74,7 +74,7 @@
 enum devipc_op {
 	DEVIPC_READ = 1, /* region, offset, size 1, 2, 4 or 8; PCI configuration: DEV_REGION_PCI_CONFIG */
 	DEVIPC_WRITE,    /* the same with value */
-	DEVIPC_INPUT,    /* size bytes of the data area came on its stream; the answer's value: how many it took */
+	DEVIPC_INPUT,    /* size bytes of the data area came on its stream; answer's value: what it took */
 	DEVIPC_TIMER,    /* region: which timer is due */
 	DEVIPC_COMPLETE, /* offset: the id, error: the result of complete() */
 	DEVIPC_START,
@@ -128,7 +128,7 @@ enum devipc_effect_kind {
 	DEVIPC_TIMER_SET,    /* index: the timer, value: VM time in ns */
 	DEVIPC_TIMER_CANCEL, /* index */
 	DEVIPC_OUTPUT,       /* value: how many bytes of the data area are next */
-	DEVIPC_OUTPUT_WAITS, /* output() took less than offered: COMPLETE with id 0 is wanted when it takes more */
+	DEVIPC_OUTPUT_WAITS, /* output() took less than offered: COMPLETE with id 0, when it takes more */
 	DEVIPC_INPUT_READY,
 	DEVIPC_MACHINE,      /* index: enum dev_machine_event */
 	DEVIPC_EFFECT_COUNT
@@ -142,7 +142,7 @@ struct devipc_effect {
 	uint64_t value, address;
 };
 
-/* Cache lines of its own for what each end writes, so that they do not take them from each other while they look. */
+/* Cache lines of its own for what each end writes: neither takes them from the other while it looks. */
 struct devipc_mailbox {
 	_Atomic uint32_t asked; /* messages to the device on this link so far; the VM worker's */
 	_Atomic uint32_t asker_sleeps;
@@ -181,7 +181,7 @@ static inline struct devipc_mailbox *devipc_mailbox(uint8_t *shared)
 
 /* --- Through the paravisor ------------------------------------------------------------------- */
 
-/* What the VM worker says on the supply channel: the worker is late or breaks the rules and is to be ended. */
+/* The VM worker's words on the supply channel: the worker is late or breaks the rules and is to be ended. */
 struct devipc_complaint {
 	uint32_t magic; /* DEVIPC_COMPLAINT */
 	int32_t error;  /* enum vl_err: VL_E_TIMEOUT, or what was wrong */
@@ -197,7 +197,10 @@ struct devipc_config {
 };
 enum devipc_fd { DEVIPC_FD_LINK, DEVIPC_FD_SHARED, DEVIPC_FD_STORE, DEVIPC_FD_MAX };
 
-/* `fd_count`: DEVIPC_FD_STORE + 1 for a kind that keeps files, else one less. VL_E_TRUNCATED, VL_E_VERSION, VL_E_FORMAT. */
+/*
+ * `fd_count`: DEVIPC_FD_STORE + 1 for a kind that keeps files, else one less. VL_E_TRUNCATED, VL_E_VERSION,
+ * VL_E_FORMAT.
+ */
 int devipc_config_check(const void *data, size_t size, size_t fd_count, bool keeps_files);
 
 #endif

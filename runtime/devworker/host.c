@@ -144,7 +144,7 @@ static uint64_t env_wall_ns(struct dev_env *env)
 
 /* --- Demands: the VM worker's result is waited for ------------------------------------------ */
 
-/* The result's error; after VL_E_CLOSED and the like the worker ends, and the model is told so that it stops. */
+/* The result's error; after VL_E_CLOSED and the like the worker ends, and the model is told to stop. */
 static int demand(struct devhost *h, const struct devipc_reply *r)
 {
 	struct devipc_request result;
@@ -217,8 +217,9 @@ static int env_mem_write(struct dev_env *env, gpa_t at, const void *data, size_t
 
 static int env_map(struct dev_env *env, const struct dev_region *region)
 {
-	const struct devipc_reply r = { .kind = DEVIPC_MAP, .region = region->id, .space = (uint16_t)region->space,
-		.width = (uint16_t)region->width, .address = region->base, .size64 = region->size };
+	const struct devipc_reply r = { .kind = DEVIPC_MAP, .region = region->id,
+		.space = (uint16_t)region->space, .width = (uint16_t)region->width,
+		.address = region->base, .size64 = region->size };
 
 	return demand(host_of(env), &r);
 }
@@ -372,7 +373,8 @@ int devhost_open(struct devhost *h, struct devipc_config *config, int *store)
 	}
 	if (store)
 		*store = m.fds[DEVIPC_FD_STORE];
-	shared = mmap(NULL, DEVIPC_SHARED_BYTES, PROT_READ | PROT_WRITE, MAP_SHARED, m.fds[DEVIPC_FD_SHARED], 0);
+	shared = mmap(NULL, DEVIPC_SHARED_BYTES, PROT_READ | PROT_WRITE, MAP_SHARED,
+		m.fds[DEVIPC_FD_SHARED], 0);
 	if (shared == MAP_FAILED)
 		return VL_E_OS;
 	devlink_answerer(&h->end, m.fds[DEVIPC_FD_LINK], shared);

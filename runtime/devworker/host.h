@@ -16,7 +16,7 @@
 struct devhost_hooks {
 	int event_fd;            /* readable when something ended; 0: none */
 	void (*event)(void *dev); /* takes what ended; called before each request too */
-	/* After a request: whether its answer has to leave a checkpoint, so that the guest sees nothing that is not in one. */
+	/* After a request: whether its answer must leave a checkpoint: the guest sees nothing that is in none. */
 	bool (*lasting)(void *dev, const struct devipc_request *q);
 };
 
@@ -33,19 +33,19 @@ struct devhost {
 	struct devipc_reply reply;
 	struct devipc_effect effects[DEVIPC_EFFECT_MAX];
 	bool demanded;
-	int err; /* the worker cannot go on: a demand got no result, too many effects, a state that does not fit */
+	int err; /* it cannot go on: a demand got no result, too many effects, a state that does not fit */
 
 	uint32_t lines_known, lines; /* bit per interrupt line that was driven, and its level */
 	uint8_t output[DEVIPC_DATA_BYTES];
 	uint8_t copy[DEVIPC_STATE_BYTES]; /* of a state, before it is judged */
 };
 
-/* Sets up `env`, which the model's init may use from now on, and the device's place. `h` is zero but for hooks. */
+/* Sets up `env`, for the model's init and after, and the device's place. `h` is zero but for hooks. */
 void devhost_init(struct devhost *h, const struct dev_model *model, void *dev);
 
 /*
- * Takes the paravisor's configuration from CONTROL_FD, with the link, the shared memory and, if `store` is not
- * NULL, the store. VL_E_TIMEOUT, VL_E_CLOSED, VL_E_OS, errors of devipc_config_check().
+ * Takes the paravisor's configuration from CONTROL_FD, with the link, the shared memory and, if `store` is
+ * not NULL, the store. VL_E_TIMEOUT, VL_E_CLOSED, VL_E_OS, errors of devipc_config_check().
  */
 int devhost_open(struct devhost *h, struct devipc_config *config, int *store);
 
@@ -56,7 +56,7 @@ int devhost_serve(struct devhost *h);
 int devhost_run(struct devhost *h);
 
 /*
- * What is left of a worker's main(): enters the cage, calls `prepare` (which opens and sets up `h`) and serves.
+ * What is left of a worker's main(): enters the cage, calls `prepare` (which opens and sets up `h`), serves.
  * The exit status: 0 when the VM worker closed the link, else 1, with the reason in the log.
  */
 int devhost_main(struct devhost *h, const struct sandbox_profile *cage, int (*prepare)(void));

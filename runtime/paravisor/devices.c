@@ -144,8 +144,8 @@ static void tell(struct devices *d, const struct device_worker *w, const char *w
 	const struct worker *p = &w->worker;
 	char text[TEXT_MAX];
 
-	vl_format(text, sizeof(text), "device worker %s %s (%u starts, %u deaths, %u kills)", p->rule->name, what,
-		p->starts, p->deaths_ever, p->kills);
+	vl_format(text, sizeof(text), "device worker %s %s (%u starts, %u deaths, %u kills)", p->rule->name,
+		what, p->starts, p->deaths_ever, p->kills);
 	vl_warn("%s", text);
 	d->tell(d->context, text);
 }
@@ -161,7 +161,8 @@ static void give_up(struct devices *d, struct device_worker *w, int err)
 		close(w->supply[0]);
 	w->supply[0] = -1;
 	tell(d, w, "is given up");
-	vl_format(text, sizeof(text), "device worker %s ends again and again: %s", w->worker.rule->name, vl_err_text(err));
+	vl_format(text, sizeof(text), "device worker %s ends again and again: %s", w->worker.rule->name,
+		vl_err_text(err));
 	if (w->worker.rule->needed)
 		d->fail(d->context, err, text);
 }
@@ -194,7 +195,8 @@ static void on_supply(struct devices *d, struct device_worker *w)
 		vl_warn("device worker %s: %s", w->worker.rule->name, vl_err_text(c.error));
 		if (supervise_event(&w->worker, WORKER_WRONG, clock_boot_ns()) == WORKER_KILL) {
 			process_kill(&w->worker);
-			tell(d, w, c.error == VL_E_TIMEOUT ? "does not answer and is killed" : "breaks the rules and is killed");
+			tell(d, w, c.error == VL_E_TIMEOUT ? "does not answer and is killed" :
+				"breaks the rules and is killed");
 		}
 		return;
 	}

@@ -41,7 +41,7 @@ void devices_init(struct devices *d);
  */
 int devices_start(struct devices *d, enum control_device id);
 
-/* For the event loop: fills DEVICES_POLL_MAX entries before poll(), serves what poll() found and what is due after it. */
+/* For the event loop: fills DEVICES_POLL_MAX entries before poll(); after it serves what came and is due. */
 #define DEVICES_POLL_MAX (2 * CONTROL_DEVICE_COUNT)
 struct pollfd;
 void devices_poll(const struct devices *d, struct pollfd *f);
@@ -50,8 +50,9 @@ void devices_ready(struct devices *d, const struct pollfd *f);
 uint64_t devices_deadline_ns(const struct devices *d);
 
 /*
- * Adds to *workers (bit per enum control_device) what a list such as "com1,com2" names: the option VALLUM_WORKERS,
- * or the platform setting Vallum.DeviceWorkers. VL_E_NOTFOUND: DEVICES_NAMES says what there is; *workers is then as before.
+ * Adds to *workers (bit per enum control_device) what a list such as "com1,com2" names: the option
+ * VALLUM_WORKERS, or the platform setting Vallum.DeviceWorkers. VL_E_NOTFOUND: there is none of that name
+ * (DEVICES_NAMES says which there are), and *workers is as before.
  */
 #define DEVICES_NAMES "com1, com2 and vtpm, with commas between them"
 int devices_by_names(const char *list, uint32_t *workers);

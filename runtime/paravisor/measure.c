@@ -40,7 +40,8 @@ static int add_file(br_sha256_context *sha, const char *folder, const char *name
 	return err;
 }
 
-int measure_files(const char *folder, const char *const *names, uint8_t digest[MEASURE_DIGEST_BYTES], unsigned *which)
+int measure_files(const char *folder, const char *const *names, uint8_t digest[MEASURE_DIGEST_BYTES],
+	unsigned *which)
 {
 	br_sha256_context sha;
 	int err = 0;

@@ -13,9 +13,10 @@
 #define MEASURE_DIGEST_BYTES 32u
 
 /*
- * SHA-256 over each file of `folder` (names with their NUL, then 8 bytes of size, then content) in the order of
- * `names`, which ends with NULL. VL_E_OS: one cannot be read; its number in *which.
+ * SHA-256 over each file of `folder` (names with their NUL, then 8 bytes of size, then content) in the order
+ * of `names`, which ends with NULL. VL_E_OS: one cannot be read; its number in *which.
  */
-int measure_files(const char *folder, const char *const *names, uint8_t digest[MEASURE_DIGEST_BYTES], unsigned *which);
+int measure_files(const char *folder, const char *const *names, uint8_t digest[MEASURE_DIGEST_BYTES],
+	unsigned *which);
 
 #endif

@@ -297,16 +297,10 @@ static int send_config(struct paravisor *p)
 	return err;
 }
 
-/* Whether the guest has the device, and it is to be in a worker. */
+/* Whether the guest has the device, and it is to be in a worker. Serial ports are there in any case. */
 static bool wanted(const struct paravisor *p, enum control_device id)
 {
-	const bool there[CONTROL_DEVICE_COUNT] = {
-		[CONTROL_DEVICE_TPM] = p->dps.enable_tpm,
-		[CONTROL_DEVICE_COM1] = p->dps.com1.enable_port,
-		[CONTROL_DEVICE_COM2] = p->dps.com2.enable_port,
-	};
-
-	return there[id] && p->workers >> id & 1;
+	return (id != CONTROL_DEVICE_TPM || p->dps.enable_tpm) && p->workers >> id & 1;
 }
 
 /* First: the VM worker waits for them. */

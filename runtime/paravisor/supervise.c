@@ -9,7 +9,8 @@ const struct worker_rule supervise_rules[WORKER_ID_COUNT] = {
 	[WORKER_COM1] = { "com1", "vallum-devworker", WORKER_RESTART, false, 60000, 10000, 5, 60000, 100 },
 	[WORKER_COM2] = { "com2", "vallum-devworker", WORKER_RESTART, false, 60000, 10000, 5, 60000, 100 },
 	[WORKER_DIAG] = { "diag", "vallum-diag", WORKER_RESTART, false, 60000, 10000, 5, 60000, 100 },
-	[WORKER_PROFILER] = { "profiler", "vallum-profiler", WORKER_RESTART, false, 0, 10000, 5, 60000, 100 }, /* a start is a profile */
+	/* Each profile is a start. */
+	[WORKER_PROFILER] = { "profiler", "vallum-profiler", WORKER_RESTART, false, 0, 10000, 5, 60000, 100 },
 };
 
 /* Every transition; an event that has no row here changes nothing. */
@@ -47,7 +48,8 @@ static const struct step {
 
 void supervise_init(struct worker *w, const struct worker_rule *rule)
 {
-	*w = (struct worker){ .rule = rule, .start_limit_ms = rule->start_limit_ms, .pidfd = -1, .control = -1 };
+	*w = (struct worker){ .rule = rule, .start_limit_ms = rule->start_limit_ms, .pidfd = -1,
+		.control = -1 };
 }
 
 static unsigned limit_ms(const struct worker *w)

@@ -48,14 +48,15 @@ struct worker_rule {
 	const char *name;    /* in logs, and to the host */
 	const char *program; /* in VTL2's /bin */
 	enum worker_policy policy;
-	bool needed;         /* RESTART: when it is given up the partition ends, else it goes on without the device */
+	bool needed;         /* RESTART: when it is given up the partition ends; else it goes on without */
 	unsigned start_limit_ms, stop_limit_ms;
 	unsigned death_max;  /* more deaths within `window_ms` are a crash loop: it is given up */
 	unsigned window_ms;
 	unsigned backoff_ms; /* before the first restart; doubled with each death in the window */
 };
 
-enum worker_id { WORKER_VM, WORKER_VTPM, WORKER_COM1, WORKER_COM2, WORKER_DIAG, WORKER_PROFILER, WORKER_ID_COUNT };
+enum worker_id { WORKER_VM, WORKER_VTPM, WORKER_COM1, WORKER_COM2, WORKER_DIAG, WORKER_PROFILER,
+	WORKER_ID_COUNT };
 extern const struct worker_rule supervise_rules[WORKER_ID_COUNT];
 
 struct worker {
@@ -65,7 +66,7 @@ struct worker {
 	uint64_t deadline_ns; /* of the present state, CLOCK_BOOTTIME; 0: none */
 	uint64_t window_ns;   /* when the first death of the window was */
 	unsigned deaths;      /* within the window */
-	unsigned starts, deaths_ever, kills; /* since the paravisor began; kills: for being late or breaking rules */
+	unsigned starts, deaths_ever, kills; /* in all; kills: for being late or breaking rules */
 	pid_t pid;            /* 0: no process */
 	int pidfd, control;   /* -1: none */
 };

@@ -15,7 +15,7 @@
 
 #define ANSWER_LIMIT_MS 60000u /* a key of the TPM's firmware, on an emulated machine */
 #define SUPPLY_LIMIT_MS 120000u
-#define BRING_UP_LIMITS 2u /* a fresh worker may take so many times the limit until it is where the last one was */
+#define BRING_UP_LIMITS 2u /* times the limit, for a fresh worker until it is where the last one was */
 #define TRIES_MAX 16u /* workers that are lost in one and the same request */
 #define VERSION 1
 #define FIELD_STATE 1
@@ -66,7 +66,8 @@ static void complain(const struct remote *r, int error)
 
 static int map_region(struct remote *r, const struct devipc_reply *d)
 {
-	const struct dev_region region = { (enum dev_space)d->space, d->address, d->size64, d->region, d->width };
+	const struct dev_region region = { (enum dev_space)d->space, d->address, d->size64, d->region,
+		d->width };
 	int err;
 
 	pthread_mutex_lock(r->machine);
@@ -87,10 +88,11 @@ static int fill(struct remote *r, const struct devipc_reply *d)
 static int serve_demand(struct remote *r, const struct devipc_reply *d)
 {
 	const struct dev_env_ops *ops = r->env->ops;
+	uint8_t *to = r->shared + DEVIPC_TO_DEVICE_AT, *from = r->shared + DEVIPC_FROM_DEVICE_AT;
 
 	switch (d->kind) {
-	case DEVIPC_MEM_READ: return ops->mem_read(r->env, gpa(d->address), r->shared + DEVIPC_TO_DEVICE_AT, d->size);
-	case DEVIPC_MEM_WRITE: return ops->mem_write(r->env, gpa(d->address), r->shared + DEVIPC_FROM_DEVICE_AT, d->size);
+	case DEVIPC_MEM_READ: return ops->mem_read(r->env, gpa(d->address), to, d->size);
+	case DEVIPC_MEM_WRITE: return ops->mem_write(r->env, gpa(d->address), from, d->size);
 	case DEVIPC_MEM_FILL: return fill(r, d);
 	default: return map_region(r, d);
 	}
@@ -112,7 +114,10 @@ static int ask(struct remote *r, const struct devipc_request *q, uint64_t deadli
 	return left ? devlink_ask(&r->end, q, (unsigned)left) : VL_E_TIMEOUT;
 }
 
-/* Puts a request to the worker that there is. Other errors than VL_E_CLOSED and VL_E_TIMEOUT: it breaks the rules. */
+/*
+ * Puts a request to the worker that there is. Other errors than VL_E_CLOSED and VL_E_TIMEOUT: it breaks the
+ * rules.
+ */
 static int exchange(struct remote *r, const struct devipc_request *q, struct devipc_answer *a, bool *demanded,
 	uint64_t deadline_ns)
 {
@@ -166,7 +171,8 @@ static void note_state(struct remote *r, uint32_t op)
 }
 
 /* What an answer means for the next worker. */
-static int commit(struct remote *r, const struct devipc_request *q, const struct devipc_reply *a, bool demanded)
+static int commit(struct remote *r, const struct devipc_request *q, const struct devipc_reply *a,
+	bool demanded)
 {
 	bool replayable = q->op != DEVIPC_INPUT && !demanded;
 
@@ -185,7 +191,8 @@ static int commit(struct remote *r, const struct devipc_request *q, const struct
 static void input_ready(struct remote *r);
 static void put_context(struct remote *r, struct devipc_request *q);
 
-static int revive(struct remote *r, const struct devipc_request *q, struct devipc_answer *a, uint64_t deadline_ns)
+static int revive(struct remote *r, const struct devipc_request *q, struct devipc_answer *a,
+	uint64_t deadline_ns)
 {
 	bool demanded;
 	int err = exchange(r, q, a, &demanded, deadline_ns);
@@ -198,8 +205,8 @@ static int revive(struct remote *r, const struct devipc_request *q, struct devip
 }
 
 /*
- * From the checkpoint to where it can be called. Lines and timers are as the last worker left them, so that the
- * effects of this start are not wanted; and it has no room for output, for that would be sent to nowhere.
+ * From the checkpoint to where it can be called. Lines and timers are as the last worker left them, so that
+ * the effects of this start are not wanted; and it has no room for output, for that would be sent to nowhere.
  */
 static int restart(struct remote *r, uint64_t deadline_ns)
 {
@@ -239,6 +246,18 @@ static int bring_up(struct remote *r)
 	return 0;
 }
 
+/* A worker is where the last one was: how long the device was without. */
+static void back(struct remote *r)
+{
+	unsigned ms = (unsigned)((clock_boot_ns() - r->lost_ns) / CLOCK_MS_NS);
+
+	if (!r->lost_ns)
+		return;
+	r->lost_ns = 0;
+	r->away_ms = ms > r->away_ms ? ms : r->away_ms;
+	vl_info("%s: goes on after %u ms, %u requests given again", r->name, ms, r->journal_count);
+}
+
 static int connect_worker(struct remote *r, uint32_t op)
 {
 	int err = take_link(r);
@@ -248,7 +267,10 @@ static int connect_worker(struct remote *r, uint32_t op)
 		return VL_E_CLOSED;
 	}
 	/* After these two it does not matter where the last one was. */
-	return op == DEVIPC_RESET || op == DEVIPC_RESTORE ? 0 : bring_up(r);
+	err = op == DEVIPC_RESET || op == DEVIPC_RESTORE ? 0 : bring_up(r);
+	if (!err)
+		back(r);
+	return err;
 }
 
 static int attempt(struct remote *r, const struct devipc_request *q, struct devipc_answer *a)
@@ -268,6 +290,8 @@ static void lost(struct remote *r, int err)
 		complain(r, err);
 	drop_link(r);
 	r->replaced++;
+	if (!r->lost_ns)
+		r->lost_ns = clock_boot_ns();
 }
 
 /* One request through whichever worker there is. VL_E_CLOSED: there is none any more. */
@@ -498,7 +522,8 @@ static uint64_t remote_read(void *dev, unsigned id, uint64_t offset, unsigned si
 
 static void remote_write(void *dev, unsigned id, uint64_t offset, unsigned size, uint64_t value)
 {
-	struct devipc_request q = { .op = DEVIPC_WRITE, .region = id, .offset = offset, .size = size, .value = value };
+	struct devipc_request q = { .op = DEVIPC_WRITE, .region = id, .offset = offset, .size = size,
+		.value = value };
 	struct devipc_answer a;
 
 	converse(dev, &q, &a); /* without a worker it is dropped, as where there is no device */
@@ -613,6 +638,7 @@ static void remote_inspect(const void *dev, struct inspect *i)
 
 	inspect_bool(i, "connected", INSPECT_SENSITIVE, r->end.link >= 0);
 	inspect_u64(i, "workers-replaced", INSPECT_SENSITIVE, INSPECT_COUNT, r->replaced);
+	inspect_u64(i, "longest-replacement-ms", INSPECT_SENSITIVE, INSPECT_PLAIN, r->away_ms);
 	inspect_u64(i, "checkpoint-bytes", INSPECT_SENSITIVE, INSPECT_PLAIN, r->checkpoint_bytes);
 	inspect_u64(i, "journal-accesses", INSPECT_SENSITIVE, INSPECT_COUNT, r->journal_count);
 }

@@ -21,7 +21,8 @@
 #include "runtime/lib/devlink.h"
 #include <pthread.h>
 
-#define REMOTE_JOURNAL_MAX 4096u /* requests since the last checkpoint; then one is asked for */
+/* Requests since the last checkpoint; then one is asked for. The next worker is given all of them again first. */
+#define REMOTE_JOURNAL_MAX 512u
 #define REMOTE_INPUT_BYTES 1024u
 
 struct remote {
@@ -38,9 +39,11 @@ struct remote {
 	uint8_t *shared;        /* DEVIPC_SHARED_BYTES */
 	bool started;
 	unsigned replaced;      /* workers that were lost */
+	uint64_t lost_ns;       /* CLOCK_BOOTTIME when that was seen; 0: there is a next one already */
+	unsigned away_ms;       /* the longest time until the next one was where the lost one had been */
 	size_t checkpoint_bytes; /* 0: there is none, a reset is what it began with */
 	bool checkpoint_started;
-	uint8_t *checkpoint, *next; /* ours alone, DEVIPC_STATE_BYTES each: the last one, and room for its successor */
+	uint8_t *checkpoint, *next; /* ours, DEVIPC_STATE_BYTES each: the last one, and room for another */
 	unsigned journal_count;
 	struct devipc_request journal[REMOTE_JOURNAL_MAX];
 

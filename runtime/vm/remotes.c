@@ -13,7 +13,7 @@ static const struct {
 	const char *name;
 	unsigned limit_ms; /* for one answer */
 } devices[CONTROL_DEVICE_COUNT] = {
-	[CONTROL_DEVICE_TPM] = { "vtpm", 60000 }, /* makes keys when it is switched on, on an emulated machine too */
+	[CONTROL_DEVICE_TPM] = { "vtpm", 60000 }, /* makes keys when it is switched on */
 	[CONTROL_DEVICE_COM1] = { "com1", 10000 },
 	[CONTROL_DEVICE_COM2] = { "com2", 10000 },
 };

@@ -50,7 +50,8 @@ static void collect(void *dev)
 static bool lasting(void *dev, const struct devipc_request *q)
 {
 	bool step = q->region == VTPM_REGION_BOOT && q->offset == offsetof(struct vtpm_boot, command);
-	bool result = ended || q->op == DEVIPC_STOP || (q->op == DEVIPC_WRITE && (step || device.phase == VTPM_COMPLETE));
+	bool result = ended || q->op == DEVIPC_STOP ||
+		(q->op == DEVIPC_WRITE && (step || device.phase == VTPM_COMPLETE));
 
 	ended = false;
 	return result;

@@ -103,7 +103,8 @@ static void *watch(void *context)
 	int pidfd = start_worker(g);
 
 	for (;;) {
-		struct pollfd f[] = { { g->quit[0], POLLIN, 0 }, { g->supply[0], POLLIN, 0 }, { pidfd, POLLIN, 0 } };
+		struct pollfd f[] = { { g->quit[0], POLLIN, 0 }, { g->supply[0], POLLIN, 0 },
+			{ pidfd, POLLIN, 0 } };
 
 		if (poll(f, 3, -1) < 0)
 			continue;

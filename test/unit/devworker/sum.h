@@ -10,7 +10,7 @@
 
 enum {
 	SUM_VALUE,  /* write: adds, and drives line 0 by bit 0 of the sum; read: the sum */
-	SUM_MEMORY, /* write: puts the sum at guest address `value`, 8 bytes; read: adds what is at guest address `offset` */
+	SUM_MEMORY, /* write: puts the sum, 8 bytes, at address `value`; read: adds what is at `offset` */
 	SUM_FILL,   /* write: fills 1 KiB at guest address `value` with the sum's low byte */
 	SUM_COPY,   /* write: copies 200000 bytes from guest address 0 to `value` */
 	SUM_WINDOW, /* write: moves region SUM_VALUE to `value` of MMIO */

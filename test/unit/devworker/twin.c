@@ -28,9 +28,10 @@ static const struct twin {
 	struct rig_kind kind;
 	unsigned bytes; /* of region 0 */
 	bool pci;
-	unsigned losses; /* its worker is killed so often; a disk's start() sends again what its stream still answers */
+	unsigned losses; /* its worker is killed so often; a disk's start() would send again */
 } kinds[] = {
-	{ { &serial16550_model, sizeof(struct serial16550), init_serial }, SERIAL16550_REGION_BYTES, false, 16 },
+	{ { &serial16550_model, sizeof(struct serial16550), init_serial }, SERIAL16550_REGION_BYTES, false,
+		16 },
 	{ { &pl011_model, sizeof(struct pl011), init_uart }, 0x50, false, 16 },
 	{ { &pl031_model, sizeof(struct pl031), init_rtc }, 0x20, false, 16 },
 	{ { &virtio_blk_model, sizeof(struct virtio_blk), init_disk }, 0x40, true, 0 },
@@ -101,13 +102,15 @@ static void access_both(void)
 {
 	bool config = twin->pci && random32() % 3 == 0;
 	unsigned id = config ? DEV_REGION_PCI_CONFIG : 0, size = 1u << random32() % 3;
-	uint64_t offset = random32() % (config ? 0x60 : twin->bytes) & ~(uint64_t)(size - 1), value = random32();
+	uint64_t offset = random32() % (config ? 0x60 : twin->bytes) & ~(uint64_t)(size - 1);
+	uint64_t value = random32();
 
 	if (random32() & 1) {
 		here.model->write(here.dev, id, offset, size, value);
 		rig_write(g, id, offset, size, value);
 	} else {
-		ck_assert_uint_eq(rig_read(g, id, offset, size), here.model->read(here.dev, id, offset, size));
+		ck_assert_uint_eq(rig_read(g, id, offset, size),
+			here.model->read(here.dev, id, offset, size));
 	}
 }
 

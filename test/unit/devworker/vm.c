@@ -9,6 +9,8 @@
 #include "test/unit/devworker/rig.h"
 
 #include <check.h>
+#include <sched.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 Suite *suite_devworker_vm(void);
@@ -78,6 +80,47 @@ START_TEST(a_console_in_a_worker_that_is_killed_again_and_again_loses_no_byte)
 }
 END_TEST
 
+static _Atomic bool *hangs; /* of the workers too */
+
+static void hang(struct devhost *h)
+{
+	*hangs = true;
+	for (;;)
+		pause();
+}
+
+/* The worker's loop answers in the meantime, though it has input for the device that hangs. */
+START_TEST(a_worker_that_hangs_holds_the_vp_that_waits_for_it_and_nothing_else)
+{
+	static const struct script_step steps[] = { { .kind = SCRIPT_CONSOLE_ON },
+		{ .kind = SCRIPT_CONSOLE, .value = 'a' }, { .kind = SCRIPT_CONSOLE, .value = 'b' },
+		{ .kind = SCRIPT_POWER_OFF } };
+	struct control_done *done = &w.message.done;
+	char out[2];
+
+	hangs = mmap(NULL, sizeof(*hangs), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	ck_assert(hangs != MAP_FAILED);
+	g->behaviour[0] = (struct rig_behaviour){ 5, hang, false };
+	SCRIPT_PLAY(steps);
+	boot();
+	while (!*hangs)
+		sched_yield();
+	for (unsigned i = 0; i < 3; i++) {
+		ck_assert_int_eq(write(w.console, "input", 5), 5);
+		ck_assert_int_eq(control_signal(w.control, CONTROL_SAVE), 0);
+		ck_assert_int_eq(worker_receive(&w), CONTROL_DONE);
+		ck_assert_int_eq(done->error, VL_E_STATE); /* not while it runs */
+	}
+	ck_assert_uint_eq(g->started, 1);
+	ck_assert_uint_eq(g->complaints, 0);
+	rig_kill(g);
+	ck_assert_uint_eq(worker_console(&w, out, sizeof(out)), sizeof(out));
+	ck_assert_mem_eq(out, "ab", 2);
+	ck_assert_int_eq(worker_receive(&w), CONTROL_POWER_OFF);
+	ck_assert_int_eq(worker_end(&w), 0);
+}
+END_TEST
+
 START_TEST(a_serial_port_without_memory_for_its_worker_is_refused)
 {
 	w.config.fd_count--;
@@ -94,6 +137,7 @@ Suite *suite_devworker_vm(void)
 
 	tcase_add_checked_fixture(t, setup, teardown);
 	tcase_add_test(t, a_console_in_a_worker_that_is_killed_again_and_again_loses_no_byte);
+	tcase_add_test(t, a_worker_that_hangs_holds_the_vp_that_waits_for_it_and_nothing_else);
 	tcase_add_test(t, a_serial_port_without_memory_for_its_worker_is_refused);
 	suite_add_tcase(s, t);
 	return s;

@@ -163,7 +163,7 @@ static void (*script_of(const struct worker_rule *rule))(int control)
 {
 	if (rule == &supervise_rules[WORKER_DIAG])
 		return diag_script;
-	return rule == &supervise_rules[WORKER_COM1] ? device_script : worker_script;
+	return rule == &supervise_rules[WORKER_VM] ? worker_script : device_script;
 }
 
 static int spawn(void *context, struct worker *w)
@@ -285,6 +285,13 @@ static int open_one(void *context, const struct paravisor *p, struct control_con
 static unsigned *diag_steps; /* shared with its process: what went as it should */
 static union service_any diag_in;
 
+static void share_steps(void)
+{
+	diag_steps = mmap(NULL, sizeof(*diag_steps), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS,
+		-1, 0);
+	ck_assert(diag_steps != MAP_FAILED);
+}
+
 /* What the paravisor says next, but for the units; its descriptor if it has one, or -1. */
 static int diag_expect(int control, uint32_t type)
 {
@@ -292,7 +299,8 @@ static int diag_expect(int control, uint32_t type)
 	int fd;
 
 	do {
-		if (channel_receive(control, &m, LIMIT_MS) != 0 || service_check(&diag_in, m.size, m.fd_count) != 0)
+		if (channel_receive(control, &m, LIMIT_MS) != 0 ||
+		    service_check(&diag_in, m.size, m.fd_count) != 0)
 			_exit(97);
 		fd = m.fd_count ? m.fds[0] : -1;
 	} while (diag_in.type == SERVICE_UNIT);
@@ -444,12 +452,13 @@ START_TEST(a_guest_boots_and_powers_off)
 }
 END_TEST
 
-static const struct paravisor_ops ops_with_diagnostics = { connect_to_host, open_one, spawn, NULL, open_diagnostics };
+static const struct paravisor_ops ops_with_diagnostics = { connect_to_host, open_one, spawn, NULL,
+	open_diagnostics };
 
 static void with_diagnostics(void (*diag)(int control), void (*worker)(int control))
 {
 	p.ops = &ops_with_diagnostics;
-	diag_steps = mmap(NULL, sizeof(*diag_steps), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	share_steps();
 	diag_script = diag;
 	worker_script = worker;
 	ck_assert_int_eq(run(), 0);
@@ -496,7 +505,7 @@ END_TEST
 static int with_a_device_that_dies(void)
 {
 	wanted_steps = 3;
-	diag_steps = mmap(NULL, sizeof(*diag_steps), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	share_steps();
 	device_script = diag_dies;
 	worker_script = worker_waits_for_steps;
 	return run();
@@ -504,19 +513,22 @@ static int with_a_device_that_dies(void)
 
 static void told_of_two_deaths(void)
 {
-	static const char one[] = "log 3 device worker com1 ended and starts again (1 starts, 1 deaths, 0 kills);";
-	static const char two[] = "log 3 device worker com1 ended and starts again (2 starts, 2 deaths, 0 kills);";
+	static const char again[] = "device worker com1 ended and starts again (%u starts, %u deaths, 0 kills)";
+	char text[sizeof(again)];
 
-	ck_assert_msg(strstr(told, one) && strstr(told, two), "%s", told);
+	for (unsigned i = 1; i <= 2; i++) {
+		vl_format(text, sizeof(text), again, i, i);
+		ck_assert_msg(strstr(told, text) != NULL, "%s", told);
+	}
 }
 
-START_TEST(a_device_that_the_settings_name_is_in_a_worker_whose_every_death_is_counted_and_told)
+START_TEST(each_death_of_a_device_worker_that_the_settings_name_is_counted_and_told)
 {
-	strcpy(settings.device_workers, "com2,com1");
+	strcpy(settings.device_workers, "com1");
 	ck_assert_int_eq(with_a_device_that_dies(), 0);
 	told_of_two_deaths();
 	ck_assert_uint_ge(p.devices.list[CONTROL_DEVICE_COM1].worker.deaths_ever, 2);
-	ck_assert_int_lt(p.devices.list[CONTROL_DEVICE_COM2].supply[0], 0); /* the guest has no such port */
+	ck_assert_uint_eq(p.devices.list[CONTROL_DEVICE_COM2].worker.starts, 0);
 }
 END_TEST
 
@@ -524,7 +536,7 @@ START_TEST(a_device_worker_that_nobody_knows_is_refused_by_the_settings_name)
 {
 	strcpy(settings.device_workers, "com1,com9");
 	ck_assert_int_eq(run(), 1);
-	ck_assert_msg(strstr(told, "failed platform settings: Vallum.DeviceWorkers takes com1, com2 and vtpm") != NULL,
+	ck_assert_msg(strstr(told, "failed platform settings: Vallum.DeviceWorkers takes com1, com2 and"),
 		"%s", told);
 }
 END_TEST
@@ -807,7 +819,7 @@ static void add_tests(TCase *c)
 	tcase_add_test(c, an_isolated_vms_server_gets_nothing_done_whatever_it_asks);
 	tcase_add_test(c, a_server_that_dies_again_and_again_is_given_up_and_the_guest_goes_on);
 	tcase_add_test(c, a_server_that_sends_garbage_is_ended_and_starts_again);
-	tcase_add_test(c, a_device_that_the_settings_name_is_in_a_worker_whose_every_death_is_counted_and_told);
+	tcase_add_test(c, each_death_of_a_device_worker_that_the_settings_name_is_counted_and_told);
 	tcase_add_test(c, a_device_worker_that_nobody_knows_is_refused_by_the_settings_name);
 	tcase_add_test(c, an_isolated_vms_host_chooses_no_device_workers);
 	tcase_add_test(c, an_isolated_vms_host_is_told_of_its_device_workers_too);

@@ -179,6 +179,39 @@ START_TEST(commands_that_cannot_be_are_answered_with_their_error)
 }
 END_TEST
 
+/* Codes: TPM 2.0 part 2, 6.6; with 0x100 the first handle is meant, with 0x140 the first parameter. */
+START_TEST(malformed_commands_are_answered_with_the_error_of_what_is_wrong)
+{
+	static const struct {
+		const char *command;
+		uint32_t code;
+	} cases[] = {
+		{ "0000 00000000 0000017b 0020", 0x84 },      /* VALUE: no such tag */
+		{ "8003 00000000 0000017b 0020", 0x84 },
+		{ "8001 00000000 0000ffff", 0x143 },          /* COMMAND_CODE */
+		{ "8001 00000000 ffffffff", 0x143 },
+		{ "8001 00000000 0000017b", 0x1da },          /* INSUFFICIENT: no parameter */
+		{ "8001 00000000 0000017b 00", 0x1da },
+		{ "8001 00000000 0000017b 0020 00", 0x95 },   /* SIZE: a byte too many */
+		{ "8001 00000000 0000017e ffffffff", 0x1d5 }, /* SIZE: 2^32 - 1 selections of PCRs */
+		{ "8001 00000000 00000173", 0x19a },          /* INSUFFICIENT: no handle */
+		{ "8001 00000000 00000173 80ffffff", 0x184 }, /* VALUE: no such handle */
+		{ "8001 00000000 00000182 00000010", 0x125 }, /* AUTH_MISSING */
+		{ "8002 00000000 00000182 00000010", 0x9a },  /* INSUFFICIENT: no authorizations */
+		{ "8002 00000000 00000182 00000010 ffffffff", 0x95 }, /* SIZE, of them */
+		{ "8002 00000000 00000182 00000010" RIG_PW "00000001 ffff", 0x1c3 }, /* HASH: none such */
+	};
+
+	open_any(_i);
+	for (size_t i = 0; i < VL_ARRAY_COUNT(cases); i++) {
+		ck_assert_uint_eq(rig_command(r, cases[i].command), cases[i].code);
+		ck_assert_uint_eq(r->response_bytes, 10);
+	}
+	ck_assert_uint_eq(rig_command(r, RIG_GET_RANDOM_32), 0);
+	close_rig();
+}
+END_TEST
+
 START_TEST(a_fifo_takes_no_byte_more_than_the_command_has)
 {
 	uint8_t c[16];
@@ -500,6 +533,7 @@ Suite *suite_vtpm(void)
 	tcase_add_loop_test(t, who_does_not_hold_the_tpm_cannot_use_it, 0, 2);
 	tcase_add_loop_test(t, the_tpm_sees_the_locality_of_the_command, 0, 2);
 	tcase_add_loop_test(t, commands_that_cannot_be_are_answered_with_their_error, 0, 2);
+	tcase_add_loop_test(t, malformed_commands_are_answered_with_the_error_of_what_is_wrong, 0, 2);
 	tcase_add_test(t, a_fifo_takes_no_byte_more_than_the_command_has);
 	tcase_add_test(t, a_crb_takes_one_command_after_the_other_from_one_owner);
 	tcase_add_test(t, a_response_can_be_read_again);
