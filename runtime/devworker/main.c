@@ -7,6 +7,7 @@
 #include "common/base/log.h"
 #include "runtime/devworker/host.h"
 #include "runtime/devworker/kinds.h"
+#include "runtime/lib/crash.h"
 #include "runtime/lib/kmsg.h"
 #include "runtime/sandbox/sandbox.h"
 
@@ -35,5 +36,6 @@ static int prepare(void)
 int main(void)
 {
 	kmsg_init("vallum-devworker", VL_LOG_INFO);
+	crash_init();
 	return devhost_main(&host, &sandbox_devworker, prepare);
 }

@@ -6,6 +6,7 @@
 #include "common/base/log.h"
 #include "runtime/diag/server.h"
 #include "runtime/lib/control.h"
+#include "runtime/lib/crash.h"
 #include "runtime/lib/kmsg.h"
 #include "runtime/lib/text.h"
 #include "runtime/sandbox/sandbox.h"
@@ -33,6 +34,7 @@ int main(void)
 	int err;
 
 	kmsg_init("vallum-diag", VL_LOG_INFO);
+	crash_init();
 	yield_to_guest();
 	err = sandbox_enter(&sandbox_diag, &step);
 	if (err) {

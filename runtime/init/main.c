@@ -7,7 +7,9 @@
 #include "common/base/fmt.h"
 #include "common/base/log.h"
 #include "runtime/init/init.h"
+#include "runtime/lib/channel.h"
 #include "runtime/lib/clock.h"
+#include "runtime/lib/crash.h"
 #include "runtime/lib/isolation.h"
 #include "runtime/lib/kmsg.h"
 #include "runtime/sandbox/sandbox.h"
@@ -61,13 +63,23 @@ static void make_environment(char *env[INIT_OPTION_MAX + 2], uint64_t began_ns,
 	env[count + 1] = NULL;
 }
 
-static pid_t start_paravisor(char *const env[])
+/* *crash gets the end at which its last word arrives; -1: it has nobody to hear it. */
+static pid_t start_paravisor(char *const env[], int *crash)
 {
 	char name[] = "vallum", *argv[] = { name, NULL };
-	pid_t pid = fork();
+	int pair[2] = { -1, -1 };
+	pid_t pid;
 
+	if (channel_pair(pair))
+		vl_warn("a crash of the paravisor would leave no report: %s", strerror(errno));
+	*crash = pair[0];
+	pid = fork();
 	if (pid != 0)
 		return pid;
+	if (pair[1] == CRASH_FD)
+		fcntl(CRASH_FD, F_SETFD, 0);
+	else if (pair[1] >= 0)
+		dup2(pair[1], CRASH_FD);
 	execve(PARAVISOR_PATH, argv, env);
 	vl_error("%s: %s", PARAVISOR_PATH, strerror(errno));
 	_exit(127);
@@ -85,18 +97,37 @@ static int reap_until(pid_t pid)
 	return status;
 }
 
-static void tell_host(int status, const struct filter_context *filter)
+/* What the host may not know is not in the record after this; false: there is none. */
+static bool take_record(int crash, const struct filter_context *filter, struct crash_record *r)
 {
-	bool detail = filter_keeps(filter, FILTER_TELL_FAILURE);
+	uint8_t stack[CRASH_STACK_BYTES];
+	size_t stack_size;
+
+	if (crash < 0 || crash_receive(crash, r, stack, &stack_size))
+		return false;
+	if (!filter_keeps(filter, FILTER_TELL_REGISTERS))
+		r->register_count = 0;
+	if (!filter_keeps(filter, FILTER_TELL_LOG))
+		r->log_size = 0;
+	return true;
+}
+
+static void tell_host(int status, int crash, const struct filter_context *filter)
+{
+	static struct crash_record record;
+	bool detail = filter_keeps(filter, FILTER_TELL_FAILURE), spoke = take_record(crash, filter, &record);
 	char how[64];
 	int err;
 
-	if (WIFSIGNALED(status))
+	if (spoke)
+		vl_format(how, sizeof(how), "killed by signal %u at 0x%llx", record.signal,
+			(unsigned long long)record.address);
+	else if (WIFSIGNALED(status))
 		vl_format(how, sizeof(how), "killed by signal %d", WTERMSIG(status));
 	else
 		vl_format(how, sizeof(how), "exit status %d", WEXITSTATUS(status));
 	vl_error("the paravisor ended: %s", how);
-	err = init_report(detail ? how : "unexpectedly", detail ? status : 0);
+	err = init_report(detail ? how : "unexpectedly", detail ? status : 0, spoke ? &record : NULL);
 	if (err)
 		vl_error("the host could not be told: %s", vl_err_text(err));
 }
@@ -109,7 +140,7 @@ int main(void)
 	struct filter_context filter;
 	const char *what = "";
 	pid_t pid;
-	int err;
+	int crash, err;
 
 	kmsg_init("init", VL_LOG_INFO);
 	err = init_mounts(&what);
@@ -130,13 +161,13 @@ int main(void)
 		vl_warn("no entropy from the host: %s", vl_err_text(err));
 	read_isolation(&filter);
 	make_environment(env, began_ns, &filter);
-	pid = start_paravisor(env);
+	pid = start_paravisor(env, &crash);
 	if (pid < 0)
 		return fatal("starting " PARAVISOR_PATH, VL_E_OS);
 	/* A second cage that cannot be entered is no reason to give up the guest: the first one holds. */
 	if (sandbox_narrow(&sandbox_init_waiting, &what))
 		vl_warn("init stays in its first cage: %s: %s", what, strerror(errno));
-	tell_host(reap_until(pid), &filter);
+	tell_host(reap_until(pid), crash, &filter);
 	nanosleep(&linger, NULL);
 	return 1;
 }

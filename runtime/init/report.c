@@ -19,7 +19,18 @@ static void ignore(void *context, const void *message, size_t size)
 {
 }
 
-int init_report(const char *how, int status)
+static int send_record(struct get_client *c, const struct crash_record *r)
+{
+	char line[CRASH_LINE_MAX];
+	unsigned at = 0;
+	int err = 0;
+
+	while (!err && crash_text(r, &at, line))
+		err = get_client_log(c, GET_LOG_ERROR, line);
+	return err;
+}
+
+int init_report(const char *how, int status, const struct crash_record *record)
 {
 	static struct get_client c; /* too big for the stack */
 	const uint64_t parameters[GET_CRASH_PARAMETERS] = { (uint64_t)-VL_E_INTERNAL,
@@ -36,6 +47,8 @@ int init_report(const char *how, int status)
 	err = get_client_version(&c);
 	if (!err)
 		err = get_client_log(&c, GET_LOG_CRITICAL, text);
+	if (!err && record)
+		err = send_record(&c, record);
 	if (!err)
 		err = get_client_crash(&c, NO_VP, PARAVISOR_VTL, parameters);
 	get_client_close(&c);

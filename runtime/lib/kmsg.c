@@ -5,15 +5,51 @@
 #include "runtime/lib/kmsg.h"
 #include "common/base/fmt.h"
 
+#include <stdatomic.h>
 #include <string.h>
 #include <unistd.h>
 
+#define RECENT_BYTES 2048u
+#define PREFIX_BYTES 4u /* "<11>": every priority has two digits */
+
+static char recent[RECENT_BYTES]; /* the newest lines, ending at recent_end, counted without end */
+static _Atomic size_t recent_end;
+static atomic_flag recent_busy = ATOMIC_FLAG_INIT;
 static const char *kmsg_name = "";
 static enum vl_log_level kmsg_most;
 static const char *const level_names[] = { "error", "warn", "info", "debug" };
 
 /* syslog(3) severities with facility user (1), which says that user space wrote it. */
 static const int priority[] = { 8 | 3, 8 | 4, 8 | 6, 8 | 7 };
+
+/* A line of another thread's at this very moment is not worth waiting for. */
+static void remember(const char *line, size_t size)
+{
+	size_t end = atomic_load(&recent_end);
+
+	if (atomic_flag_test_and_set(&recent_busy))
+		return;
+	for (size_t i = 0; i < size; i++)
+		recent[(end + i) % RECENT_BYTES] = line[i];
+	atomic_store(&recent_end, end + size);
+	atomic_flag_clear(&recent_busy);
+}
+
+size_t kmsg_recent(char *out, size_t room)
+{
+	size_t end = atomic_load(&recent_end), size = end < RECENT_BYTES ? end : RECENT_BYTES, from;
+
+	size = size < room ? size : room;
+	from = end - size;
+	/* Without the rest of a line whose begin is gone. */
+	while (size && from && recent[(from - 1) % RECENT_BYTES] != '\n') {
+		from++;
+		size--;
+	}
+	for (size_t i = 0; i < size; i++)
+		out[i] = recent[(from + i) % RECENT_BYTES];
+	return size;
+}
 
 static void to_kmsg(enum vl_log_level level, const char *line, size_t length)
 {
@@ -27,6 +63,8 @@ static void to_kmsg(enum vl_log_level level, const char *line, size_t length)
 	for (size_t i = 0; i + 1 < size; i++)
 		if ((unsigned char)record[i] < ' ' || record[i] == 0x7f)
 			record[i] = '?';
+	record[size - 1] = '\n';
+	remember(record + PREFIX_BYTES, size - PREFIX_BYTES);
 	/* A log line that cannot be written has nowhere else to go. */
 	if (write(STDERR_FILENO, record, size) < 0)
 		return;

@@ -247,7 +247,10 @@ void devices_ready(struct devices *d, const struct pollfd *f)
 		if (due(w->kill_at_ns)) {
 			w->kill_at_ns = 0;
 			w->worker.deaths = 0; /* our own doing is no crash loop */
-			process_kill(&w->worker);
+			if (d->kill_signal)
+				process_signal(&w->worker, d->kill_signal);
+			else
+				process_kill(&w->worker);
 		}
 		if (due(w->worker.deadline_ns))
 			on_deadline(d, w);

@@ -23,6 +23,7 @@ struct devices {
 	struct device_worker list[CONTROL_DEVICE_COUNT]; /* by enum control_device */
 	struct store_broker *store;
 	unsigned kill_every_ms; /* diagnosis: the workers are killed that often; 0: never */
+	int kill_signal;        /* by this; 0: SIGKILL */
 	int (*spawn)(void *context, struct worker *w); /* starts the process: pid, pidfd and control */
 	/* Tells the host what happened to a worker; `text` is for a person. */
 	void (*tell)(void *context, const char *text);

@@ -30,7 +30,7 @@ struct errands {
 /* A hardened paravisor does none of it, whoever asks. */
 static inline void errands_init(struct errands *e)
 {
-	*e = (struct errands){ .saved = -1, .profiler = { .pidfd = -1, .control = -1 } };
+	*e = (struct errands){ .saved = -1, .profiler = { .pidfd = -1, .control = -1, .crash = -1 } };
 }
 static inline void errands_ask(struct paravisor *p, const struct service_ask *ask, int fd) { close(fd); }
 static inline int errands_done(struct paravisor *p, uint32_t request, int error, int fd)

@@ -9,7 +9,7 @@
 
 #include <sys/utsname.h>
 
-const char *const paravisor_entries[] = { "boot", "version", "workers", "host", "settings", NULL };
+const char *const paravisor_entries[] = { "boot", "version", "workers", "host", "settings", "crashes", NULL };
 
 static void put_boot(const struct paravisor *p, struct inspect *i)
 {
@@ -146,4 +146,5 @@ void paravisor_inspect(void *context, struct inspect *i)
 	put_workers(p, i);
 	put_host(p, i);
 	put_settings(p, i);
+	crashes_inspect(&p->crashes, i);
 }

@@ -7,6 +7,7 @@
 #include "common/base/fmt.h"
 #include "common/base/log.h"
 #include "common/base/ports.h"
+#include "runtime/lib/crash.h"
 #include "runtime/lib/kmsg.h"
 #include "runtime/lib/vsock.h"
 #include "runtime/paravisor/hvcall.h"
@@ -145,16 +146,16 @@ static int measure_programs(void *context, uint8_t digest[VBS_DIGEST_BYTES])
 
 static const struct paravisor_ops ops = { connect_host, open_all, spawn, measure_programs, open_diagnostics };
 
-/* Diagnosis: proves in a running machine that device workers can be lost. */
-static unsigned kill_ms(void)
+/* Diagnosis: proves in a running machine that device workers can be lost. SECONDS, or SECONDS,SIGNAL. */
+static void read_kill(struct devices *d)
 {
-#ifdef VL_HARDENED
-	return 0;
-#else
-	const char *seconds = getenv("VALLUM_WORKER_KILL_S");
-	unsigned long n = seconds ? strtoul(seconds, NULL, 10) : 0;
+#ifndef VL_HARDENED
+	const char *word = getenv("VALLUM_WORKER_KILL_S");
+	char *rest = NULL;
+	unsigned long n = word ? strtoul(word, &rest, 10) : 0, signal = rest && *rest == ',' ? strtoul(rest + 1, NULL, 10) : 0;
 
-	return n <= 3600 ? (unsigned)n * 1000 : 0;
+	d->kill_every_ms = n <= 3600 ? (unsigned)n * 1000 : 0;
+	d->kill_signal = signal < NSIG ? (int)signal : 0;
 #endif
 }
 
@@ -206,10 +207,11 @@ int main(void)
 
 	signal(SIGPIPE, SIG_IGN);
 	kmsg_init("vallum", VL_LOG_INFO);
+	crash_init();
 	if (log_level && kmsg_set_level(log_level))
 		vl_warn("VALLUM_LOG takes error, warn, info or debug");
 	paravisor_init(&p, &ops, NULL);
-	p.devices.kill_every_ms = kill_ms();
+	read_kill(&p.devices);
 	err = sandbox_enter(&sandbox_paravisor, &step);
 	if (err)
 		paravisor_fail(&p, err, "sandbox: %s: %s", step, vl_err_text(err));

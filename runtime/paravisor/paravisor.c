@@ -39,6 +39,7 @@ void paravisor_init(struct paravisor *p, const struct paravisor_ops *ops, void *
 	p->host.err = VL_E_CLOSED;
 	p->vm.pidfd = -1;
 	p->vm.control = -1;
+	p->vm.crash = -1;
 	store_broker_init(&p->store);
 	devices_init(&p->devices);
 	p->devices.tell = tell_device;
@@ -50,6 +51,11 @@ void paravisor_init(struct paravisor *p, const struct paravisor_ops *ops, void *
 	diag_worker_init(&p->diag);
 	errands_init(&p->errands);
 	p->vm_unit = -1;
+	p->crashes.filter = &p->machine.filter;
+	for (unsigned i = 0; i < CONTROL_DEVICE_COUNT; i++)
+		p->devices.list[i].worker.crashes = &p->crashes;
+	p->diag.worker.crashes = &p->crashes;
+	p->errands.profiler.crashes = &p->crashes;
 }
 
 static bool isolated(const struct paravisor *p)
@@ -266,6 +272,30 @@ static void end_triple_fault(struct paravisor *p, const struct control_triple_fa
 	end(p, err ? err : send_triple_fault(p, f), "guest triple fault");
 }
 
+/* --- Crashes of workers ------------------------------------------------------------------- */
+
+/* What is not for this host was wiped from the reports; the log has a process's lines already. */
+static void tell_crashes(struct paravisor *p)
+{
+	const struct crash_report *r;
+
+	while ((r = crashes_next(&p->crashes)) != NULL) {
+		unsigned registers = crash_register_lines(&r->record), at = 0;
+		char line[CRASH_LINE_MAX];
+		int err = p->host.err;
+
+		crash_title(r, line, sizeof(line));
+		do {
+			if (at <= registers)
+				vl_error("%s", line);
+			if (!err)
+				err = get_client_log(&p->host, GET_LOG_ERROR, line);
+		} while (crash_text(&r->record, &at, line));
+		if (err && !p->host.err)
+			lost_host(p, err);
+	}
+}
+
 /* --- VM worker -------------------------------------------------------------------------- */
 
 static int send_config(struct paravisor *p)
@@ -425,6 +455,7 @@ static void on_worker_death(struct paravisor *p)
 		;
 	if (process_reap(&p->vm, how, sizeof(how)) != 0)
 		return;
+	tell_crashes(p);
 	if (supervise_death(&p->vm, clock_boot_ns()) == WORKER_REPORT)
 		paravisor_fail(p, VL_E_INTERNAL, "VM worker ended unexpectedly: %s", how);
 }
@@ -615,6 +646,7 @@ static void turn(struct paravisor *p)
 	if (f[6].revents || f[7].revents)
 		errands_profiler(p);
 	errands_deadline(p);
+	tell_crashes(p);
 	if (p->vm.deadline_ns && clock_left_ms(p->vm.deadline_ns) == 0)
 		on_deadline(p);
 }
@@ -688,6 +720,7 @@ int paravisor_run(struct paravisor *p)
 {
 	supervise_init(&p->vm, &supervise_rules[WORKER_VM]);
 	p->vm.start_limit_ms = p->start_limit_ms;
+	p->vm.crashes = &p->crashes;
 	if (p->phase == PARAVISOR_BOOTING && boot(p) == 0 && prepare(p) == 0) {
 		mark(p, "state-ready", reference_of(p, clock_boot_ns()));
 		supervise_event(&p->vm, WORKER_START, clock_boot_ns());

@@ -7,6 +7,7 @@
 #define VL_PARAVISOR_PARAVISOR_H
 
 #include "runtime/lib/get_client.h"
+#include "runtime/paravisor/crashes.h"
 #include "runtime/paravisor/devices.h"
 #include "runtime/paravisor/diag.h"
 #include "runtime/paravisor/errands.h"
@@ -78,6 +79,7 @@ struct paravisor {
 	uint32_t workers; /* bit per enum control_device: it is to be in a worker, if the guest has it */
 	struct diag_worker diag;
 	struct errands errands;
+	struct crashes crashes; /* of all workers */
 	uint64_t vm_text_base; /* where the VM worker's code lies (text.h); 0: unknown */
 	int vm_unit; /* the VM worker's end as a unit of the inspect tree, to be handed to it; -1: none */
 	struct control_config config;

@@ -7,17 +7,20 @@
 
 /*
  * Runs `path` with nothing open but 0 (/dev/null), 1 and 2 (the paravisor's
- * own, /dev/kmsg) and CONTROL_FD, an empty environment and its name as only
- * argument; it dies with the paravisor. Sets pid, pidfd and control. VL_E_OS.
+ * own, /dev/kmsg), CONTROL_FD and CRASH_FD, an empty environment and its name as only
+ * argument; it dies with the paravisor. Sets pid, pidfd, control and crash. VL_E_OS.
  */
 int process_spawn(struct worker *w, const char *path);
 
 /*
  * Collects a process that ended; `text` gets how ("exit status 1", "killed by
- * signal 11"). Closes pidfd and control. VL_E_AGAIN when it still runs.
+ * signal 11"). A crash is kept in w->crashes. Closes pidfd, control and crash. VL_E_AGAIN when it still runs.
  */
 int process_reap(struct worker *w, char *text, size_t room);
 
 void process_kill(struct worker *w);
+
+/* Lets a test have it crash: as a signal of its own making. */
+void process_signal(struct worker *w, int signal);
 
 #endif

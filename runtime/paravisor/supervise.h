@@ -69,6 +69,9 @@ struct worker {
 	unsigned starts, deaths_ever, kills; /* in all; kills: for being late or breaking rules */
 	pid_t pid;            /* 0: no process */
 	int pidfd, control;   /* -1: none */
+	int crash;            /* its last word comes here (runtime/lib/crash.h); -1: none */
+	bool killed;          /* by us: its end is no crash */
+	struct crashes *crashes; /* who keeps the report of a crash; NULL: nobody */
 };
 
 void supervise_init(struct worker *w, const struct worker_rule *rule);

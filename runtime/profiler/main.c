@@ -9,6 +9,7 @@
 #include "runtime/lib/channel.h"
 #include "runtime/lib/clock.h"
 #include "runtime/lib/control.h"
+#include "runtime/lib/crash.h"
 #include "runtime/lib/kmsg.h"
 #include "runtime/profiler/fold.h"
 #include "runtime/profiler/profiler.h"
@@ -263,6 +264,7 @@ int main(void)
 	int err;
 
 	kmsg_init("vallum-profiler", VL_LOG_INFO);
+	crash_init();
 	symbols_init(&p->names);
 	p->client = -1;
 	if (!check_memory(p) && !open_sampler(p))

@@ -201,6 +201,7 @@
 	CALL(sysinfo) \
 	CALL(lseek) \
 	/* a worker's way into its own cage */ \
+	CALL(sigaltstack) \
 	CALL(prlimit64) \
 	CALL(unshare) \
 	CALL(chroot) \

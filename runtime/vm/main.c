@@ -5,6 +5,7 @@
  */
 #include "common/base/fmt.h"
 #include "runtime/lib/channel.h"
+#include "runtime/lib/crash.h"
 #include "runtime/lib/kmsg.h"
 #include "runtime/sandbox/sandbox.h"
 #include "runtime/vm/loop.h"
@@ -48,6 +49,7 @@ int main(void)
 	int err;
 
 	kmsg_init("vallum-vm", VL_LOG_INFO);
+	crash_init();
 	err = sandbox_enter(&sandbox_vm, &step);
 	if (err) {
 		vl_format(reason, sizeof(reason), "sandbox: %s: %s", step, vl_err_text(err));

@@ -7,6 +7,7 @@
  */
 #include "common/base/log.h"
 #include "runtime/devworker/host.h"
+#include "runtime/lib/crash.h"
 #include "runtime/lib/kmsg.h"
 #include "runtime/lib/store.h"
 #include "runtime/sandbox/sandbox.h"
@@ -82,6 +83,7 @@ static int prepare(void)
 int main(void)
 {
 	kmsg_init("vallum-vtpm", VL_LOG_INFO);
+	crash_init();
 	tpm_prepare_library(open("/dev/null", O_WRONLY | O_CLOEXEC));
 	return devhost_main(&host, &sandbox_vtpm, prepare);
 }

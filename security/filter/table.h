@@ -147,10 +147,10 @@
 	ROW(TELL_PHASES, TELL, "boot phases and their times", "KKKKKKK", "the host sees them from outside, too") \
 	ROW(TELL_EVENT, TELL, "event log: numbers", "KKKKKKK", "boot attempt, success, failure") \
 	ROW(TELL_LOG, TELL, "log lines", "KDDDKKK", "not sent") \
-	ROW(TELL_WORKERS, TELL, "a device worker's end or restart, with counts", "KKKKKKK", \
+	ROW(TELL_WORKERS, TELL, "a process's end or restart: its name, signal, counts", "KKKKKKK", \
 		"names and counts of ours; the host sees the guest's devices wait") \
 	ROW(TELL_SHIM_LOG, TELL, "the shim's log, replayed", "KKKKKKK", \
 		"into VTL2's own log, which has its own rows") \
 	ROW(TELL_FAILURE, TELL, "text of a failure", "KDDDKKK", "the error's own sentence, and for the guest's state the step") \
-	ROW(TELL_REGISTERS, TELL, "registers of a VP that failed", "KDDDKKK", "left out") \
+	ROW(TELL_REGISTERS, TELL, "registers and stack of a VP or process that failed", "KDDDKKK", "left out") \
 	ROW(TELL_CORE, TELL, "core dump", "KDDDKKK", "none is made")
