@@ -22,7 +22,7 @@ static const char *const register_names[] = { PORT_CRASH_REGISTERS(NAME) };
 _Static_assert(VL_ARRAY_COUNT(register_names) <= CRASH_REGISTER_MAX, "a record has room for every register");
 
 static struct crash_record last; /* of this process, by whichever thread crashes first */
-static atomic_flag crashed = ATOMIC_FLAG_INIT;
+static _Atomic int crashed;
 static uint8_t handler_stack[HANDLER_STACK_BYTES];
 
 /* The kernel copies: a stack pointer that leads nowhere is an error to it, and no second crash. */
@@ -56,7 +56,7 @@ static bool has_address(int signal)
 static void on_fatal(int signal, siginfo_t *info, void *context)
 {
 	/* The first thread speaks for the process, and ends the others. */
-	while (atomic_flag_test_and_set(&crashed))
+	while (atomic_exchange(&crashed, 1))
 		;
 	last.version = CRASH_VERSION;
 	last.signal = (uint32_t)signal;

@@ -14,7 +14,7 @@
 
 static char recent[RECENT_BYTES]; /* the newest lines, ending at recent_end, counted without end */
 static _Atomic size_t recent_end;
-static atomic_flag recent_busy = ATOMIC_FLAG_INIT;
+static _Atomic int recent_busy;
 static const char *kmsg_name = "";
 static enum vl_log_level kmsg_most;
 static const char *const level_names[] = { "error", "warn", "info", "debug" };
@@ -27,12 +27,12 @@ static void remember(const char *line, size_t size)
 {
 	size_t end = atomic_load(&recent_end);
 
-	if (atomic_flag_test_and_set(&recent_busy))
+	if (atomic_exchange(&recent_busy, 1))
 		return;
 	for (size_t i = 0; i < size; i++)
 		recent[(end + i) % RECENT_BYTES] = line[i];
 	atomic_store(&recent_end, end + size);
-	atomic_flag_clear(&recent_busy);
+	atomic_store(&recent_busy, 0);
 }
 
 size_t kmsg_recent(char *out, size_t room)
