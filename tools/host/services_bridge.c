@@ -5,7 +5,8 @@
  * users who may open the socket, VTL2 is the other side; both are untrusted.
  * Runs on the loop's thread. No data is buffered here: a side that does not
  * read holds the other one back. Who does not say in time where it wants to go
- * loses its place.
+ * loses its place. A connection costs VTL2's kernel a device that comes and goes,
+ * before any of the guest's work: they are opened one by one, with time in between.
  */
 #include "tools/host/services_parts.h"
 
@@ -25,6 +26,8 @@
 #define WAITING_MAX 128 /* clients that wait in the socket's queue for a place */
 #define COMMAND_BYTES 32 /* "CONNECT 4294967295\n" fits */
 #define PIECE_BYTES 16384
+#define OPENING_MAX 4    /* connections that VTL2 has not opened yet */
+#define OPEN_GAP_MS 20u  /* from one to the next: what the guest has in between */
 #define MS_NS 1000000u
 #define SECOND_NS 1000000000u
 
@@ -32,12 +35,15 @@ struct client {
 	struct bridge *bridge;
 	struct host_source source; /* fd -1: the place is free */
 	struct host_stream *stream; /* NULL: the command is not complete */
+	bool waiting;          /* the command is complete, for its turn */
 	bool connected;
 	bool ended;            /* the client will send no more */
 	bool gone;             /* it hung up; the source is out of the loop */
 	bool blocked_out;      /* VTL2's bytes wait for the client */
 	bool blocked_in;       /* the client's bytes wait for VTL2 */
 	uint64_t deadline_ns;  /* for the command, CLOCK_MONOTONIC */
+	uint64_t turn;         /* of those that wait the smallest is next */
+	uint32_t port;
 	char command[COMMAND_BYTES];
 	size_t command_bytes;
 };
@@ -47,6 +53,7 @@ struct bridge {
 	struct hvsock *sockets;
 	struct host_source listener, timer;
 	unsigned command_limit_ms;
+	uint64_t turns, open_at_ns; /* open_at_ns: when the next connection may be opened */
 	bool full; /* nobody is let in until a client leaves */
 	struct sockaddr_un address;
 	struct client client[CLIENT_MAX];
@@ -70,10 +77,55 @@ static void watch(struct client *c)
 {
 	uint32_t events = c->blocked_out ? EPOLLOUT : 0;
 
-	if (!c->ended && !c->blocked_in && (!c->stream || c->connected))
+	if (!c->ended && !c->blocked_in && !c->waiting && (!c->stream || c->connected))
 		events |= EPOLLIN;
 	if (!c->gone)
 		loop_change(c->bridge->h, &c->source, events);
+}
+
+/* --- Time --------------------------------------------------------------------------------- */
+
+static uint64_t now_ns(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (uint64_t)t.tv_sec * SECOND_NS + (uint64_t)t.tv_nsec;
+}
+
+/* Whose turn it is to be connected; NULL: nobody's. */
+static struct client *next_waiting(struct bridge *b)
+{
+	struct client *next = NULL;
+	unsigned opening = 0;
+
+	for (unsigned i = 0; i < CLIENT_MAX; i++) {
+		struct client *c = &b->client[i];
+
+		if (c->source.fd < 0)
+			continue;
+		opening += c->stream && !c->connected;
+		if (c->waiting && (!next || c->turn < next->turn))
+			next = c;
+	}
+	return opening < OPENING_MAX ? next : NULL;
+}
+
+/* Sets the timer to the first deadline, or to the next turn; without either it stays off. */
+static void set_timer(struct bridge *b)
+{
+	uint64_t next = next_waiting(b) ? b->open_at_ns : 0;
+	struct itimerspec t = { 0 };
+
+	for (unsigned i = 0; i < CLIENT_MAX; i++) {
+		const struct client *c = &b->client[i];
+
+		if (c->source.fd >= 0 && !c->stream && !c->waiting && (!next || c->deadline_ns < next))
+			next = c->deadline_ns;
+	}
+	t.it_value.tv_sec = (time_t)(next / SECOND_NS);
+	t.it_value.tv_nsec = (long)(next % SECOND_NS);
+	timerfd_settime(b->timer.fd, TFD_TIMER_ABSTIME, &t, NULL);
 }
 
 /* --- VTL2 to client ------------------------------------------------------------------- */
@@ -116,7 +168,10 @@ static void on_writable(void *connection)
 
 static void on_closed(void *connection)
 {
-	drop_client(connection);
+	struct client *c = connection;
+
+	drop_client(c);
+	set_timer(c->bridge);
 }
 
 static void on_connected(void *connection)
@@ -131,6 +186,7 @@ static void on_connected(void *connection)
 	if (send(c->source.fd, text, n, MSG_DONTWAIT | MSG_NOSIGNAL) != (ssize_t)n)
 		host_stream_close(c->stream);
 	watch(c);
+	set_timer(c->bridge);
 }
 
 static const struct host_service_ops ops = { NULL, on_receive, on_writable, on_peer_done, on_closed };
@@ -174,21 +230,43 @@ static int read_command(struct client *c, uint32_t *port)
 	}
 }
 
+/* From the timer alone: never from within a call of the stream's. */
+static void open_next(struct bridge *b)
+{
+	struct client *c = next_waiting(b);
+	int err;
+
+	if (!c)
+		return;
+	c->waiting = false;
+	b->open_at_ns = now_ns() + OPEN_GAP_MS * MS_NS;
+	err = hvsock_connect(b->sockets, c->port, &ops, c, on_connected, &c->stream);
+	if (!err) {
+		watch(c);
+		return;
+	}
+	vl_debug("bridge: a client is not connected: %s", vl_err_text(err));
+	drop_client(c);
+}
+
 static void take_command(struct client *c)
 {
-	uint32_t port;
-	int err = read_command(c, &port);
+	struct bridge *b = c->bridge;
+	int err = read_command(c, &c->port);
 
 	if (err == VL_E_AGAIN)
 		return;
-	if (!err)
-		err = hvsock_connect(c->bridge->sockets, port, &ops, c, on_connected, &c->stream);
 	if (err) {
 		vl_debug("bridge: a client is not connected: %s", vl_err_text(err));
 		drop_client(c);
 		return;
 	}
+	c->waiting = true;
+	c->turn = b->turns++;
 	watch(c);
+	if (b->open_at_ns < now_ns())
+		b->open_at_ns = now_ns();
+	set_timer(b);
 }
 
 static void take_data(struct client *c)
@@ -229,6 +307,11 @@ static void on_client(struct host_source *s, uint32_t events)
 {
 	struct client *c = s->context;
 
+	if (c->waiting) {
+		if (events & (EPOLLHUP | EPOLLERR))
+			drop_client(c);
+		return;
+	}
 	if (!c->stream && events) {
 		take_command(c);
 		return;
@@ -248,33 +331,6 @@ static void on_client(struct host_source *s, uint32_t events)
 		take_data(c);
 }
 
-/* --- Deadlines of commands ------------------------------------------------------------------- */
-
-static uint64_t now_ns(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (uint64_t)t.tv_sec * SECOND_NS + (uint64_t)t.tv_nsec;
-}
-
-/* Sets the timer to the first deadline; without one it stays off. */
-static void set_timer(struct bridge *b)
-{
-	struct itimerspec t = { 0 };
-	uint64_t next = 0;
-
-	for (unsigned i = 0; i < CLIENT_MAX; i++) {
-		const struct client *c = &b->client[i];
-
-		if (c->source.fd >= 0 && !c->stream && (!next || c->deadline_ns < next))
-			next = c->deadline_ns;
-	}
-	t.it_value.tv_sec = (time_t)(next / SECOND_NS);
-	t.it_value.tv_nsec = (long)(next % SECOND_NS);
-	timerfd_settime(b->timer.fd, TFD_TIMER_ABSTIME, &t, NULL);
-}
-
 static void on_timer(struct host_source *s, uint32_t events)
 {
 	struct bridge *b = s->context;
@@ -283,11 +339,13 @@ static void on_timer(struct host_source *s, uint32_t events)
 	for (unsigned i = 0; i < CLIENT_MAX; i++) {
 		struct client *c = &b->client[i];
 
-		if (c->source.fd < 0 || c->stream || c->deadline_ns > now)
+		if (c->source.fd < 0 || c->stream || c->waiting || c->deadline_ns > now)
 			continue;
 		vl_debug("bridge: a client said no port in time");
 		drop_client(c);
 	}
+	if (b->open_at_ns <= now)
+		open_next(b);
 	set_timer(b);
 }
 

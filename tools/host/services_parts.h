@@ -35,7 +35,8 @@ void disk_destroy(struct disk *disk);
  * Listens on the Unix socket `path`: a client sends "CONNECT <port>\n", gets
  * "OK <port of the host's end>\n" when VTL2 has accepted, and is then
  * connected to that port. Who has not sent its line after `command_limit_ms` is
- * disconnected, so that it holds no place. 0, or an error that was logged: VL_E_EXISTS,
+ * disconnected, so that it holds no place. A few are connected at a time, in the order
+ * of their lines. 0, or an error that was logged: VL_E_EXISTS,
  * VL_E_OS, VL_E_RANGE (path too long), VL_E_NOMEM. destroy: after the sockets;
  * removes the path.
  */

@@ -431,6 +431,41 @@ START_TEST(a_client_that_never_says_where_it_wants_to_go_loses_its_place)
 }
 END_TEST
 
+/* Each costs VTL2's kernel time that the guest then lacks. */
+START_TEST(a_crowd_of_clients_is_let_through_a_few_at_a_time_and_in_order)
+{
+	struct guest_channel c[6];
+	struct vmbus_offer_channel offer;
+	int fds[VL_ARRAY_COUNT(c)];
+
+	for (size_t i = 0; i < VL_ARRAY_COUNT(c); i++) {
+		char command[24];
+
+		snprintf(command, sizeof(command), "CONNECT %zu\n", 100 + i);
+		fds[i] = client(command);
+		while (fake_host_wait(h, 0))
+			;
+	}
+	while (fake_host_wait(h, 200))
+		;
+	ck_assert_uint_eq(h->message_count, 4);
+	for (size_t i = 0; i < VL_ARRAY_COUNT(c); i++) {
+		until_message();
+		guest_take_offer(h, &c[i], &offer);
+		ck_assert_uint_eq(offer.type.bytes[0], 100 + i);
+		if (i < 3)
+			continue;
+		/* The first four are opened once all of their offers are taken. */
+		for (size_t k = i == 3 ? 0 : i; k <= i; k++) {
+			ck_assert_uint_eq(guest_make_gpadl(&c[k], 6, 6), 0);
+			ck_assert_uint_eq(guest_open(&c[k]), 0);
+		}
+	}
+	for (size_t i = 0; i < VL_ARRAY_COUNT(c); i++)
+		close(fds[i]);
+}
+END_TEST
+
 START_TEST(a_bad_command_ends_the_client)
 {
 	int fd = client(bad_commands[_i]);
@@ -477,6 +512,7 @@ Suite *suite_host_services(void)
 	tcase_add_test(t, a_client_of_the_bridge_reaches_vtl2_and_is_answered);
 	tcase_add_test(t, what_a_client_sent_before_it_hung_up_arrives);
 	tcase_add_test(t, a_client_that_never_says_where_it_wants_to_go_loses_its_place);
+	tcase_add_test(t, a_crowd_of_clients_is_let_through_a_few_at_a_time_and_in_order);
 	tcase_add_test(t, a_client_for_whom_there_is_no_place_waits_until_another_leaves);
 	tcase_add_loop_test(t, a_bad_command_ends_the_client, 0, VL_ARRAY_COUNT(bad_commands));
 	tcase_add_test(t, a_path_in_use_and_a_long_path_are_refused);
