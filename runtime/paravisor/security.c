@@ -105,10 +105,11 @@ static int read_id(struct security *s)
 
 /*
  * A state that is not encrypted yet: nothing in it is worth more than its id, for
- * the host could have written it. The id comes before the key, so that a power cut
- * between the two leaves a file that is begun again.
+ * the host could have written it. Its id, and the key as the platform sealed it if
+ * it did, come before the encryption, so that a power cut between leaves a file that
+ * is begun again and not one that nobody can open.
  */
-static int begin_state(struct security *s, const uint8_t key[32])
+static int begin_state(struct security *s, const uint8_t key[32], const struct sealed_key *sealed)
 {
 	struct vmgs *v = &s->state->vmgs;
 	const struct vmgs_io io = v->io;
@@ -116,6 +117,8 @@ static int begin_state(struct security *s, const uint8_t key[32])
 
 	if (!err)
 		err = vmgs_write(v, VMGS_VM_UNIQUE_ID, s->claims.vm_id, sizeof(s->claims.vm_id), false);
+	if (!err && sealed)
+		err = vmgs_write(v, VMGS_HW_KEY_PROTECTOR, sealed, sizeof(*sealed), false);
 	return err ? err : vmgs_encrypt(v, key);
 }
 
@@ -235,7 +238,7 @@ static int advance(struct security *s)
 	step(s, "state file under the released keys", GET_EVENT_DEK_DECRYPTION_FAILED);
 	/* A VM that had a state would lose it to a host that puts a plain one in its place. */
 	if (!vmgs_is_encrypted(v))
-		return le64_to_cpu(s->secret.epoch) ? VL_E_AUTH : begin_state(s, s->secret.next);
+		return le64_to_cpu(s->secret.epoch) ? VL_E_AUTH : begin_state(s, s->secret.next, NULL);
 	err = vmgs_unlock(v, s->secret.next);
 	if (err != VL_E_AUTH)
 		return err;
@@ -266,12 +269,13 @@ static int seal_new(struct security *s, const uint8_t platform_key[32], const ch
 
 	if (!err)
 		err = take_random(iv, sizeof(iv));
-	if (!err)
-		err = begin_state(s, key);
-	seal_key(&sealed, platform_key, s->config->sealing == SEALING_HASH, context, strlen(context), iv,
-		key);
+	if (!err) {
+		seal_key(&sealed, platform_key, s->config->sealing == SEALING_HASH, context, strlen(context), iv,
+			key);
+		err = begin_state(s, key, &sealed);
+	}
 	crypto_wipe(key, sizeof(key));
-	return err ? err : vmgs_write(&s->state->vmgs, VMGS_HW_KEY_PROTECTOR, &sealed, sizeof(sealed), false);
+	return err;
 }
 
 static int unseal(struct security *s, const uint8_t platform_key[32], const char *context)
@@ -317,7 +321,7 @@ static int unkept(struct security *s)
 	int err = take_random(key, sizeof(key));
 
 	if (!err)
-		err = begin_state(s, key);
+		err = begin_state(s, key, NULL);
 	crypto_wipe(key, sizeof(key));
 	return err;
 }

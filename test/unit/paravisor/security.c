@@ -11,6 +11,7 @@
 
 #include <check.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -101,7 +102,14 @@ static void host_attest(void *context, const void *request, size_t size)
 static const struct get_service_ops service_ops = { .send = host_send, .attest = host_attest };
 
 static int on_read(void *c, uint64_t at, void *out, size_t size) { return state_file_read(c, at, out, size); }
-static int on_write(void *c, uint64_t at, const void *d, size_t size) { return state_file_write(c, at, d, size); }
+static unsigned writes_left = UINT_MAX; /* then the power is gone */
+static int on_write(void *c, uint64_t at, const void *d, size_t size)
+{
+	if (!writes_left)
+		return VL_E_IO;
+	writes_left -= writes_left != UINT_MAX;
+	return state_file_write(c, at, d, size);
+}
 static int on_flush(void *c) { return state_file_flush(c); }
 
 static void *host_run(void *context)
@@ -377,6 +385,41 @@ START_TEST(sealed_to_the_measurement_the_same_image_alone_opens_it)
 }
 END_TEST
 
+/* The state as it was when the power is cut before each write of a boot in turn; it opens afterwards. */
+static void cut_boots(const char *wanted)
+{
+	unsigned cut;
+	uint64_t before = epoch;
+
+	copy_file(false);
+	for (cut = 0; cut < 100; cut++) {
+		copy_file(true);
+		epoch = before;
+		writes_left = cut;
+		if (boot(NULL, NULL) == 0)
+			break;
+		writes_left = UINT_MAX;
+		expect_secret(wanted);
+	}
+	writes_left = UINT_MAX;
+	ck_assert_uint_gt(cut, 1);
+	ck_assert_uint_lt(cut, 100);
+}
+
+START_TEST(a_power_cut_at_any_write_of_a_boot_leaves_a_state_that_opens)
+{
+	cut_boots("the secret"); /* to the next epoch's key */
+	ck_assert_int_eq(truncate(path, 0), 0);
+	ck_assert_int_eq(truncate(path, STATE_FILE_BYTES), 0);
+	epoch = 0;
+	cut_boots(""); /* a new one, with a broker */
+	ck_assert_int_eq(truncate(path, 0), 0);
+	ck_assert_int_eq(truncate(path, STATE_FILE_BYTES), 0);
+	config = (struct security_config){ .sealing = SEALING_HASH };
+	cut_boots(""); /* a new one that is sealed */
+}
+END_TEST
+
 START_TEST(options_that_are_no_options_are_refused)
 {
 	struct security_config c;
@@ -409,6 +452,7 @@ Suite *suite_security(void)
 	tcase_add_test(c, a_replayed_state_file_of_an_earlier_boot_does_not_open);
 	tcase_add_test(c, a_plain_state_with_the_guests_id_is_refused);
 	tcase_add_test(c, sealed_to_the_measurement_the_same_image_alone_opens_it);
+	tcase_add_test(c, a_power_cut_at_any_write_of_a_boot_leaves_a_state_that_opens);
 	tcase_add_test(c, options_that_are_no_options_are_refused);
 	suite_add_tcase(s, c);
 	return s;
