@@ -159,11 +159,20 @@ static void read_kill(struct devices *d)
 #endif
 }
 
+static void read_log_level(void)
+{
+	const char *level = getenv("VALLUM_LOG");
+
+	if (level && kmsg_set_level(level))
+		vl_warn("VALLUM_LOG takes error, warn, info or debug");
+}
+
 static int read_options(struct paravisor *p)
 {
 	const char *workers = getenv("VALLUM_WORKERS");
 	int err = security_config(&p->security, getenv("VALLUM_BROKER"), getenv("VALLUM_SEALING"));
 
+	read_kill(&p->devices);
 	p->platform = &hvcall_platform;
 	if (err) {
 		paravisor_fail(p, err, "VALLUM_BROKER takes 64 hexadecimal digits, VALLUM_SEALING none, hash or signer");
@@ -202,20 +211,21 @@ static int describe_machine(struct paravisor *p)
 int main(void)
 {
 	static struct paravisor p; /* too big for the stack */
-	const char *step = "", *log_level = getenv("VALLUM_LOG");
+	const char *step = "";
 	int err;
 
 	signal(SIGPIPE, SIG_IGN);
 	kmsg_init("vallum", VL_LOG_INFO);
 	crash_init();
-	if (log_level && kmsg_set_level(log_level))
-		vl_warn("VALLUM_LOG takes error, warn, info or debug");
 	paravisor_init(&p, &ops, NULL);
-	read_kill(&p.devices);
 	err = sandbox_enter(&sandbox_paravisor, &step);
-	if (err)
+	if (err) {
 		paravisor_fail(&p, err, "sandbox: %s: %s", step, vl_err_text(err));
-	else if (!describe_machine(&p))
+		return paravisor_run(&p);
+	}
+	/* From here on: the options, too, are the host's words where it is trusted. */
+	read_log_level();
+	if (!describe_machine(&p))
 		read_options(&p);
 	return paravisor_run(&p);
 }

@@ -3,10 +3,12 @@
  * Test images have it as /init; it starts the real init as /vallum-init, follows
  * every process and thread of VTL2 by ptrace, and says each (cage, call) once in the
  * kernel's log, "account: CAGE CALL". A call counts for every cage that the process
- * is in, its own and its parents'. Test code: trusts what it traces.
+ * is in, its own and its parents'. What a cage forbids it tries itself, before
+ * (cages.h). Test code: trusts what it traces.
  */
 #include "runtime/sandbox/calls.h"
 #include "runtime/sandbox/sandbox.h"
+#include "test/account/cages.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -190,6 +192,8 @@ int main(void)
 
 	mknod("/dev/kmsg", S_IFCHR | 0600, makedev(1, 11));
 	log_file = fopen("/dev/kmsg", "we");
+	if (log_file)
+		account_cages(log_file);
 	init = start();
 	if (!log_file || init < 0 || waitpid(init, &status, WUNTRACED) != init ||
 	    ptrace(PTRACE_SEIZE, init, NULL, (void *)(uintptr_t)OPTIONS) < 0)
