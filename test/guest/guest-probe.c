@@ -1,6 +1,6 @@
 /*
  * Touches the machine directly, as root in the test guest (VTL0): accesses for
- * the benchmark, and unassigned memory for the tests of the VM worker's
+ * the benchmark, the TPM, and unassigned memory for the tests of the VM worker's
  * endurance. Called by test/guest/init: vallum.test=guest-probe,COMMAND,...
  */
 #include "test/guest/guest-probe.h"
@@ -135,12 +135,14 @@ int main(int argc, char **argv)
 
 	if (!strcmp(what, "poke"))
 		return probe_port_poke() | poke_mmio();
+	if (!strcmp(what, "tpm-keep") || !strcmp(what, "tpm-kept"))
+		return probe_tpm(!strcmp(what, "tpm-kept"));
 	if (!strcmp(what, "pauses") && argc == 3)
 		return watch_pauses((unsigned)strtoul(argv[2], NULL, 0));
 	if (!strcmp(what, "bench-mmio") && argc == 3)
 		return bench_mmio((unsigned)strtoul(argv[2], NULL, 0));
 	status = probe_port(argc, argv);
 	if (status < 0)
-		fprintf(stderr, "usage: guest-probe poke | pauses SECONDS | bench-mmio COUNT | a command of the port\n");
+		fprintf(stderr, "usage: guest-probe poke | tpm-keep | tpm-kept | pauses SECONDS | bench-mmio COUNT | the port's\n");
 	return status < 0 ? 1 : status;
 }

@@ -5,6 +5,7 @@
 #ifndef VL_TEST_GUEST_PROBE_H
 #define VL_TEST_GUEST_PROBE_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 /* Guest physical addresses where nothing is, from low to high. */
@@ -15,6 +16,9 @@ int probe_port_poke(void);
 
 /* Runs the port's own command in argv[1..argc). Returns its exit status, or -1 when the port has no such command. */
 int probe_port(int argc, char **argv);
+
+/* Stores in the TPM, or finds there after a power-off (tpm_nv.c); an exit status. */
+int probe_tpm(bool kept);
 
 /* The time between two calls, measured around `count` accesses, on one line for the test. */
 struct probe_timing {
