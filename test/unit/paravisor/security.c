@@ -6,18 +6,15 @@
 #include "runtime/paravisor/security.h"
 #include "security/attest/broker.h"
 #include "security/crypto/gcm.h"
-#include "tools/host/get_service.h"
-#include "tools/host/state_file.h"
+#include "test/unit/paravisor/state_host.h"
 
 #include <check.h>
 #include <fcntl.h>
 #include <limits.h>
-#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
 Suite *suite_security(void);
@@ -67,17 +64,6 @@ static enum lie lie;
 static uint8_t recorded[ATTEST_RESPONSE_MAX];
 static size_t recorded_bytes;
 static unsigned requests;
-static struct state_file file = { .fd = -1 };
-static struct get_storage storage;
-static struct get_service service;
-static struct get_client client;
-static int host_fd = -1;
-static pthread_t host_thread;
-
-static int host_send(void *context, const void *data, size_t size)
-{
-	return send(host_fd, data, size, MSG_NOSIGNAL) == (ssize_t)size ? 0 : VL_E_CLOSED;
-}
 
 static void host_attest(void *context, const void *request, size_t size)
 {
@@ -96,32 +82,7 @@ static void host_attest(void *context, const void *request, size_t size)
 		memcpy(recorded, out, n);
 		recorded_bytes = n;
 	}
-	ck_assert_int_eq(get_service_attested(&service, out, n), 0);
-}
-
-static const struct get_service_ops service_ops = { .send = host_send, .attest = host_attest };
-
-static int on_read(void *c, uint64_t at, void *out, size_t size) { return state_file_read(c, at, out, size); }
-static unsigned writes_left = UINT_MAX; /* then the power is gone */
-static int on_write(void *c, uint64_t at, const void *d, size_t size)
-{
-	if (!writes_left)
-		return VL_E_IO;
-	writes_left -= writes_left != UINT_MAX;
-	return state_file_write(c, at, d, size);
-}
-static int on_flush(void *c) { return state_file_flush(c); }
-
-static void *host_run(void *context)
-{
-	uint8_t bytes[1000];
-	ssize_t n;
-
-	while ((n = read(host_fd, bytes, sizeof(bytes))) > 0)
-		if (get_service_receive(&service, bytes, (size_t)n) != 0)
-			break;
-	close(host_fd);
-	return NULL;
+	ck_assert_int_eq(get_service_attested(&state_host.service, out, n), 0);
 }
 
 /* --- A boot ------------------------------------------------------------------------------------- */
@@ -135,19 +96,11 @@ static enum get_event_log_id event;
 static int boot(const char *secret, char *found)
 {
 	const char *what;
-	int pair[2], err;
+	int err;
 
 	requests = 0;
-	ck_assert_int_eq(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair), 0);
-	host_fd = pair[1];
-	get_service_init(&service, &service_ops, NULL, NULL);
-	service.version_agreed = true;
-	ck_assert_int_eq(state_file_open(&file, path, STATE_FILE_BYTES), 0);
-	storage = (struct get_storage){ on_read, on_write, on_flush, &file, file.size_bytes };
-	service.storage = &storage;
-	get_client_init(&client, pair[0], NULL, NULL);
-	ck_assert_int_eq(pthread_create(&host_thread, NULL, host_run, NULL), 0);
-	err = security_open(&state, &client, &config, &platform, &facts, &event, &what);
+	state_host_start(path, host_attest);
+	err = security_open(&state, &state_host.client, &config, &platform, &facts, &event, &what);
 	if (!err && found) {
 		int64_t n = vmgs_read(&state.vmgs, VMGS_BIOS_NVRAM, found, 63);
 
@@ -156,9 +109,7 @@ static int boot(const char *secret, char *found)
 	if (!err && secret)
 		ck_assert_int_eq(vmgs_write(&state.vmgs, VMGS_BIOS_NVRAM, secret, strlen(secret), true), 0);
 	guest_state_close(&state);
-	get_client_close(&client);
-	pthread_join(host_thread, NULL);
-	state_file_close(&file);
+	state_host_stop();
 	return err;
 }
 
@@ -349,7 +300,9 @@ END_TEST
 START_TEST(a_plain_state_with_the_guests_id_is_refused)
 {
 	uint8_t id[ATTEST_ID_BYTES];
-	const struct vmgs_io io = { on_read, on_write, on_flush, NULL, &file, STATE_FILE_BYTES, 512 };
+	struct state_file file = { .fd = -1 };
+	const struct vmgs_io io = { state_host_read, state_host_write, state_host_flush, NULL, &file,
+		STATE_FILE_BYTES, 512 };
 	static struct vmgs v;
 
 	ck_assert_int_eq(state_file_open(&file, path, 0), 0);
@@ -395,13 +348,13 @@ static void cut_boots(const char *wanted)
 	for (cut = 0; cut < 100; cut++) {
 		copy_file(true);
 		epoch = before;
-		writes_left = cut;
+		state_host.writes_left = cut;
 		if (boot(NULL, NULL) == 0)
 			break;
-		writes_left = UINT_MAX;
+		state_host.writes_left = UINT_MAX;
 		expect_secret(wanted);
 	}
-	writes_left = UINT_MAX;
+	state_host.writes_left = UINT_MAX;
 	ck_assert_uint_gt(cut, 1);
 	ck_assert_uint_lt(cut, 100);
 }

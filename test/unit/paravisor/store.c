@@ -7,12 +7,10 @@
 #include "runtime/lib/store.h"
 #include "runtime/paravisor/guest_state.h"
 #include "runtime/paravisor/store_broker.h"
-#include "tools/host/get_service.h"
-#include "tools/host/state_file.h"
+#include "test/unit/paravisor/state_host.h"
 
 #include <check.h>
 #include <fcntl.h>
-#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -22,75 +20,7 @@
 
 Suite *suite_store(void);
 
-/* --- The host: GET service over a state file, in a thread ------------------------------- */
-
-static struct state_file file = { .fd = -1 };
-static struct get_storage storage;
-static struct get_service service;
-static struct get_client client;
-static int host_fd = -1;
-static pthread_t host_thread;
-static bool broken_storage;
 static char path[] = "/tmp/vallum-state-XXXXXX";
-
-static int host_send(void *context, const void *data, size_t size)
-{
-	return send(host_fd, data, size, MSG_NOSIGNAL) == (ssize_t)size ? 0 : VL_E_CLOSED;
-}
-
-static const struct get_service_ops service_ops = { .send = host_send };
-
-static int on_read(void *context, uint64_t offset, void *out, size_t size)
-{
-	return broken_storage ? VL_E_IO : state_file_read(context, offset, out, size);
-}
-
-static int on_write(void *context, uint64_t offset, const void *data, size_t size)
-{
-	return broken_storage ? VL_E_IO : state_file_write(context, offset, data, size);
-}
-
-static int on_flush(void *context)
-{
-	return broken_storage ? VL_E_IO : state_file_flush(context);
-}
-
-static void *host_run(void *context)
-{
-	uint8_t bytes[1000];
-	ssize_t n;
-
-	while ((n = read(host_fd, bytes, sizeof(bytes))) > 0)
-		if (get_service_receive(&service, bytes, (size_t)n) != 0)
-			break;
-	close(host_fd);
-	return NULL;
-}
-
-static void host_start(bool with_state)
-{
-	int pair[2];
-
-	ck_assert_int_eq(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair), 0);
-	host_fd = pair[1];
-	get_service_init(&service, &service_ops, NULL, NULL);
-	service.version_agreed = true;
-	if (with_state) {
-		ck_assert_int_eq(state_file_open(&file, path, STATE_FILE_BYTES), 0);
-		storage = (struct get_storage){ on_read, on_write, on_flush, &file, file.size_bytes };
-		service.storage = &storage;
-	}
-	get_client_init(&client, pair[0], NULL, NULL);
-	ck_assert_int_eq(pthread_create(&host_thread, NULL, host_run, NULL), 0);
-}
-
-static void host_stop(void)
-{
-	get_client_close(&client);
-	pthread_join(host_thread, NULL);
-	state_file_close(&file);
-	broken_storage = false;
-}
 
 /* --- The paravisor's end, and a worker as a forked process -------------------------------- */
 
@@ -118,7 +48,7 @@ static void teardown(void)
 
 static void state_up(enum guest_state_lifetime lifetime)
 {
-	ck_assert_int_eq(guest_state_open(&state, &client, lifetime, &event), 0);
+	ck_assert_int_eq(guest_state_open(&state, &state_host.client, lifetime, &event), 0);
 	broker.state = &state.vmgs;
 }
 
@@ -174,10 +104,10 @@ static int writes_sizes(int fd)
 
 START_TEST(a_worker_reads_back_what_it_wrote)
 {
-	host_start(true);
+	state_host_start(path, NULL);
 	state_up(GUEST_STATE_DEFAULT);
 	ck_assert_int_eq(work(STORE_FILE(VMGS_TPM_NVRAM), writes_sizes), 0);
-	host_stop();
+	state_host_stop();
 }
 END_TEST
 
@@ -195,14 +125,14 @@ static int reads_one(int fd)
 
 START_TEST(a_file_is_there_at_the_next_boot)
 {
-	host_start(true);
+	state_host_start(path, NULL);
 	state_up(GUEST_STATE_DEFAULT);
 	ck_assert_int_eq(work(STORE_FILE(VMGS_TPM_NVRAM), writes_one), 0);
-	host_stop(); /* nothing is closed in order: what was acknowledged is on the file */
-	host_start(true);
+	state_host_stop(); /* nothing is closed in order: what was acknowledged is on the file */
+	state_host_start(path, NULL);
 	state_up(GUEST_STATE_DEFAULT);
 	ck_assert_int_eq(work(STORE_FILE(VMGS_TPM_NVRAM), reads_one), 0);
-	host_stop();
+	state_host_stop();
 }
 END_TEST
 
@@ -220,21 +150,21 @@ static int names_others(int fd)
 
 START_TEST(a_worker_reaches_no_file_but_its_own)
 {
-	host_start(true);
+	state_host_start(path, NULL);
 	state_up(GUEST_STATE_DEFAULT);
 	ck_assert_int_eq(work(STORE_FILE(VMGS_TPM_PPI), names_others), 0);
-	host_stop();
+	state_host_stop();
 }
 END_TEST
 
 START_TEST(without_a_state_file_the_store_lives_in_memory)
 {
-	host_start(false);
+	state_host_start(NULL, NULL);
 	state_up(GUEST_STATE_DEFAULT);
 	ck_assert(state.ephemeral);
 	ck_assert_int_eq(work(STORE_FILE(VMGS_TPM_NVRAM), writes_one), 0);
 	ck_assert_int_eq(work(STORE_FILE(VMGS_TPM_NVRAM), reads_one), 0);
-	host_stop();
+	state_host_stop();
 }
 END_TEST
 
@@ -246,14 +176,14 @@ static int meets_broken_storage(int fd)
 
 START_TEST(a_failing_host_is_an_error_and_the_old_content_stands)
 {
-	host_start(true);
+	state_host_start(path, NULL);
 	state_up(GUEST_STATE_DEFAULT);
 	ck_assert_int_eq(work(STORE_FILE(VMGS_TPM_NVRAM), writes_one), 0);
-	broken_storage = true;
+	state_host.broken = true;
 	ck_assert_int_eq(work(STORE_FILE(VMGS_TPM_NVRAM), meets_broken_storage), 0);
-	broken_storage = false;
+	state_host.broken = false;
 	ck_assert_int_eq(work(STORE_FILE(VMGS_TPM_NVRAM), reads_one), 0);
-	host_stop();
+	state_host_stop();
 }
 END_TEST
 
@@ -290,10 +220,10 @@ static int breaks_the_order(int fd)
 
 START_TEST(pieces_out_of_order_are_refused_and_nothing_is_written)
 {
-	host_start(true);
+	state_host_start(path, NULL);
 	state_up(GUEST_STATE_DEFAULT);
 	ck_assert_int_eq(work(STORE_FILE(VMGS_ATTEST), breaks_the_order), 0);
-	host_stop();
+	state_host_stop();
 }
 END_TEST
 
@@ -320,12 +250,12 @@ static int sends_a_descriptor(int fd)
 
 START_TEST(a_worker_that_breaks_the_protocol_loses_its_channel)
 {
-	host_start(true);
+	state_host_start(path, NULL);
 	state_up(GUEST_STATE_DEFAULT);
 	ck_assert_int_eq(work(STORE_FILE(VMGS_ATTEST), sends_garbage), 0);
 	ck_assert_int_eq(work(STORE_FILE(VMGS_ATTEST), sends_too_much), 0);
 	ck_assert_int_eq(work(STORE_FILE(VMGS_ATTEST), sends_a_descriptor), 0);
-	host_stop();
+	state_host_stop();
 }
 END_TEST
 
@@ -374,11 +304,11 @@ static void damage(off_t at)
 
 START_TEST(a_damaged_state_file_is_an_error_unless_reprovisioning_is_wanted)
 {
-	host_start(true);
+	state_host_start(path, NULL);
 	state_up(GUEST_STATE_DEFAULT);
 	damage(0);
 	damage(512);
-	ck_assert_int_eq(guest_state_open(&state, &client, GUEST_STATE_DEFAULT, &event), VL_E_MAGIC);
+	ck_assert_int_eq(guest_state_open(&state, &state_host.client, GUEST_STATE_DEFAULT, &event), VL_E_MAGIC);
 	ck_assert_int_eq(event, GET_EVENT_VMGS_INVALID_FORMAT);
 	state_up(GUEST_STATE_REPROVISION_ON_FAILURE);
 	ck_assert_int_eq(work(STORE_FILE(VMGS_TPM_NVRAM), writes_one), 0);
@@ -388,17 +318,17 @@ START_TEST(a_damaged_state_file_is_an_error_unless_reprovisioning_is_wanted)
 	ck_assert_int_eq(work(STORE_FILE(VMGS_TPM_NVRAM), reads_one), 1);
 	state_up(GUEST_STATE_EPHEMERAL);
 	ck_assert(state.ephemeral);
-	host_stop();
+	state_host_stop();
 }
 END_TEST
 
 START_TEST(a_storage_that_fails_at_boot_is_named)
 {
-	host_start(true);
-	broken_storage = true;
-	ck_assert_int_eq(guest_state_open(&state, &client, GUEST_STATE_DEFAULT, &event), VL_E_IO);
+	state_host_start(path, NULL);
+	state_host.broken = true;
+	ck_assert_int_eq(guest_state_open(&state, &state_host.client, GUEST_STATE_DEFAULT, &event), VL_E_IO);
 	ck_assert_int_eq(event, GET_EVENT_VMGS_ACCESS_FAILED);
-	host_stop();
+	state_host_stop();
 }
 END_TEST
 
@@ -406,9 +336,9 @@ START_TEST(two_hosts_cannot_use_one_state_file)
 {
 	struct state_file other;
 
-	host_start(true);
+	state_host_start(path, NULL);
 	ck_assert_int_eq(state_file_open(&other, path, 0), VL_E_BUSY);
-	host_stop();
+	state_host_stop();
 }
 END_TEST
 
