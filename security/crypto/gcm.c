@@ -7,22 +7,36 @@
 
 #include <string.h>
 
+/*
+ * Chosen once: to ask what a CPU can do is an exit to the hypervisor each time, dearer
+ * than a block of a file. Two threads that choose at once choose the same.
+ */
 static const br_block_ctr_class *aes_class(void)
 {
-	const br_block_ctr_class *fast = br_aes_x86ni_ctr_get_vtable();
+	static const br_block_ctr_class *chosen;
 
-	if (!fast)
-		fast = br_aes_pwr8_ctr_get_vtable();
-	return fast ? fast : &br_aes_ct64_ctr_vtable;
+	if (!chosen) {
+		const br_block_ctr_class *fast = br_aes_x86ni_ctr_get_vtable();
+
+		if (!fast)
+			fast = br_aes_pwr8_ctr_get_vtable();
+		chosen = fast ? fast : &br_aes_ct64_ctr_vtable;
+	}
+	return chosen;
 }
 
 static br_ghash ghash_function(void)
 {
-	br_ghash fast = br_ghash_pclmul_get();
+	static br_ghash chosen;
 
-	if (!fast)
-		fast = br_ghash_pwr8_get();
-	return fast ? fast : br_ghash_ctmul64;
+	if (!chosen) {
+		br_ghash fast = br_ghash_pclmul_get();
+
+		if (!fast)
+			fast = br_ghash_pwr8_get();
+		chosen = fast ? fast : br_ghash_ctmul64;
+	}
+	return chosen;
 }
 
 void gcm_begin(struct gcm *g, const uint8_t key[GCM_KEY_BYTES], const uint8_t nonce[GCM_NONCE_BYTES])
