@@ -3,6 +3,7 @@
  * plan. Input: the measured list of imported regions, and the hypervisor's answers.
  */
 #include "common/boot/isolated.h"
+#include "common/boot/own_memory.h"
 #include "common/hv/hv.h"
 
 #include <bearssl.h>
@@ -205,7 +206,7 @@ int isolated_verify_regions(const struct imported_regions *regions, uint64_t mov
 		if (regions->region[n].accepted)
 			continue;
 		any = true;
-		br_sha384_update(&sha, port_memory(gpa(r.base), r.size), r.size);
+		br_sha384_update(&sha, boot_memory(gpa(r.base), r.size), r.size);
 	}
 	br_sha384_out(&sha, digest);
 	if (any && memcmp(digest, regions->sha384, sizeof(digest)) != 0)

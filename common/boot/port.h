@@ -12,7 +12,8 @@
  *
  * The entry code (start.S, start.c) is the port's too: it makes the state that C
  * needs (zeroed BSS, stack with a guard, relocation, floating point registers,
- * exception vectors that call boot_stop) and calls shim_main.
+ * exception vectors that call boot_stop) and calls shim_main. Its end includes
+ * common/boot/stack.inc, the stack that common/boot/freestanding/own_memory.c looks after.
  */
 #ifndef VL_BOOT_PORT_H
 #define VL_BOOT_PORT_H
@@ -29,9 +30,6 @@
  * and what the processor says. VL_E_UNSUPPORTED for a kind that this shim cannot run in.
  */
 int port_isolation(uint32_t supported, enum isolation *isolation, struct boot_error *error);
-
-/* The memory at [at, at + size), which the caller has checked to be the image's own. */
-void *port_memory(gpa_t at, uint64_t size);
 
 /* Time since the partition was created in units of 100 ns, or 0 when the host has no such clock. */
 uint64_t port_reference_time(void);
@@ -92,9 +90,6 @@ void port_write_platform(struct fdt_writer *w, const struct boot_handoff *handof
 
 /* Prepares what the kernel's boot protocol asks for; the last step that can fail. */
 int port_prepare_handoff(const struct boot_handoff *handoff, struct boot_error *error);
-
-/* VL_E_INTERNAL when the stack was overrun. */
-int port_check_stack(struct boot_error *error);
 
 /* Enters the kernel. */
 void VL_NORETURN port_handoff(const struct boot_handoff *handoff);

@@ -8,6 +8,7 @@
 #include "common/base/log.h"
 #include "common/boot/boot_log.h"
 #include "common/boot/isolated.h"
+#include "common/boot/own_memory.h"
 #include "common/boot/stop.h"
 #include "common/hv/hv.h"
 
@@ -23,7 +24,7 @@ static int identify(struct shim *s, struct boot_error *error)
 		err = image_layout_init(&s->image, s->params, s->base, error);
 	if (err)
 		return err;
-	boot_log_init(port_memory(gpa(s->image.log.base), s->image.log.size));
+	boot_log_init(boot_memory(gpa(s->image.log.base), s->image.log.size));
 	s->time_start = port_reference_time();
 	vl_info("boot: image at 0x%llx+0x%llx, isolation %s", (unsigned long long)s->image.memory.base,
 		(unsigned long long)s->image.memory.size, isolation_name(s->isolation));
@@ -32,7 +33,7 @@ static int identify(struct shim *s, struct boot_error *error)
 
 static int read_options(struct shim *s, struct boot_error *error)
 {
-	int err = boot_options_parse(&s->options, port_memory(gpa(s->image.command_line), VL_PAGE_BYTES),
+	int err = boot_options_parse(&s->options, boot_memory(gpa(s->image.command_line), VL_PAGE_BYTES),
 		error);
 
 	if (err)
@@ -48,7 +49,7 @@ static int read_host(struct shim *s, struct boot_error *error)
 	size_t size = PARAMETER_DEVICE_TREE_PAGES * VL_PAGE_BYTES;
 	int err;
 
-	s->tree.host_fdt = port_memory(gpa(at), size);
+	s->tree.host_fdt = boot_memory(gpa(at), size);
 	err = host_dt_parse(&s->host, s->tree.host_fdt, size, error);
 	if (err)
 		return err;
@@ -121,7 +122,7 @@ static uint64_t distance_moved(const struct shim *s, const struct imported_regio
 /* Not for a VM whose host is trusted: there servicing changes memory for good reasons. */
 static int secure_memory(struct shim *s, struct boot_error *error)
 {
-	const struct imported_regions *regions = port_memory(
+	const struct imported_regions *regions = boot_memory(
 		gpa(s->image.parameters.base + PARAMETER_IMPORTED_REGIONS_PAGE * VL_PAGE_BYTES),
 		sizeof(*regions));
 	uint64_t moved = distance_moved(s, regions);
@@ -138,7 +139,7 @@ static int secure_memory(struct shim *s, struct boot_error *error)
 static int verify_initrd(struct shim *s, struct boot_error *error)
 {
 	const struct boot_range *initrd = &s->image.initrd;
-	uint32_t crc = vl_crc32(0, port_memory(gpa(initrd->base), initrd->size), initrd->size);
+	uint32_t crc = vl_crc32(0, boot_memory(gpa(initrd->base), initrd->size), initrd->size);
 
 	if (crc != s->image.initrd_crc)
 		return boot_fail(error, VL_E_CHECKSUM,
@@ -184,7 +185,7 @@ static int finish(struct shim *s, struct boot_error *error)
 	int err = port_prepare_handoff(&s->handoff, error);
 
 	if (!err)
-		err = port_check_stack(error);
+		err = boot_check_stack(error);
 	if (err)
 		return err;
 	vl_info("boot: kernel entry 0x%llx", (unsigned long long)s->image.kernel_entry);

@@ -87,3 +87,13 @@ int guest_memory_write(const struct guest_memory *m, gpa_t addr, const void *dat
 {
 	return copy(m, gpa_raw(addr), NULL, data, size);
 }
+
+int guest_memory_move(const struct guest_memory *m, gpa_t to, gpa_t from, uint64_t size)
+{
+	void *dst = guest_memory_at(m, to, size), *src = guest_memory_at(m, from, size);
+
+	if (!dst || !src)
+		return VL_E_RANGE;
+	memmove(dst, src, (size_t)size);
+	return 0;
+}

@@ -30,5 +30,7 @@ void *guest_memory_at(const struct guest_memory *m, gpa_t addr, uint64_t size);
 /* Copies; an access may cross ranges that touch. VL_E_RANGE, and nothing copied, when a byte is not RAM. */
 int guest_memory_read(const struct guest_memory *m, gpa_t addr, void *out, size_t size);
 int guest_memory_write(const struct guest_memory *m, gpa_t addr, const void *data, size_t size);
+/* Moves bytes that may overlap; either place lies in one range, or VL_E_RANGE and nothing moved. */
+int guest_memory_move(const struct guest_memory *m, gpa_t to, gpa_t from, uint64_t size);
 
 #endif

@@ -67,6 +67,15 @@ int vm_remotes_connect(struct vm *vm, const int *fds);
 void vm_remotes_destroy(struct vm *vm);
 struct vm_device *vm_device_add_remote(struct vm *vm, enum control_device id, const char *name, unsigned irq);
 
+/*
+ * For ports (standard.c), what every machine has. Serial port `n`, here or in a worker: `model` over `dev`, which
+ * `init` makes, on console `n`. The TPM, which is always in a worker: 0 when the VM has none. VL_E_LIMIT, or as
+ * bus_add.
+ */
+int vm_add_serial(struct vm *vm, unsigned n, const char *name, const struct dev_model *model, void *dev, unsigned irq,
+	const struct dev_region *region, void (*init)(void *dev, struct dev_env *env));
+int vm_add_tpm(struct vm *vm, const struct dev_region *regions, unsigned count);
+
 /* A register access of the guest, under the machine lock inside. Strays read as all ones and are counted. */
 uint64_t vm_bus_read(struct vm *vm, enum dev_space space, uint64_t address, unsigned size);
 void vm_bus_write(struct vm *vm, enum dev_space space, uint64_t address, unsigned size, uint64_t value);
@@ -155,6 +164,7 @@ struct vp {
 	struct state_reader *restore_from; /* VP_JOB_RESTORE */
 	_Atomic uint64_t exits;
 	struct vp_counts counts;
+	unsigned complaints; /* lines logged about this VP's guest */
 };
 
 /* Starts all VP threads and opens their VPs; returns when they are parked. */
@@ -169,6 +179,15 @@ void vps_park(struct vm *vm);
 void vps_destroy(struct vm *vm);
 /* What an intercept message of that type is about; NULL for one that has no name. */
 const char *vp_exit_name(uint32_t type);
+
+/* For ports (registers.c), on the VP's own thread: the low 64 bits of a register of VTL0 by name. VL_E_HYPERCALL. */
+int vp_get_register(struct vp *vp, uint32_t name, uint64_t *value);
+int vp_set_register(struct vp *vp, uint32_t name, uint64_t value);
+/* Those of names[count] that can be read into out[max]; how many. */
+uint32_t vp_list_registers(struct vp *vp, const uint32_t *names, size_t count, struct control_register *out,
+	uint32_t max);
+/* A warning about the guest; each VP has a few and then is silent. */
+void vp_complain(struct vp *vp, const char *what, uint64_t value);
 
 /* --- The machine ---------------------------------------------------------------- */
 
@@ -221,6 +240,10 @@ int vm_create(struct vm *vm, const struct control_config *config, const int *fds
 void vm_destroy(struct vm *vm);
 /* Loads the guest and puts VP 0 at its entry. Errors as vm_create. */
 int vm_load(struct vm *vm, char *reason);
+/* For ports (kernel_file.c): writes `what` into `reason`, gives `err`. */
+int vm_load_fail(char *reason, int err, const char *what);
+/* The first *got <= size bytes of the guest's kernel file. VL_E_MISSING, VL_E_RANGE, with a reason. */
+int vm_kernel_head(const struct vm *vm, void *out, size_t size, size_t *got, char *reason);
 void vm_start(struct vm *vm);
 void vm_stop(struct vm *vm);
 /* Stopped only. Writes the whole machine; the stream's size or an error of state.h. */

@@ -9,6 +9,7 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -19,24 +20,51 @@ int kvm_complain(const char *what)
 	return VL_E_OS;
 }
 
-int kvm_open(int *fd, size_t *run_bytes)
+static int open_kvm(struct kvm_vms *k)
 {
 	int size, version;
 
-	*fd = open("/dev/kvm", O_RDWR | O_CLOEXEC);
-	if (*fd < 0) {
+	k->kvm = open("/dev/kvm", O_RDWR | O_CLOEXEC);
+	if (k->kvm < 0) {
 		vl_error("cannot open /dev/kvm: %s; load the kvm module, or give this user access, or use "
 			"'tools/run --accel tcg'", strerror(errno));
 		return VL_E_OS;
 	}
-	version = ioctl(*fd, KVM_GET_API_VERSION, 0);
+	version = ioctl(k->kvm, KVM_GET_API_VERSION, 0);
 	if (version != KVM_API_VERSION) {
 		vl_error("/dev/kvm has API version %d, %d is needed", version, KVM_API_VERSION);
 		return VL_E_UNSUPPORTED;
 	}
-	size = ioctl(*fd, KVM_GET_VCPU_MMAP_SIZE, 0);
-	*run_bytes = size > 0 ? (size_t)size : sizeof(struct kvm_run);
+	size = ioctl(k->kvm, KVM_GET_VCPU_MMAP_SIZE, 0);
+	k->run_bytes = size > 0 ? (size_t)size : sizeof(struct kvm_run);
 	return 0;
+}
+
+static int create_vm(const struct kvm_vms *k, int *vm, bool is_vtl0, int (*prepare)(int vm, bool is_vtl0))
+{
+	*vm = ioctl(k->kvm, KVM_CREATE_VM, 0);
+	return *vm < 0 ? kvm_complain("KVM_CREATE_VM") : prepare(*vm, is_vtl0);
+}
+
+int kvm_vms_open(struct kvm_vms *k, int (*prepare)(int vm, bool is_vtl0))
+{
+	int err;
+
+	*k = (struct kvm_vms){ .kvm = -1, .vtl0 = -1, .vtl2 = -1 };
+	err = open_kvm(k);
+	if (!err)
+		err = create_vm(k, &k->vtl2, false, prepare);
+	return err ? err : create_vm(k, &k->vtl0, true, prepare);
+}
+
+void kvm_vms_close(struct kvm_vms *k)
+{
+	const int fds[] = { k->vtl0, k->vtl2, k->kvm };
+
+	for (size_t i = 0; i < VL_ARRAY_COUNT(fds); i++)
+		if (fds[i] >= 0)
+			close(fds[i]);
+	*k = (struct kvm_vms){ .kvm = -1, .vtl0 = -1, .vtl2 = -1 };
 }
 
 int kvm_set_slot(int vm, unsigned number, uint64_t at, uint64_t bytes, void *memory, uint32_t flags)
@@ -75,6 +103,31 @@ void kvm_close_vcpu(int fd, struct kvm_run *run, size_t run_bytes)
 		munmap(run, run_bytes);
 	if (fd >= 0)
 		close(fd);
+}
+
+int kvm_thread_begin(_Atomic pid_t *tid, timer_t *timer)
+{
+	struct sigevent event = { .sigev_notify = SIGEV_THREAD_ID, .sigev_signo = KVM_KICK_SIGNAL };
+
+	event.sigev_notify_thread_id = gettid();
+	if (timer_create(CLOCK_MONOTONIC, &event, timer))
+		return kvm_complain("timer_create for a VP");
+	atomic_store(tid, gettid());
+	return 0;
+}
+
+void kvm_thread_end(_Atomic pid_t *tid, timer_t timer)
+{
+	atomic_store(tid, 0);
+	timer_delete(timer);
+}
+
+void kvm_thread_kick(const _Atomic pid_t *tid)
+{
+	pid_t thread = atomic_load(tid);
+
+	if (thread)
+		syscall(SYS_tgkill, getpid(), thread, KVM_KICK_SIGNAL);
 }
 
 void kvm_take_kicks(void)

@@ -11,13 +11,6 @@ int port_prepare_handoff(const struct boot_handoff *handoff, struct boot_error *
 	return 0;
 }
 
-int port_check_stack(struct boot_error *error)
-{
-	if (boot_stack[0] != STACK_COOKIE)
-		return boot_fail(error, VL_E_INTERNAL, "the boot shim's stack was overrun");
-	return 0;
-}
-
 void port_handoff(const struct boot_handoff *handoff)
 {
 	boot_enter(handoff->kernel_entry, (uintptr_t)handoff->fdt);

@@ -68,12 +68,6 @@ int port_isolation(uint32_t supported, enum isolation *isolation, struct boot_er
 	return 0;
 }
 
-/* The image's page tables map its memory one to one. */
-void *port_memory(gpa_t at, uint64_t size)
-{
-	return (void *)(uintptr_t)gpa_raw(at);
-}
-
 /* ID_AA64MMFR0_EL1.PARange (Arm ARM, D19.2.64). */
 unsigned port_address_bits(void)
 {

@@ -1,10 +1,10 @@
-/* What the files of the aarch64 boot shim share: system registers, hypercalls, the stack. */
+/* What the files of the aarch64 boot shim share: system registers, hypercalls. */
 #ifndef VL_BOOT_MACHINE_H
 #define VL_BOOT_MACHINE_H
 
 #include "common/base/types.h"
+#include "common/boot/freestanding/stack.h"
 
-#define STACK_COOKIE 0x30405060ull /* as in start.S */
 
 #define READ_REGISTER(name) \
 	({ \
@@ -19,8 +19,6 @@ struct smccc {
 };
 
 /* start.S */
-extern uint8_t boot_stack_guard[VL_PAGE_BYTES];
-extern uint64_t boot_stack[];
 void boot_hvc(struct smccc *call);
 /* Writes one page table entry while the MMU is off, as break-before-make asks for; it maps this very code. */
 void boot_replace_entry(uint64_t *entry, uint64_t value);

@@ -3,7 +3,7 @@
  * MMU and caches on, identity-mapped, exceptions masked, x0 = distance of the
  * parameter page from the shim's ELF address 0, no stack, BSS undefined.
  */
-#define STACK_COOKIE 0x30405060
+#include "common/boot/freestanding/stack.h"
 #define EXCEPTION_STACK_BYTES 8192
 #define CPACR_FPEN (3 << 20)
 #define SCTLR_M 1

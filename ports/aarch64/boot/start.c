@@ -14,15 +14,6 @@ static struct shim shim;
 
 void VL_NORETURN boot_start(uint64_t base, uint64_t params_offset);
 void VL_NORETURN boot_exception(uint64_t kind, uint64_t esr, uint64_t elr, uint64_t far, uint64_t sp);
-void VL_NORETURN __stack_chk_fail(void);
-
-void __stack_chk_fail(void)
-{
-	struct boot_error error;
-
-	boot_fail(&error, VL_E_INTERNAL, "the boot shim's stack was overwritten");
-	boot_stop(&error, (uintptr_t)__builtin_return_address(0));
-}
 
 void boot_exception(uint64_t kind, uint64_t esr, uint64_t elr, uint64_t far, uint64_t sp)
 {

@@ -51,10 +51,8 @@ struct arm64_pulse {
 };
 
 struct port_vm {
-	int kvm;
-	int vtl0, vtl2;
+	struct kvm_vms kvm;
 	int gic0, gic2;
-	size_t run_bytes;
 	uint32_t *pulse_code;
 	struct arm64_pulse pulse;
 	pthread_mutex_t serial_lock;

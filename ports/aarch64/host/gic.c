@@ -10,7 +10,6 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 #define GICR_SGI_FRAME 0x10000ull
@@ -53,12 +52,12 @@ static int create(int vm, int *gic, unsigned vp_count)
 
 int arm64_gic_create(struct host *h)
 {
-	int err = create(h->port->vtl2, &h->port->gic2, h->config.vp_count);
+	int err = create(h->port->kvm.vtl2, &h->port->gic2, h->config.vp_count);
 
 	/* A region of its own: so the last real redistributor still says that it is the last. */
 	if (!err)
 		err = add_redistributors(h->port->gic2, ARM64_PULSE_GICR, 1, 1);
-	return err ? err : create(h->port->vtl0, &h->port->gic0, h->config.vp_count);
+	return err ? err : create(h->port->kvm.vtl0, &h->port->gic0, h->config.vp_count);
 }
 
 /* --- The pulse vCPU ---------------------------------------------------------------- */
@@ -72,7 +71,7 @@ static int map_code(struct port_vm *vm)
 	}
 	memcpy(vm->pulse_code, pulse_code, sizeof(pulse_code));
 	__builtin___clear_cache((char *)vm->pulse_code, (char *)vm->pulse_code + sizeof(pulse_code));
-	return kvm_set_slot(vm->vtl2, HOST_RAM_MAX, ARM64_PULSE_CODE, VL_PAGE_BYTES, vm->pulse_code, KVM_MEM_READONLY);
+	return kvm_set_slot(vm->kvm.vtl2, HOST_RAM_MAX, ARM64_PULSE_CODE, VL_PAGE_BYTES, vm->pulse_code, KVM_MEM_READONLY);
 }
 
 /* Runs the vCPU once from the store to its exit. */
@@ -119,7 +118,7 @@ static void *pulse_thread(void *context)
 	struct host *h = context;
 	unsigned vp, intid;
 
-	atomic_store(&h->port->pulse.tid, (pid_t)syscall(SYS_gettid));
+	atomic_store(&h->port->pulse.tid, gettid());
 	while (next_pulse(&h->port->pulse, &vp, &intid)) {
 		int err = pulse_once(h, vp, intid);
 
@@ -177,7 +176,7 @@ static int start_pulse(struct host *h)
 int arm64_gic_init(struct host *h)
 {
 	struct port_vm *vm = h->port;
-	int err = arm64_create_vcpu(vm, vm->vtl2, h->config.vp_count, 0, &vm->pulse.vcpu);
+	int err = arm64_create_vcpu(vm, vm->kvm.vtl2, h->config.vp_count, 0, &vm->pulse.vcpu);
 
 	if (!err)
 		err = set_attr(vm->gic2, KVM_DEV_ARM_VGIC_GRP_CTRL, KVM_DEV_ARM_VGIC_CTRL_INIT, NULL);
@@ -191,16 +190,13 @@ int arm64_gic_init(struct host *h)
 void arm64_gic_stop(struct host *h)
 {
 	struct arm64_pulse *q = &h->port->pulse;
-	pid_t tid;
 
 	if (q->thread_running) {
 		pthread_mutex_lock(&q->lock);
 		q->stop = true;
 		pthread_cond_signal(&q->cond);
 		pthread_mutex_unlock(&q->lock);
-		tid = atomic_load(&q->tid);
-		if (tid)
-			syscall(SYS_tgkill, getpid(), tid, KVM_KICK_SIGNAL);
+		kvm_thread_kick(&q->tid);
 		pthread_join(q->thread, NULL);
 		q->thread_running = false;
 	}
@@ -216,5 +212,5 @@ int arm64_assert_spi(struct host *h, unsigned intid, bool level)
 	if (intid < 32 || intid >= 32 + ARM64_SPI_COUNT)
 		return VL_E_RANGE;
 	line.irq = (uint32_t)KVM_ARM_IRQ_TYPE_SPI << KVM_ARM_IRQ_TYPE_SHIFT | intid;
-	return ioctl(h->port->vtl0, KVM_IRQ_LINE, &line) ? VL_E_OS : 0;
+	return ioctl(h->port->kvm.vtl0, KVM_IRQ_LINE, &line) ? VL_E_OS : 0;
 }

@@ -7,12 +7,10 @@
 #include "ports/aarch64/host/arm64.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 #define SMCCC_HYPERV_BASE 0x46000000u /* owner 6 (vendor hypervisor), fast 64-bit calls that Linux makes as 0x46... */
@@ -45,7 +43,7 @@ int arm64_run(struct arm64_vcpu *c)
 int arm64_create_vcpu(struct port_vm *vm, int fd, unsigned index, uint32_t features, struct arm64_vcpu *c)
 {
 	struct kvm_vcpu_init init;
-	int err = kvm_create_vcpu(fd, index, vm->run_bytes, &c->fd, &c->run);
+	int err = kvm_create_vcpu(fd, index, vm->kvm.run_bytes, &c->fd, &c->run);
 
 	if (err)
 		return err;
@@ -58,7 +56,7 @@ int arm64_create_vcpu(struct port_vm *vm, int fd, unsigned index, uint32_t featu
 
 void arm64_close_vcpu(const struct port_vm *vm, struct arm64_vcpu *c)
 {
-	kvm_close_vcpu(c->fd, c->run, vm->run_bytes);
+	kvm_close_vcpu(c->fd, c->run, vm->kvm.run_bytes);
 	*c = (struct arm64_vcpu){ .fd = -1 };
 }
 
@@ -74,9 +72,9 @@ static int map_memory(struct host *h)
 	for (unsigned i = 0; i < m->ram_count && !err; i++) {
 		const struct host_ram *r = &m->ram[i];
 
-		err = kvm_set_slot(h->port->vtl2, i, r->range.gpa, r->range.size, m->base + r->offset, 0);
+		err = kvm_set_slot(h->port->kvm.vtl2, i, r->range.gpa, r->range.size, m->base + r->offset, 0);
 		if (!err && !r->vtl2)
-			err = kvm_set_slot(h->port->vtl0, i, r->range.gpa, r->range.size,
+			err = kvm_set_slot(h->port->kvm.vtl0, i, r->range.gpa, r->range.size,
 				m->vtl0_base + r->range.gpa, 0);
 	}
 	return err;
@@ -99,20 +97,17 @@ static int forward_hypercalls(int vm)
 	return 0;
 }
 
-static int create_vm(struct port_vm *vm, int *out, bool is_vtl0)
+static int prepare_vm(int vm, bool is_vtl0)
 {
 	struct kvm_arm_counter_offset offset = { .counter_offset = 0 };
 	struct kvm_enable_cap nisv = { .cap = KVM_CAP_ARM_NISV_TO_USER };
 
-	*out = ioctl(vm->kvm, KVM_CREATE_VM, 0);
-	if (*out < 0)
-		return kvm_complain("KVM_CREATE_VM");
 	/* Both VTLs read the host's counter: one time for all. */
-	if (ioctl(*out, KVM_ARM_SET_COUNTER_OFFSET, &offset))
+	if (ioctl(vm, KVM_ARM_SET_COUNTER_OFFSET, &offset))
 		return kvm_complain("KVM_ARM_SET_COUNTER_OFFSET");
-	if (ioctl(*out, KVM_ENABLE_CAP, &nisv))
+	if (ioctl(vm, KVM_ENABLE_CAP, &nisv))
 		return kvm_complain("KVM_CAP_ARM_NISV_TO_USER");
-	return is_vtl0 ? 0 : forward_hypercalls(*out);
+	return is_vtl0 ? 0 : forward_hypercalls(vm);
 }
 
 /* VTL2's virtual timer has Hyper-V's fixed PPI, which its device tree names; KVM's default is another. */
@@ -138,11 +133,11 @@ static int create_vp(struct host *h, struct host_vp *vp)
 	p->vp = vp;
 	p->vtl0.fd = p->vtl2.fd = -1;
 	p->look_ns = ARM64_LOOK_NS;
-	err = arm64_create_vcpu(h->port, h->port->vtl2, vp->index, features, &p->vtl2);
+	err = arm64_create_vcpu(h->port, h->port->kvm.vtl2, vp->index, features, &p->vtl2);
 	if (!err)
 		err = set_timer_interrupt(&p->vtl2);
 	if (!err)
-		err = arm64_create_vcpu(h->port, h->port->vtl0, vp->index, features, &p->vtl0);
+		err = arm64_create_vcpu(h->port, h->port->kvm.vtl0, vp->index, features, &p->vtl0);
 	/* KVM's PSCI starts VTL2 on this VP: its thread is to sit in KVM_RUN from the beginning. */
 	vp->vtl2_enabled = vp->vtl2_started = true;
 	return err;
@@ -167,16 +162,12 @@ int port_vm_create(struct host *h)
 
 	if (!vm)
 		return VL_E_NOMEM;
-	vm->kvm = vm->vtl0 = vm->vtl2 = vm->gic0 = vm->gic2 = vm->pulse.vcpu.fd = -1;
+	vm->gic0 = vm->gic2 = vm->pulse.vcpu.fd = -1;
 	pthread_mutex_init(&vm->serial_lock, NULL);
 	pthread_mutex_init(&vm->pulse.lock, NULL);
 	pthread_cond_init(&vm->pulse.cond, NULL);
 	h->port = vm;
-	err = kvm_open(&vm->kvm, &vm->run_bytes);
-	if (!err)
-		err = create_vm(vm, &vm->vtl2, false);
-	if (!err)
-		err = create_vm(vm, &vm->vtl0, true);
+	err = kvm_vms_open(&vm->kvm, prepare_vm);
 	if (!err)
 		err = map_memory(h);
 	if (!err)
@@ -205,17 +196,17 @@ static void destroy_vp(struct port_vm *vm, struct host_vp *vp)
 void port_vm_destroy(struct host *h)
 {
 	struct port_vm *vm = h->port;
-	int fds[5];
 
 	if (!vm)
 		return;
 	arm64_gic_stop(h);
 	for (unsigned i = 0; i < h->config.vp_count; i++)
 		destroy_vp(vm, &h->vp[i]);
-	memcpy(fds, (int[]){ vm->gic0, vm->gic2, vm->vtl0, vm->vtl2, vm->kvm }, sizeof(fds));
-	for (size_t i = 0; i < VL_ARRAY_COUNT(fds); i++)
-		if (fds[i] >= 0)
-			close(fds[i]);
+	if (vm->gic0 >= 0)
+		close(vm->gic0);
+	if (vm->gic2 >= 0)
+		close(vm->gic2);
+	kvm_vms_close(&vm->kvm);
 	if (vm->pulse_code)
 		munmap(vm->pulse_code, VL_PAGE_BYTES);
 	pthread_cond_destroy(&vm->pulse.cond);
@@ -227,10 +218,7 @@ void port_vm_destroy(struct host *h)
 
 void port_vp_kick(struct host_vp *vp)
 {
-	pid_t tid = atomic_load(&vp->port->tid);
-
-	if (tid)
-		syscall(SYS_tgkill, getpid(), tid, KVM_KICK_SIGNAL);
+	kvm_thread_kick(&vp->port->tid);
 }
 
 /* VTL2 leaves VTL0 when it can take the interrupt; the pulse itself is KVM's business. */
@@ -260,13 +248,10 @@ static void show_state(const struct port_vp *p)
 
 void port_vp_run(struct host_vp *vp)
 {
-	struct sigevent event = { .sigev_notify = SIGEV_THREAD_ID, .sigev_signo = KVM_KICK_SIGNAL };
 	struct port_vp *p = vp->port;
 
-	atomic_store(&p->tid, (pid_t)syscall(SYS_gettid));
-	event.sigev_notify_thread_id = atomic_load(&p->tid);
-	if (timer_create(CLOCK_MONOTONIC, &event, &p->timer)) {
-		host_end(vp->host, HOST_END_ERROR, "cannot create the timer of VP %u: %s", vp->index, strerror(errno));
+	if (kvm_thread_begin(&p->tid, &p->timer)) {
+		host_end(vp->host, HOST_END_ERROR, "VP %u has no timer", vp->index);
 		return;
 	}
 	while (!host_ending(vp->host)) {
@@ -275,8 +260,7 @@ void port_vp_run(struct host_vp *vp)
 		else
 			arm64_run_vtl2(p);
 	}
-	timer_delete(p->timer);
-	atomic_store(&p->tid, 0);
+	kvm_thread_end(&p->tid, p->timer);
 	if (vp->host->config.log)
 		show_state(p);
 }

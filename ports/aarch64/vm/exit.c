@@ -3,17 +3,6 @@
 
 #include <string.h>
 
-#define COMPLAINTS_PER_VP 16
-
-void arm64_complain(struct vp *vp, const char *what, uint64_t value)
-{
-	if (vp->arch.warnings == COMPLAINTS_PER_VP)
-		return;
-	vp->arch.warnings++;
-	vl_warn("vp %u: %s 0x%llx%s", vp->index, what, (unsigned long long)value,
-		vp->arch.warnings == COMPLAINTS_PER_VP ? "; no more such lines for this VP" : "");
-}
-
 static int reset_exit(struct vp *vp, const struct hv_arm64_reset_message *m)
 {
 	uint32_t type = le32_to_cpu(m->reset_type);

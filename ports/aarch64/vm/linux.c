@@ -5,7 +5,6 @@
  */
 #include "ports/aarch64/vm/arm64.h"
 #include "common/base/bytes.h"
-#include "common/base/fmt.h"
 
 #include <string.h>
 
@@ -19,12 +18,6 @@
 struct image {
 	uint64_t text_offset, room_bytes;
 };
-
-static int fail(char *reason, int err, const char *what)
-{
-	vl_format(reason, CONTROL_TEXT_MAX, "%s", what);
-	return err;
-}
 
 /* A bzImage has its boot signature and "HdrS" where our header is not. */
 static bool is_x86_kernel(struct vm *vm)
@@ -42,13 +35,13 @@ static int parse(struct vm *vm, struct image *image, char *reason)
 	uint8_t head[HEAD_BYTES];
 	struct vl_reader r;
 	uint64_t flags;
+	size_t got;
+	int err = vm_kernel_head(vm, head, sizeof(head), &got, reason);
 
-	if (!k->size)
-		return fail(reason, VL_E_MISSING, "the host gave no guest kernel (--kernel)");
-	if (k->size < sizeof(head))
-		return fail(reason, VL_E_TRUNCATED, "the guest kernel is shorter than an arm64 Image's header");
-	if (guest_memory_read(&vm->memory, gpa(k->base), head, sizeof(head)))
-		return fail(reason, VL_E_RANGE, "the guest kernel is not in VTL0's memory");
+	if (err)
+		return err;
+	if (got < sizeof(head))
+		return vm_load_fail(reason, VL_E_TRUNCATED, "the guest kernel is shorter than an arm64 Image's header");
 	vl_reader_init(&r, head, sizeof(head));
 	vl_read_skip(&r, 8);
 	image->text_offset = vl_read_le64(&r);
@@ -56,25 +49,14 @@ static int parse(struct vm *vm, struct image *image, char *reason)
 	flags = vl_read_le64(&r);
 	vl_read_skip(&r, MAGIC_AT - r.pos);
 	if (vl_read_le32(&r) != MAGIC)
-		return is_x86_kernel(vm) ? fail(reason, VL_E_ARCH, "the guest kernel is one for x86, not an arm64 Image") :
-			fail(reason, VL_E_MAGIC, "the guest kernel is no arm64 Image (a compressed one: uncompress it)");
+		return is_x86_kernel(vm) ? vm_load_fail(reason, VL_E_ARCH, "the guest kernel is one for x86, not an arm64 Image") :
+			vm_load_fail(reason, VL_E_MAGIC, "the guest kernel is no arm64 Image (a compressed one: uncompress it)");
 	if (flags & FLAG_BIG_ENDIAN)
-		return fail(reason, VL_E_UNSUPPORTED, "the guest kernel is big-endian");
+		return vm_load_fail(reason, VL_E_UNSUPPORTED, "the guest kernel is big-endian");
 	if (image->text_offset >= VL_LARGE_PAGE_BYTES || image->room_bytes < sizeof(head) || image->room_bytes > 1ull << 32)
-		return fail(reason, VL_E_RANGE, "the guest kernel's header has impossible sizes");
+		return vm_load_fail(reason, VL_E_RANGE, "the guest kernel's header has impossible sizes");
 	if (image->room_bytes < k->size)
 		image->room_bytes = k->size;
-	return 0;
-}
-
-static int move(const struct vm *vm, uint64_t to, uint64_t from, uint64_t size)
-{
-	void *dst = guest_memory_at(&vm->memory, gpa(to), size), *src = guest_memory_at(&vm->memory, gpa(from), size);
-
-	if (!dst || !src)
-		return VL_E_RANGE;
-	if (dst != src)
-		memmove(dst, src, size);
 	return 0;
 }
 
@@ -107,13 +89,13 @@ static int write_fdt(struct vm *vm, uint64_t at, char *reason)
 
 	if (size >= 0)
 		memcpy(out + tree_max, vm->tpm.log, vm->tpm.log_bytes);
-	return size < 0 ? fail(reason, (int)size, "writing the guest's device tree") : 0;
+	return size < 0 ? vm_load_fail(reason, (int)size, "writing the guest's device tree") : 0;
 }
 
-int linux_load(struct vm *vm, char *reason)
+int machine_arch_load(struct vm *vm, char *reason)
 {
 	const struct control_blob *k = &vm->config->kernel;
-	struct image image;
+	struct image image = { 0 };
 	uint64_t kernel, fdt;
 	int err = parse(vm, &image, reason);
 
@@ -121,10 +103,10 @@ int linux_load(struct vm *vm, char *reason)
 		return err;
 	err = place(vm, &image, &kernel, &fdt);
 	if (err)
-		return fail(reason, err, "kernel, device tree and initrd do not fit into VTL0's memory; give more with --memory");
-	err = move(vm, kernel, k->base, k->size);
+		return vm_load_fail(reason, err, "kernel, device tree and initrd do not fit into VTL0's memory; give more with --memory");
+	err = guest_memory_move(&vm->memory, gpa(kernel), gpa(k->base), k->size);
 	if (err)
-		return fail(reason, err, "the kernel is not in VTL0's memory");
+		return vm_load_fail(reason, err, "the kernel is not in VTL0's memory");
 	err = write_fdt(vm, fdt, reason);
 	if (err)
 		return err;

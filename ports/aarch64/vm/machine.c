@@ -6,25 +6,17 @@
 #include "ports/aarch64/vm/arm64.h"
 #include "runtime/vm/disk.h"
 
+static void init_uart(void *dev, struct dev_env *env)
+{
+	pl011_init(dev, env);
+}
+
 static int add_uart(struct vm *vm, unsigned n)
 {
 	static const char *const name[MACHINE_UARTS] = { "uart0", "uart1" };
 	const struct dev_region region = { DEV_MMIO, MACHINE_UART_BASE + n * PL011_REGION_BYTES, PL011_REGION_BYTES, 0, 4 };
-	const enum control_device id = n ? CONTROL_DEVICE_COM2 : CONTROL_DEVICE_COM1;
-	struct vm_device *d;
 
-	if (vm->remote[id])
-		d = vm_device_add_remote(vm, id, name[n], MACHINE_SPI_UART + n);
-	else
-		d = vm_device_add(vm, name[n], &pl011_model, &vm->arch.uart[n], MACHINE_SPI_UART + n);
-	if (!d)
-		return VL_E_LIMIT;
-	d->stream = vm->console[n];
-	if (d->stream)
-		d->stream->device = d;
-	if (!vm->remote[id])
-		pl011_init(&vm->arch.uart[n], &d->env);
-	return bus_add(&vm->bus, d->instance, &region);
+	return vm_add_serial(vm, n, name[n], &pl011_model, &vm->arch.uart[n], MACHINE_SPI_UART + n, &region, init_uart);
 }
 
 static int add_rtc(struct vm *vm)
@@ -55,12 +47,8 @@ static int add_tpm(struct vm *vm)
 		{ DEV_MMIO, MACHINE_TPM_BASE, VTPM_REGION_TPM_BYTES, VTPM_REGION_TPM, 8 },
 		{ DEV_MMIO, MACHINE_TPM_PPI_BASE, VTPM_REGION_PPI_BYTES, VTPM_REGION_PPI, 4 },
 	};
-	struct vm_tpm *t = &vm->tpm;
 
-	if (!vm->remote[CONTROL_DEVICE_TPM])
-		return 0;
-	t->device = vm_device_add_remote(vm, CONTROL_DEVICE_TPM, "vtpm", VM_NO_IRQ);
-	return t->device ? bus_add_all(&vm->bus, t->device->instance, regions, VL_ARRAY_COUNT(regions)) : VL_E_LIMIT;
+	return vm_add_tpm(vm, regions, VL_ARRAY_COUNT(regions));
 }
 
 int machine_arch_create(struct vm *vm)
@@ -76,11 +64,6 @@ int machine_arch_create(struct vm *vm)
 	if (!err)
 		err = disks_add(vm, &vm->arch.pci, MACHINE_SPI_PCI, MACHINE_PCI_IRQS);
 	return err ? err : add_tpm(vm);
-}
-
-int machine_arch_load(struct vm *vm, char *reason)
-{
-	return linux_load(vm, reason);
 }
 
 void machine_arch_irq(struct vm *vm, unsigned irq, bool level)

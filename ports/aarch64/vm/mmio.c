@@ -37,7 +37,7 @@ static void x_write(struct vp *vp, unsigned reg, uint64_t v)
 static int external_abort(struct vp *vp, const struct hv_arm64_memory_message *m, uint64_t address)
 {
 	uint64_t pstate = le64_to_cpu(m->header.pstate), vbar = 0, offset = VECTOR_EL1H, ec = EC_DATA_ABORT_SAME;
-	int err = arm64_get(vp, HV_ARM64_REG_VBAR_EL1, &vbar);
+	int err = vp_get_register(vp, HV_ARM64_REG_VBAR_EL1, &vbar);
 
 	if ((pstate & PSTATE_MODE) == PSTATE_EL0) {
 		offset = VECTOR_EL0;
@@ -46,15 +46,15 @@ static int external_abort(struct vp *vp, const struct hv_arm64_memory_message *m
 		offset = VECTOR_EL1T;
 	}
 	if (!err)
-		err = arm64_set(vp, HV_ARM64_REG_ELR_EL1, le64_to_cpu(m->header.pc));
+		err = vp_set_register(vp, HV_ARM64_REG_ELR_EL1, le64_to_cpu(m->header.pc));
 	if (!err)
-		err = arm64_set(vp, HV_ARM64_REG_SPSR_EL1, pstate);
+		err = vp_set_register(vp, HV_ARM64_REG_SPSR_EL1, pstate);
 	if (!err)
-		err = arm64_set(vp, HV_ARM64_REG_ESR_EL1, ec << 26 | ARM64_ESR_IL | DFSC_EXTERNAL | FSC_FNV);
+		err = vp_set_register(vp, HV_ARM64_REG_ESR_EL1, ec << 26 | ARM64_ESR_IL | DFSC_EXTERNAL | FSC_FNV);
 	if (!err)
-		err = arm64_set(vp, HV_ARM64_REG_FAR_EL1, address);
+		err = vp_set_register(vp, HV_ARM64_REG_FAR_EL1, address);
 	if (!err)
-		err = arm64_set(vp, HV_ARM64_REG_PSTATE, (pstate & PSTATE_KEPT) | PSTATE_PAN | PSTATE_EL1H_MASKED);
+		err = vp_set_register(vp, HV_ARM64_REG_PSTATE, (pstate & PSTATE_KEPT) | PSTATE_PAN | PSTATE_EL1H_MASKED);
 	arm64_context(vp)->pc = vbar + offset;
 	return err;
 }
@@ -127,8 +127,8 @@ static int write_back(struct vp *vp, const struct arm64_access *a)
 		arm64_context(vp)->x[a->rn] = arm64_access_writeback(a, arm64_context(vp)->x, 0);
 		return 0;
 	}
-	err = arm64_get(vp, HV_ARM64_REG_SP, &sp);
-	return err ? err : arm64_set(vp, HV_ARM64_REG_SP, arm64_access_writeback(a, arm64_context(vp)->x, sp));
+	err = vp_get_register(vp, HV_ARM64_REG_SP, &sp);
+	return err ? err : vp_set_register(vp, HV_ARM64_REG_SP, arm64_access_writeback(a, arm64_context(vp)->x, sp));
 }
 
 static int describe(const struct hv_arm64_memory_message *m, struct arm64_access *access)
@@ -155,7 +155,7 @@ int arm64_memory_exit(struct vp *vp, const struct hv_arm64_memory_message *m)
 
 	if (m->header.access == HV_INTERCEPT_EXECUTE || describe(m, &access) ||
 	    guest_memory_at(&vp->vm->memory, gpa(at), 1)) {
-		arm64_complain(vp, "an access to device memory that is not emulated, to", at);
+		vp_complain(vp, "an access to device memory that is not emulated, to", at);
 		return external_abort(vp, m, le64_to_cpu(m->gva));
 	}
 	for (unsigned n = 0; !err && n < access.count; n++) {

@@ -8,22 +8,6 @@
 
 #define PSTATE_EL1H_MASKED 0x3c5ull /* EL1h, DAIF set: Linux Documentation/arch/arm64/booting.rst */
 
-int arm64_get(struct vp *vp, uint32_t name, uint64_t *value)
-{
-	struct hv_reg_value v = { 0 };
-	int err = hvport_get_register(&vp->hv, name, &v);
-
-	*value = le64_to_cpu(v.low);
-	return err;
-}
-
-int arm64_set(struct vp *vp, uint32_t name, uint64_t value)
-{
-	struct hv_reg_value v = { .low = cpu_to_le64(value) };
-
-	return hvport_set_register(&vp->hv, name, &v);
-}
-
 /* The host has the architecture's reset state; PSCI in the hypervisor starts all but VP 0. */
 int vp_arch_reset(struct vp *vp)
 {
@@ -34,10 +18,10 @@ int vp_arch_reset(struct vp *vp)
 
 int vp_arch_boot(struct vp *vp)
 {
-	int err = arm64_set(vp, HV_ARM64_REG_PC, vp->vm->arch.entry);
+	int err = vp_set_register(vp, HV_ARM64_REG_PC, vp->vm->arch.entry);
 
 	arm64_context(vp)->x[0] = vp->vm->arch.fdt;
-	return err ? err : arm64_set(vp, HV_ARM64_REG_PSTATE, PSTATE_EL1H_MASKED);
+	return err ? err : vp_set_register(vp, HV_ARM64_REG_PSTATE, PSTATE_EL1H_MASKED);
 }
 
 /* Nothing here: every interrupt is the hypervisor's to deliver. */
@@ -67,12 +51,12 @@ int vp_arch_save(struct vp *vp, struct state_writer *w)
 
 	/* By name: the context page shows only what the last intercept needed. */
 	for (uint32_t i = 0; !err && i < VL_ARRAY_COUNT(x); i++)
-		err = arm64_get(vp, HV_ARM64_REG_X0 + i, &x[i]);
+		err = vp_get_register(vp, HV_ARM64_REG_X0 + i, &x[i]);
 	state_put_bytes(w, STATE_MANDATORY | FIELD_GPRS, x, sizeof(x));
 	for (uint32_t i = 0; !err && i < VL_ARRAY_COUNT(saved); i++) {
 		uint64_t value;
 
-		err = arm64_get(vp, saved[i], &value);
+		err = vp_get_register(vp, saved[i], &value);
 		state_put_u64(w, STATE_MANDATORY | (FIELD_REGISTER + i), value);
 	}
 	for (uint32_t i = 0; !err && i < 32; i++) {
@@ -101,9 +85,9 @@ int vp_arch_restore(struct vp *vp, struct state_reader *r)
 	if (err)
 		return err;
 	for (uint32_t i = 0; !err && i < VL_ARRAY_COUNT(x); i++)
-		err = arm64_set(vp, HV_ARM64_REG_X0 + i, x[i]);
+		err = vp_set_register(vp, HV_ARM64_REG_X0 + i, x[i]);
 	for (uint32_t i = 0; !err && i < VL_ARRAY_COUNT(saved); i++)
-		err = arm64_set(vp, saved[i], value[i]);
+		err = vp_set_register(vp, saved[i], value[i]);
 	for (uint32_t i = 0; !err && i < 32; i++)
 		err = hvport_set_register(&vp->hv, HV_ARM64_REG_Q0 + i, &q[i]);
 	return err;
@@ -114,13 +98,6 @@ uint32_t vp_arch_registers(struct vp *vp, struct control_register *out, uint32_t
 	static const uint32_t names[] = { HV_ARM64_REG_PC, HV_ARM64_REG_PSTATE, HV_ARM64_REG_SP, HV_ARM64_REG_LR,
 		HV_ARM64_REG_SCTLR_EL1, HV_ARM64_REG_VBAR_EL1, HV_ARM64_REG_ESR_EL1, HV_ARM64_REG_FAR_EL1,
 		HV_ARM64_REG_ELR_EL1 };
-	uint32_t count = 0;
 
-	for (size_t i = 0; i < VL_ARRAY_COUNT(names) && count < max; i++) {
-		uint64_t value;
-
-		if (!arm64_get(vp, names[i], &value))
-			out[count++] = (struct control_register){ .name = names[i], .low = value };
-	}
-	return count;
+	return vp_list_registers(vp, names, VL_ARRAY_COUNT(names), out, max);
 }

@@ -9,13 +9,6 @@ int port_prepare_handoff(const struct boot_handoff *handoff, struct boot_error *
 	return kernel_params_fill(&params, handoff, error);
 }
 
-int port_check_stack(struct boot_error *error)
-{
-	if (boot_stack[0] != STACK_COOKIE)
-		return boot_fail(error, VL_E_INTERNAL, "the boot shim's stack was overrun");
-	return 0;
-}
-
 void port_handoff(const struct boot_handoff *handoff)
 {
 	boot_enter(handoff->kernel_entry, (uintptr_t)&params.zero_page);

@@ -66,12 +66,6 @@ int port_isolation(uint32_t supported, enum isolation *isolation, struct boot_er
 		"boot parameters: isolation type %u is not supported by this shim", supported);
 }
 
-/* The image's page tables map its memory one to one. */
-void *port_memory(gpa_t at, uint64_t size)
-{
-	return (void *)(uintptr_t)gpa_raw(at);
-}
-
 unsigned port_address_bits(void)
 {
 	return cpuid(LEAF_ADDRESS_BITS).eax & 0xff;

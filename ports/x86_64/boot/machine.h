@@ -1,10 +1,10 @@
-/* What the files of the x86_64 boot shim share: instructions, the stack, the tables. */
+/* What the files of the x86_64 boot shim share: instructions, the tables. */
 #ifndef VL_BOOT_MACHINE_H
 #define VL_BOOT_MACHINE_H
 
 #include "common/base/types.h"
+#include "common/boot/freestanding/stack.h"
 
-#define STACK_COOKIE 0x30405060ull /* as in start.S */
 #define MSR_FS_BASE 0xc0000100u
 
 struct cpuid {
@@ -41,8 +41,6 @@ static inline uint64_t rdtsc(void)
 }
 
 /* start.S */
-extern uint8_t boot_stack_guard[VL_PAGE_BYTES];
-extern uint64_t boot_stack[];
 extern const uint8_t boot_vectors[32][16];
 void boot_load_tables(const void *gdt, const void *idt);
 void VL_NORETURN boot_enter(uint64_t entry, uint64_t boot_params);

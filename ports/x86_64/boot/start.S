@@ -3,7 +3,7 @@
  * mode, identity-mapped, interrupts off, RSI = distance of the parameter page
  * from the shim's ELF address 0, no stack, BSS undefined.
  */
-#define STACK_COOKIE 0x30405060
+#include "common/boot/freestanding/stack.h"
 #define CR0_MP 0x2
 #define CR0_EM 0x4
 #define CR4_SSE 0x600 /* OSFXSR, OSXMMEXCPT */

@@ -4,7 +4,6 @@
  */
 #include "common/boot/freestanding/relocate.h"
 #include "common/boot/shim.h"
-#include "common/boot/stop.h"
 #include "ports/x86_64/boot/machine.h"
 
 /*
@@ -17,15 +16,6 @@ static uint64_t thread_block[8];
 static struct shim shim;
 
 void VL_NORETURN boot_start(uint64_t base, uint64_t params_offset);
-void VL_NORETURN __stack_chk_fail(void);
-
-void __stack_chk_fail(void)
-{
-	struct boot_error error;
-
-	boot_fail(&error, VL_E_INTERNAL, "the boot shim's stack was overwritten");
-	boot_stop(&error, (uintptr_t)__builtin_return_address(0));
-}
 
 void boot_start(uint64_t base, uint64_t params_offset)
 {

@@ -74,7 +74,7 @@ int x86_cpuid_load(struct port_vm *vm)
 	if (!vm->supported)
 		return VL_E_NOMEM;
 	vm->supported->nent = X86_CPUID_MAX;
-	if (ioctl(vm->kvm, KVM_GET_SUPPORTED_CPUID, vm->supported)) {
+	if (ioctl(vm->kvm.kvm, KVM_GET_SUPPORTED_CPUID, vm->supported)) {
 		vl_error("KVM_GET_SUPPORTED_CPUID failed: %s", strerror(errno));
 		return VL_E_OS;
 	}

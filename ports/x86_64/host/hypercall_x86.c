@@ -157,7 +157,7 @@ static int route_level(struct port_vm *vm, unsigned vector)
 			e->u.msi.data = i | MSI_LEVEL | MSI_ASSERT;
 			table.head.nr++;
 		}
-		err = ioctl(vm->vtl0, KVM_SET_GSI_ROUTING, &table) ? VL_E_OS : 0;
+		err = ioctl(vm->kvm.vtl0, KVM_SET_GSI_ROUTING, &table) ? VL_E_OS : 0;
 	}
 	pthread_mutex_unlock(&vm->lock);
 	return err;
@@ -207,7 +207,7 @@ static uint16_t assert_interrupt(struct host_vp *vp)
 	msi.address_hi = (uint32_t)destination & 0xffffff00u;
 	msi.data = vector | type << 8 | (control & HV_INTERRUPT_LEVEL ? MSI_LEVEL | MSI_ASSERT : 0);
 	/* 0: the guest blocked it; that is no error of the caller. */
-	return ioctl(vp->host->port->vtl0, KVM_SIGNAL_MSI, &msi) < 0 ? HV_STATUS_INVALID_PARAMETER :
+	return ioctl(vp->host->port->kvm.vtl0, KVM_SIGNAL_MSI, &msi) < 0 ? HV_STATUS_INVALID_PARAMETER :
 			HV_STATUS_SUCCESS;
 }
 

@@ -6,8 +6,6 @@
  */
 #include "ports/x86_64/host/x86.h"
 
-#include <string.h>
-
 #define ENABLED (1ull << 0)
 #define PERIODIC (1ull << 1)
 #define AUTO_ENABLE (1ull << 3)
@@ -99,7 +97,7 @@ static void set_timer(struct port_vp *p, uint64_t earliest, uint64_t now)
 	struct itimerspec spec = { .it_value = { 0, 0 } };
 	uint64_t wait;
 
-	if (earliest == p->timer_expiry || !p->timer_created)
+	if (earliest == p->timer_expiry)
 		return;
 	if (earliest) {
 		wait = earliest > now ? earliest - now : 1;
@@ -132,25 +130,4 @@ void x86_stimer_poll(struct port_vp *p)
 			earliest = t->expiry;
 	}
 	set_timer(p, earliest, now);
-}
-
-int x86_stimer_create(struct port_vp *p)
-{
-	struct sigevent event;
-
-	memset(&event, 0, sizeof(event));
-	event.sigev_notify = SIGEV_THREAD_ID;
-	event.sigev_signo = KVM_KICK_SIGNAL;
-	event.sigev_notify_thread_id = atomic_load(&p->tid);
-	if (timer_create(CLOCK_MONOTONIC, &event, &p->timer))
-		return VL_E_OS;
-	p->timer_created = true;
-	return 0;
-}
-
-void x86_stimer_destroy(struct port_vp *p)
-{
-	if (p->timer_created)
-		timer_delete(p->timer);
-	p->timer_created = false;
 }

@@ -8,13 +8,9 @@
 
 #include <cpuid.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
-#include <sys/mman.h>
-#include <sys/syscall.h>
-#include <unistd.h>
 
 #define LAPIC_PAGE 0xfee00000ull
 #define TSS_ADDRESS 0xfffbd000ull /* 3 pages that Intel hosts need for real mode */
@@ -106,12 +102,12 @@ static int map_memory(struct host *h)
 	int err = 0;
 
 	for (i = 0; i < m->ram_count && !err; i++)
-		err = kvm_set_slot(vm->vtl2, i, m->ram[i].range.gpa, m->ram[i].range.size,
+		err = kvm_set_slot(vm->kvm.vtl2, i, m->ram[i].range.gpa, m->ram[i].range.size,
 				m->base + m->ram[i].offset, 0);
 	if (!err)
-		err = kvm_set_slot(vm->vtl0, 0, 0, LAPIC_PAGE, m->vtl0_base, 0);
+		err = kvm_set_slot(vm->kvm.vtl0, 0, 0, LAPIC_PAGE, m->vtl0_base, 0);
 	if (!err)
-		err = kvm_set_slot(vm->vtl0, 1, LAPIC_PAGE + VL_PAGE_BYTES,
+		err = kvm_set_slot(vm->kvm.vtl0, 1, LAPIC_PAGE + VL_PAGE_BYTES,
 				m->vtl0_bytes - LAPIC_PAGE - VL_PAGE_BYTES,
 			m->vtl0_base + LAPIC_PAGE + VL_PAGE_BYTES, 0);
 	return err;
@@ -142,7 +138,7 @@ static int filter_msrs(int vm, bool mtrrs)
 	return ioctl(vm, KVM_X86_SET_MSR_FILTER, &filter) ? kvm_complain("KVM_X86_SET_MSR_FILTER") : 0;
 }
 
-static int create_vm(struct port_vm *vm, int *out, bool is_vtl0)
+static int prepare_vm(int vm, bool is_vtl0)
 {
 	/* That quirk has an OUT to 0x7e done before its exit; all others show the state before. */
 	struct kvm_enable_cap quirks = { .cap = KVM_CAP_DISABLE_QUIRKS,
@@ -152,23 +148,20 @@ static int create_vm(struct port_vm *vm, int *out, bool is_vtl0)
 	struct kvm_enable_cap x2apic = { .cap = KVM_CAP_X2APIC_API,
 			.args = { KVM_X2APIC_API_USE_32BIT_IDS } };
 
-	*out = ioctl(vm->kvm, KVM_CREATE_VM, 0);
-	if (*out < 0)
-		return kvm_complain("KVM_CREATE_VM");
-	if (ioctl(*out, KVM_ENABLE_CAP, &quirks))
+	if (ioctl(vm, KVM_ENABLE_CAP, &quirks))
 		return kvm_complain("KVM_CAP_DISABLE_QUIRKS");
-	if (ioctl(*out, KVM_SET_TSS_ADDR, TSS_ADDRESS))
+	if (ioctl(vm, KVM_SET_TSS_ADDR, TSS_ADDRESS))
 		return kvm_complain("KVM_SET_TSS_ADDR");
-	if (is_vtl0 && (ioctl(*out, KVM_ENABLE_CAP, &split) || ioctl(*out, KVM_ENABLE_CAP, &x2apic)))
+	if (is_vtl0 && (ioctl(vm, KVM_ENABLE_CAP, &split) || ioctl(vm, KVM_ENABLE_CAP, &x2apic)))
 		return kvm_complain("KVM_CAP_SPLIT_IRQCHIP");
-	return filter_msrs(*out, !is_vtl0);
+	return filter_msrs(vm, !is_vtl0);
 }
 
 static int create_vcpu(struct port_vm *vm, int fd, unsigned index, struct x86_vcpu *c)
 {
 	struct kvm_device_attr tsc = { .group = KVM_VCPU_TSC_CTRL, .attr = KVM_VCPU_TSC_OFFSET };
 	uint64_t zero = 0;
-	int err = kvm_create_vcpu(fd, index, vm->run_bytes, &c->fd, &c->run);
+	int err = kvm_create_vcpu(fd, index, vm->kvm.run_bytes, &c->fd, &c->run);
 
 	if (err)
 		return err;
@@ -196,11 +189,11 @@ static int create_vp(struct host *h, struct host_vp *vp)
 	p->vtl0.fd = p->vtl2.fd = -1;
 	p->fpu = (struct kvm_fpu){ .fcw = FCW_RESET, .mxcsr = MXCSR_RESET };
 	x86_apic_init(&p->apic, (uint32_t)vp->hardware_id);
-	err = create_vcpu(h->port, h->port->vtl2, vp->index, &p->vtl2);
+	err = create_vcpu(h->port, h->port->kvm.vtl2, vp->index, &p->vtl2);
 	if (!err)
 		err = x86_cpuid_vtl2(vp);
 	if (!err)
-		err = create_vcpu(h->port, h->port->vtl0, vp->index, &p->vtl0);
+		err = create_vcpu(h->port, h->port->kvm.vtl0, vp->index, &p->vtl0);
 	if (!err)
 		err = x86_cpuid_vtl0(vp);
 	if (err)
@@ -248,16 +241,11 @@ int port_vm_create(struct host *h)
 
 	if (!vm)
 		return VL_E_NOMEM;
-	vm->kvm = vm->vtl0 = vm->vtl2 = -1;
 	vm->hide_xsave = x86_cpu_is_emulated();
 	pthread_mutex_init(&vm->lock, NULL);
 	pthread_mutex_init(&vm->com3.lock, NULL);
 	h->port = vm;
-	err = kvm_open(&vm->kvm, &vm->run_bytes);
-	if (!err)
-		err = create_vm(vm, &vm->vtl2, false);
-	if (!err)
-		err = create_vm(vm, &vm->vtl0, true);
+	err = kvm_vms_open(&vm->kvm, prepare_vm);
 	if (!err)
 		err = x86_cpuid_load(vm);
 	if (!err)
@@ -279,17 +267,12 @@ void port_vm_destroy(struct host *h)
 
 		if (!p)
 			continue;
-		kvm_close_vcpu(p->vtl0.fd, p->vtl0.run, vm->run_bytes);
-		kvm_close_vcpu(p->vtl2.fd, p->vtl2.run, vm->run_bytes);
+		kvm_close_vcpu(p->vtl0.fd, p->vtl0.run, vm->kvm.run_bytes);
+		kvm_close_vcpu(p->vtl2.fd, p->vtl2.run, vm->kvm.run_bytes);
 		free(p);
 		h->vp[i].port = NULL;
 	}
-	if (vm->vtl0 >= 0)
-		close(vm->vtl0);
-	if (vm->vtl2 >= 0)
-		close(vm->vtl2);
-	if (vm->kvm >= 0)
-		close(vm->kvm);
+	kvm_vms_close(&vm->kvm);
 	pthread_mutex_destroy(&vm->com3.lock);
 	pthread_mutex_destroy(&vm->lock);
 	free(vm->supported);
@@ -301,10 +284,9 @@ void port_vm_destroy(struct host *h)
 void port_vp_kick(struct host_vp *vp)
 {
 	struct port_vp *p = vp->port;
-	pid_t tid = atomic_load(&p->tid);
 
-	if (tid && !atomic_exchange(&p->kicked, true))
-		syscall(SYS_tgkill, getpid(), tid, KVM_KICK_SIGNAL);
+	if (atomic_load(&p->tid) && !atomic_exchange(&p->kicked, true))
+		kvm_thread_kick(&p->tid);
 }
 
 void x86_drain_kick(struct port_vp *p)
@@ -320,10 +302,8 @@ void port_vp_run(struct host_vp *vp)
 {
 	struct port_vp *p = vp->port;
 
-	atomic_store(&p->tid, (pid_t)syscall(SYS_gettid));
-	if (x86_stimer_create(p)) {
-		host_end(vp->host, HOST_END_ERROR, "cannot create the timer of VP %u: %s", vp->index,
-				strerror(errno));
+	if (kvm_thread_begin(&p->tid, &p->timer)) {
+		host_end(vp->host, HOST_END_ERROR, "VP %u has no timer", vp->index);
 		return;
 	}
 	while (!host_ending(vp->host)) {
@@ -332,6 +312,5 @@ void port_vp_run(struct host_vp *vp)
 		else
 			x86_run_vtl2(p);
 	}
-	x86_stimer_destroy(p);
-	atomic_store(&p->tid, 0);
+	kvm_thread_end(&p->tid, p->timer);
 }

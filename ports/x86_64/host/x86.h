@@ -41,9 +41,7 @@ struct x86_com3 {
 };
 
 struct port_vm {
-	int kvm;
-	int vtl0, vtl2; /* VM descriptors */
-	size_t run_bytes;
+	struct kvm_vms kvm;
 	uint64_t tsc_hz;
 	uint64_t tsc_scale; /* 100 ns = TSC * scale >> 64 */
 	uint64_t hypercall_page;  /* HV_X64_MSR_HYPERCALL of VTL2 */
@@ -95,8 +93,7 @@ struct port_vp {
 	atomic_bool kicked;
 	_Atomic pid_t tid;
 	struct x86_stimer stimer[X86_STIMER_COUNT];
-	timer_t timer;
-	bool timer_created;
+	timer_t timer;         /* kicks the VP's thread */
 	uint64_t timer_expiry; /* what the timer is set to; 0: off */
 };
 
@@ -148,8 +145,6 @@ bool x86_msr_write(struct port_vp *p, uint32_t msr, uint64_t value);
 bool x86_stimer_read(struct port_vp *p, uint32_t msr, uint64_t *value);
 bool x86_stimer_write(struct port_vp *p, uint32_t msr, uint64_t value);
 void x86_stimer_poll(struct port_vp *p); /* fires what is due and sets the timer */
-int x86_stimer_create(struct port_vp *p); /* on the VP's thread */
-void x86_stimer_destroy(struct port_vp *p);
 
 /* ipi.c: delivers a vector or NMI to the VPs of VTL2 with a bit in mask. */
 void x86_raise(struct port_vp *p, unsigned vector, bool auto_eoi);

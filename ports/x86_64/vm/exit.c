@@ -22,8 +22,8 @@ int vp_arch_reset(struct vp *vp)
 	if (vp->index)
 		return 0;
 	/* Registers that a host need not have: without them the guest measures for itself. */
-	if (x86_get(vp, HV_REG_PROCESSOR_CLOCK_FREQUENCY, &vp->vm->arch.tsc_hz) ||
-	    x86_get(vp, HV_REG_INTERRUPT_CLOCK_FREQUENCY, &vp->vm->arch.apic_hz))
+	if (vp_get_register(vp, HV_REG_PROCESSOR_CLOCK_FREQUENCY, &vp->vm->arch.tsc_hz) ||
+	    vp_get_register(vp, HV_REG_INTERRUPT_CLOCK_FREQUENCY, &vp->vm->arch.apic_hz))
 		vp->vm->arch.tsc_hz = vp->vm->arch.apic_hz = 0;
 	return 0;
 }
@@ -70,7 +70,7 @@ int vp_arch_boot(struct vp *vp)
 	int err = set_gdt(vp, a->gdt);
 
 	for (size_t i = 0; !err && i < VL_ARRAY_COUNT(regs); i++)
-		err = x86_set(vp, regs[i].name, regs[i].value);
+		err = vp_set_register(vp, regs[i].name, regs[i].value);
 	/* Attributes as in struct hv_x64_segment: long code, and flat data in what can hold data. */
 	if (!err)
 		err = set_segment(vp, HV_X64_REG_CS, 0x10, 0xa09b);
@@ -266,15 +266,8 @@ uint32_t vp_arch_registers(struct vp *vp, struct control_register *out, uint32_t
 		HV_X64_REG_GDTR,
 	};
 	struct x86_context *c = x86_context(vp);
-	uint32_t count = 0;
+	uint32_t count = vp_list_registers(vp, names, VL_ARRAY_COUNT(names), out, max);
 
-	for (size_t i = 0; i < VL_ARRAY_COUNT(names) && count < max; i++) {
-		struct hv_reg_value v;
-
-		if (!hvport_get_register(&vp->hv, names[i], &v))
-			out[count++] = (struct control_register){ names[i], 0, le64_to_cpu(v.low),
-				le64_to_cpu(v.high) };
-	}
 	for (uint32_t i = 0; i < 16 && count < max; i++)
 		if (i != X86_RSP)
 			out[count++] = (struct control_register){ HV_X64_REG_RAX + i, 0, c->gp[i], 0 };

@@ -4,7 +4,6 @@
  * boot protocol wants them. Called once, before any VP runs.
  */
 #include "ports/x86_64/vm/linux.h"
-#include "common/base/fmt.h"
 #include "ports/x86_64/vm/x86.h"
 #include <string.h>
 
@@ -33,12 +32,6 @@ enum {
 };
 enum { E820_RAM = 1, E820_RESERVED = 2 };
 #define LOADER_UNDEFINED 0xffu
-
-static int fail(char *reason, int err, const char *what)
-{
-	vl_format(reason, CONTROL_TEXT_MAX, "%s", what);
-	return err;
-}
 
 static void put(uint8_t *page, size_t at, uint64_t value, unsigned bytes)
 {
@@ -111,38 +104,23 @@ static int write_gdt(struct vm *vm)
 	return guest_memory_write(&vm->memory, gpa(LOW_GDT), gdt, sizeof(gdt));
 }
 
-/* The ranges may overlap: the loader's file is often where the kernel wants to be. */
-static int move(const struct vm *vm, uint64_t to, uint64_t from, uint64_t size)
-{
-	void *dst = guest_memory_at(&vm->memory, gpa(to), size);
-	void *src = guest_memory_at(&vm->memory, gpa(from), size);
-
-	if (!dst || !src)
-		return VL_E_RANGE;
-	if (dst != src)
-		memmove(dst, src, size);
-	return 0;
-}
-
 static int parse(struct vm *vm, struct linux_image *image, char *reason)
 {
 	const struct control_blob *k = &vm->config->kernel;
 	uint8_t head[LINUX_HEAD_BYTES];
-	size_t n = k->size < sizeof(head) ? (size_t)k->size : sizeof(head);
 	const char *why = "";
-	int err;
+	size_t n;
+	int err = vm_kernel_head(vm, head, sizeof(head), &n, reason);
 
-	if (!k->size)
-		return fail(reason, VL_E_MISSING, "the host gave no guest kernel (--kernel)");
-	if (guest_memory_read(&vm->memory, gpa(k->base), head, n))
-		return fail(reason, VL_E_RANGE, "the guest kernel is not in VTL0's memory");
+	if (err)
+		return err;
 	err = linux_parse(head, n, k->size, image, &why);
 	if (err)
-		return fail(reason, err, why);
+		return vm_load_fail(reason, err, why);
 	if (strlen(vm->config->command_line) > image->command_line_max)
-		return fail(reason, VL_E_LIMIT, "the guest's command line is longer than its kernel takes");
+		return vm_load_fail(reason, VL_E_LIMIT, "the guest's command line is longer than its kernel takes");
 	if (k->base < MIB || (vm->config->initrd.size && vm->config->initrd.base < MIB))
-		return fail(reason, VL_E_RANGE, "the host placed the guest's files below 1 MiB");
+		return vm_load_fail(reason, VL_E_RANGE, "the host placed the guest's files below 1 MiB");
 	return 0;
 }
 
@@ -155,22 +133,23 @@ static int place_files(struct vm *vm, const struct linux_image *image, struct li
 	int err;
 
 	if (low->base || low->size < 16 * MIB)
-		return fail(reason, VL_E_NOSPACE, "VTL0's memory does not begin with 16 MiB at 0");
+		return vm_load_fail(reason, VL_E_NOSPACE, "VTL0's memory does not begin with 16 MiB at 0");
 	err = linux_place(image, i->base, i->size, low->size, place);
 	if (err)
-		return fail(reason, err,
+		return vm_load_fail(reason, err,
 			"kernel and initrd do not fit into VTL0's low memory; give more with --memory");
 	/* linux_place moves an initrd only if it has to; then the kernel's file must not lie there. */
 	if (i->size && place->initrd != i->base &&
 	    vl_ranges_overlap(place->initrd, i->size, k->base, k->size))
-		return fail(reason, VL_E_OVERLAP, "the initrd cannot be moved below its kernel's limit");
-	err = i->size ? move(vm, place->initrd, i->base, i->size) : 0;
+		return vm_load_fail(reason, VL_E_OVERLAP, "the initrd cannot be moved below its kernel's limit");
+	err = i->size ? guest_memory_move(&vm->memory, gpa(place->initrd), gpa(i->base), i->size) : 0;
 	if (!err)
-		err = move(vm, place->kernel, k->base + image->code_offset, image->code_bytes);
-	return err ? fail(reason, err, "kernel or initrd is not in VTL0's memory") : 0;
+		err = guest_memory_move(&vm->memory, gpa(place->kernel), gpa(k->base + image->code_offset),
+			image->code_bytes);
+	return err ? vm_load_fail(reason, err, "kernel or initrd is not in VTL0's memory") : 0;
 }
 
-int linux_load(struct vm *vm, char *reason)
+int machine_arch_load(struct vm *vm, char *reason)
 {
 	struct machine_arch *a = &vm->arch;
 	struct linux_image image;
@@ -192,7 +171,7 @@ int linux_load(struct vm *vm, char *reason)
 	if (!err)
 		err = acpi_build(vm);
 	if (err)
-		return fail(reason, err, "writing the guest's boot parameters and ACPI tables");
+		return vm_load_fail(reason, err, "writing the guest's boot parameters and ACPI tables");
 	a->gdt = LOW_GDT;
 	a->page_tables = LOW_PAGE_TABLES;
 	a->boot_params = LOW_BOOT_PARAMS;

@@ -30,27 +30,19 @@ static int add_interrupts(struct vm *vm)
 	return err ? err : add(vm, ioapic, ioapic_regions, IOAPIC_REGIONS);
 }
 
+static void init_com(void *dev, struct dev_env *env)
+{
+	serial16550_init(dev, env);
+}
+
 static int add_com(struct vm *vm, unsigned n)
 {
 	static const char *const name[2] = { "com1", "com2" };
 	const uint64_t base = n ? COM2_BASE : COM1_BASE;
 	const struct dev_region region = { DEV_PIO, base, SERIAL16550_REGION_BYTES, 0, 1 };
-	const enum control_device id = n ? CONTROL_DEVICE_COM2 : CONTROL_DEVICE_COM1;
 	const unsigned irq = n ? PC_IRQ_COM2 : PC_IRQ_COM1;
-	struct vm_device *d;
 
-	if (vm->remote[id])
-		d = vm_device_add_remote(vm, id, name[n], irq);
-	else
-		d = vm_device_add(vm, name[n], &serial16550_model, &vm->arch.com[n], irq);
-	if (!d)
-		return VL_E_LIMIT;
-	d->stream = vm->console[n];
-	if (d->stream)
-		d->stream->device = d;
-	if (!vm->remote[id])
-		serial16550_init(&vm->arch.com[n], &d->env);
-	return add(vm, d, &region, 1);
+	return vm_add_serial(vm, n, name[n], &serial16550_model, &vm->arch.com[n], irq, &region, init_com);
 }
 
 static int add_timers(struct vm *vm)
@@ -95,12 +87,8 @@ static int add_tpm(struct vm *vm)
 		{ DEV_MMIO, MACHINE_TPM_BASE, VTPM_REGION_TPM_BYTES, VTPM_REGION_TPM, 8 },
 		{ DEV_PIO, MACHINE_TPM_PPI_PORT, VTPM_REGION_PPI_BYTES, VTPM_REGION_PPI, 4 },
 	};
-	struct vm_tpm *t = &vm->tpm;
 
-	if (!vm->remote[CONTROL_DEVICE_TPM])
-		return 0;
-	t->device = vm_device_add_remote(vm, CONTROL_DEVICE_TPM, "vtpm", VM_NO_IRQ);
-	return t->device ? add(vm, t->device, regions, VL_ARRAY_COUNT(regions)) : VL_E_LIMIT;
+	return vm_add_tpm(vm, regions, VL_ARRAY_COUNT(regions));
 }
 
 int machine_arch_create(struct vm *vm)
@@ -118,11 +106,6 @@ int machine_arch_create(struct vm *vm)
 	if (!err)
 		err = add_tpm(vm);
 	return err ? err : x86_cpuid_register(vm);
-}
-
-int machine_arch_load(struct vm *vm, char *reason)
-{
-	return linux_load(vm, reason);
 }
 
 void machine_arch_irq(struct vm *vm, unsigned irq, bool level)

@@ -6,17 +6,6 @@
  */
 #include "ports/x86_64/vm/x86.h"
 
-#define COMPLAINTS_PER_VP 16
-
-void x86_complain(struct vp *vp, const char *what, uint64_t value)
-{
-	if (vp->arch.warnings == COMPLAINTS_PER_VP)
-		return;
-	vp->arch.warnings++;
-	vl_warn("vp %u: %s 0x%llx%s", vp->index, what, (unsigned long long)value,
-		vp->arch.warnings == COMPLAINTS_PER_VP ? "; no more such lines for this VP" : "");
-}
-
 int x86_intercepted(struct vp *vp, const struct x86_state *s, const uint8_t *bytes, unsigned count,
 	struct x86_insn *insn, struct x86_fault *fault)
 {
@@ -33,7 +22,7 @@ int x86_intercepted(struct vp *vp, const struct x86_state *s, const uint8_t *byt
 	}
 	if (!err)
 		return 0;
-	x86_complain(vp, "an instruction on device memory that is not emulated, at", s->cpu.rip);
+	vp_complain(vp, "an instruction on device memory that is not emulated, at", s->cpu.rip);
 	*fault = (struct x86_fault){ X86_UD, 0, 0 };
 	return VL_E_GUEST;
 }
@@ -44,12 +33,12 @@ int x86_memory_exit(struct vp *vp, const struct hv_x64_memory_message *m)
 	struct x86_insn insn;
 	struct x86_view view = { .vp = vp, .state = &before };
 	struct x86_memory memory = x86_view_memory(&view);
-	int err = x86_load(vp, &m->header, &before), stored;
+	int err = x86_load(vp, &m->header, &before);
 
 	if (err)
 		return err;
 	if (m->header.access == HV_INTERCEPT_EXECUTE) {
-		x86_complain(vp, "code is executed where no memory is, at", le64_to_cpu(m->gpa));
+		vp_complain(vp, "code is executed where no memory is, at", le64_to_cpu(m->gpa));
 		return x86_inject(vp, X86_UD, -1, 0);
 	}
 	s = before;
@@ -57,12 +46,9 @@ int x86_memory_exit(struct vp *vp, const struct hv_x64_memory_message *m)
 	if (!err)
 		err = x86_execute(&insn, &s.cpu, &memory);
 	if (err == VL_E_UNSUPPORTED) {
-		x86_complain(vp, "an instruction on device memory that is not emulated, at", before.cpu.rip);
+		vp_complain(vp, "an instruction on device memory that is not emulated, at", before.cpu.rip);
 		view.fault = (struct x86_fault){ X86_UD, 0, 0 };
 		err = VL_E_GUEST;
 	}
-	stored = x86_store(vp, &before, &s);
-	if (stored)
-		return stored;
-	return err == VL_E_GUEST ? x86_inject_fault(vp, &view.fault) : err;
+	return x86_finish(vp, &view, &s, err);
 }

@@ -77,7 +77,7 @@ static int string_exit(struct vp *vp, const struct hv_x64_io_port_message *m, un
 	struct x86_insn insn;
 	struct x86_view view = { .vp = vp, .state = &before };
 	struct x86_memory memory = x86_view_memory(&view);
-	int err = x86_load(vp, &m->header, &before), stored;
+	int err = x86_load(vp, &m->header, &before);
 
 	if (err)
 		return err;
@@ -87,10 +87,7 @@ static int string_exit(struct vp *vp, const struct hv_x64_io_port_message *m, un
 		err = VL_E_PROTOCOL;
 	if (!err)
 		err = string_run(vp, &s, &insn, le16_to_cpu(m->port), size, &memory);
-	stored = x86_store(vp, &before, &s);
-	if (stored)
-		return stored;
-	return err == VL_E_GUEST ? x86_inject_fault(vp, &view.fault) : err;
+	return x86_finish(vp, &view, &s, err);
 }
 
 int x86_pio_exit(struct vp *vp, const struct hv_x64_io_port_message *m)

@@ -17,22 +17,6 @@ static struct hv_x64_register_page *register_page(struct vp *vp)
 	return page && page->is_valid ? page : NULL;
 }
 
-int x86_get(struct vp *vp, uint32_t name, uint64_t *value)
-{
-	struct hv_reg_value v = { 0 };
-	int err = hvport_get_register(&vp->hv, name, &v);
-
-	*value = le64_to_cpu(v.low);
-	return err;
-}
-
-int x86_set(struct vp *vp, uint32_t name, uint64_t value)
-{
-	struct hv_reg_value v = { .low = cpu_to_le64(value) };
-
-	return hvport_set_register(&vp->hv, name, &v);
-}
-
 static void mark_dirty(struct hv_x64_register_page *page, uint32_t what)
 {
 	page->dirty = cpu_to_le32(le32_to_cpu(page->dirty) | what);
@@ -43,7 +27,7 @@ int x86_set_rip(struct vp *vp, uint64_t rip)
 	struct hv_x64_register_page *page = register_page(vp);
 
 	if (!page)
-		return x86_set(vp, HV_X64_REG_RIP, rip);
+		return vp_set_register(vp, HV_X64_REG_RIP, rip);
 	page->rip = cpu_to_le64(rip);
 	mark_dirty(page, HV_X64_DIRTY_RIP);
 	return 0;
@@ -54,7 +38,7 @@ static int set_rflags(struct vp *vp, uint64_t rflags)
 	struct hv_x64_register_page *page = register_page(vp);
 
 	if (!page)
-		return x86_set(vp, HV_X64_REG_RFLAGS, rflags);
+		return vp_set_register(vp, HV_X64_REG_RFLAGS, rflags);
 	page->rflags = cpu_to_le64(rflags);
 	mark_dirty(page, HV_X64_DIRTY_FLAGS);
 	return 0;
@@ -65,7 +49,7 @@ static int set_rsp(struct vp *vp, uint64_t rsp)
 	struct hv_x64_register_page *page = register_page(vp);
 
 	if (!page)
-		return x86_set(vp, HV_X64_REG_RSP, rsp);
+		return vp_set_register(vp, HV_X64_REG_RSP, rsp);
 	/* The dirty bit covers all sixteen, so all are made right. */
 	for (unsigned i = 0; i < 16; i++)
 		page->gp[i] = cpu_to_le64(i == X86_RSP ? rsp : x86_context(vp)->gp[i]);
@@ -86,17 +70,17 @@ static void load_page(const struct hv_x64_register_page *page, struct x86_state 
 
 static int load_slowly(struct vp *vp, struct x86_state *s)
 {
-	int err = x86_get(vp, HV_X64_REG_RSP, &s->cpu.gpr[X86_RSP]);
+	int err = vp_get_register(vp, HV_X64_REG_RSP, &s->cpu.gpr[X86_RSP]);
 
 	for (unsigned i = 0; !err && i < 6; i++)
-		err = x86_get(vp, HV_X64_REG_ES + i, &s->cpu.segment_base[i]); /* base is the low half */
+		err = vp_get_register(vp, HV_X64_REG_ES + i, &s->cpu.segment_base[i]); /* base is the low half */
 	if (!err)
-		err = x86_get(vp, HV_X64_REG_CR0, &s->cr0);
+		err = vp_get_register(vp, HV_X64_REG_CR0, &s->cr0);
 	if (!err)
-		err = x86_get(vp, HV_X64_REG_CR3, &s->cr3);
+		err = vp_get_register(vp, HV_X64_REG_CR3, &s->cr3);
 	if (!err)
-		err = x86_get(vp, HV_X64_REG_CR4, &s->cr4);
-	return err ? err : x86_get(vp, HV_X64_REG_EFER, &s->efer);
+		err = vp_get_register(vp, HV_X64_REG_CR4, &s->cr4);
+	return err ? err : vp_get_register(vp, HV_X64_REG_EFER, &s->efer);
 }
 
 /* Attributes: bit 13 L, bit 14 D/B (SDM 3A 3.4.5). */
@@ -181,7 +165,12 @@ int x86_inject(struct vp *vp, enum x86_vector vector, int64_t error, uint64_t pa
 	return hvport_set_register(&vp->hv, HV_REG_PENDING_EVENT0, &v);
 }
 
-int x86_inject_fault(struct vp *vp, const struct x86_fault *f)
+int x86_finish(struct vp *vp, const struct x86_view *view, const struct x86_state *after, int err)
 {
+	const struct x86_fault *f = &view->fault;
+	int stored = x86_store(vp, view->state, after);
+
+	if (stored || err != VL_E_GUEST)
+		return stored ? stored : err;
 	return x86_inject(vp, f->vector, f->vector == X86_UD ? -1 : (int64_t)f->error, f->address);
 }

@@ -51,9 +51,6 @@ struct x86_state {
 	bool user;     /* CPL 3 */
 };
 
-/* One register of VTL0 by name, 64 bits. VL_E_HYPERCALL. */
-int x86_get(struct vp *vp, uint32_t name, uint64_t *value);
-int x86_set(struct vp *vp, uint32_t name, uint64_t value);
 int x86_set_rip(struct vp *vp, uint64_t rip);
 /* The state at the intercept whose header this is. */
 int x86_load(struct vp *vp, const struct hv_x64_intercept_header *h, struct x86_state *s);
@@ -92,7 +89,8 @@ struct x86_view {
 	struct x86_fault fault; /* after VL_E_GUEST */
 };
 struct x86_memory x86_view_memory(struct x86_view *view);
-int x86_inject_fault(struct vp *vp, const struct x86_fault *fault);
+/* The end of an instruction that came to `err`: stores what it changed, and gives the guest view->fault for VL_E_GUEST. */
+int x86_finish(struct vp *vp, const struct x86_view *view, const struct x86_state *after, int err);
 
 /* --- Exits by kind: as vp_arch_exit --------------------------------------------- */
 
@@ -104,9 +102,6 @@ int x86_cpuid_exit(struct vp *vp, const struct hv_x64_cpuid_message *m);   /* cp
 /* Decodes the instruction at an intercept, whose bytes the host may have given. VL_E_GUEST with *fault. */
 int x86_intercepted(struct vp *vp, const struct x86_state *s, const uint8_t *bytes, unsigned count,
 	struct x86_insn *insn, struct x86_fault *fault);
-
-/* A warning about the guest; each VP has a few and then is silent. */
-void x86_complain(struct vp *vp, const char *what, uint64_t value);
 
 /*
  * machine.c: interrupts VTL0. `control`: enum hv_x64_interrupt_type with
@@ -120,12 +115,6 @@ int x86_cpuid_register(struct vm *vm);
 
 /* acpi.c: the guest's ACPI tables, RSDP first, at MACHINE_ACPI_BASE. VL_E_NOSPACE, VL_E_RANGE. */
 int acpi_build(struct vm *vm);
-
-/*
- * linux.c: checks the bzImage at config->kernel, places it and its boot parameters. Fills
- * arch.entry and others.
- */
-int linux_load(struct vm *vm, char *reason);
 
 /* An interrupt of machine_arch_irq that is the PIC's INTR and not a line. */
 #define X86_IRQ_INTR 256u

@@ -4,6 +4,7 @@
  */
 #include "test/port/boot/machine.h"
 #include "common/base/crc32.h"
+#include "common/boot/own_memory.h"
 #include "common/hv/hv.h"
 
 #include <setjmp.h>
@@ -113,7 +114,7 @@ int port_isolation(uint32_t supported, enum isolation *isolation, struct boot_er
 	return machine.isolation_error ? boot_fail(error, machine.isolation_error, "isolation") : 0;
 }
 
-void *port_memory(gpa_t at, uint64_t size)
+void *boot_memory(gpa_t at, uint64_t size)
 {
 	if (gpa_raw(at) < MACHINE_BASE || !vl_within(gpa_raw(at) - MACHINE_BASE, size, MACHINE_BYTES))
 		abort(); /* the shim left its image */
@@ -242,7 +243,7 @@ int port_prepare_handoff(const struct boot_handoff *handoff, struct boot_error *
 	return 0;
 }
 
-int port_check_stack(struct boot_error *error)
+int boot_check_stack(struct boot_error *error)
 {
 	return machine.stack_overrun ? boot_fail(error, VL_E_INTERNAL, "stack overrun") : 0;
 }

@@ -4,7 +4,7 @@
  * and come out as console bytes, registers and control messages.
  */
 #include "runtime/vm/vm.h"
-#include "test/port/vm/script.h"
+#include "test/port/vm/rig.h"
 #include <check.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -19,45 +19,14 @@ Suite *suite_vm_worker(void);
 
 static struct fake_worker w;
 
-static void begin(void)
-{
-	worker_init(&w);
-	script_give_kernel(&w);
-}
-
-static void start(void)
-{
-	ck_assert_int_eq(control_signal(w.control, CONTROL_START), 0);
-	ck_assert_int_eq(worker_receive(&w), CONTROL_STARTED);
-}
-
-static void boot(void)
-{
-	worker_start(&w);
-	start();
-}
-
-static void stop(void)
-{
-	ck_assert_int_eq(control_signal(w.control, CONTROL_STOP), 0);
-	ck_assert_int_eq(worker_receive(&w), CONTROL_DONE);
-	ck_assert_int_eq(w.message.done.error, 0);
-}
-
-static void expect_end(enum control_type type)
-{
-	ck_assert_int_eq(worker_receive(&w), type);
-	ck_assert_int_eq(worker_end(&w), 0);
-}
-
 START_TEST(a_power_off_of_the_guest_reaches_the_paravisor)
 {
 	static const struct script_step steps[] = { POWER_OFF };
 
-	begin();
+	vmrig_begin(&w);
 	SCRIPT_PLAY(steps);
-	boot();
-	expect_end(CONTROL_POWER_OFF);
+	vmrig_boot(&w);
+	vmrig_expect_end(&w, CONTROL_POWER_OFF);
 }
 END_TEST
 
@@ -65,10 +34,10 @@ START_TEST(a_reset_of_the_guest_reaches_the_paravisor)
 {
 	static const struct script_step steps[] = { { .kind = SCRIPT_RESET } };
 
-	begin();
+	vmrig_begin(&w);
 	SCRIPT_PLAY(steps);
-	boot();
-	expect_end(CONTROL_RESET);
+	vmrig_boot(&w);
+	vmrig_expect_end(&w, CONTROL_RESET);
 }
 END_TEST
 
@@ -78,12 +47,13 @@ START_TEST(a_guest_that_cannot_go_on_is_reported_with_its_program_counter)
 	const struct control_triple_fault *f = &w.message.triple_fault;
 	bool found = false;
 
-	begin();
+	vmrig_begin(&w);
 	SCRIPT_PLAY(steps);
-	boot();
+	vmrig_boot(&w);
 	ck_assert_int_eq(worker_receive(&w), CONTROL_TRIPLE_FAULT);
 	for (uint32_t i = 0; i < f->register_count; i++)
-		found |= f->registers[i].name == script_port_pc_register;
+		found |= f->registers[i].name == script_port_pc_register &&
+			f->registers[i].low == le64_to_cpu(fake_register(0, script_port_pc_register).low);
 	ck_assert(found);
 	ck_assert_int_eq(worker_end(&w), 0);
 }
@@ -93,10 +63,10 @@ START_TEST(an_isolated_guests_registers_are_not_reported)
 {
 	static const struct script_step steps[] = { { .kind = SCRIPT_TRIPLE_FAULT } };
 
-	begin();
+	vmrig_begin(&w);
 	w.config.isolated = 1;
 	SCRIPT_PLAY(steps);
-	boot();
+	vmrig_boot(&w);
 	ck_assert_int_eq(worker_receive(&w), CONTROL_TRIPLE_FAULT);
 	ck_assert_uint_eq(w.message.triple_fault.register_count, 0);
 	ck_assert_int_eq(worker_end(&w), 0);
@@ -107,9 +77,9 @@ START_TEST(an_intercept_nobody_knows_stops_the_vm_with_its_number)
 {
 	static const struct script_step steps[] = { { .kind = SCRIPT_MESSAGE, .where = 0x8001ffff } };
 
-	begin();
+	vmrig_begin(&w);
 	SCRIPT_PLAY(steps);
-	boot();
+	vmrig_boot(&w);
 	ck_assert_int_eq(worker_receive(&w), CONTROL_CRASH);
 	ck_assert_ptr_nonnull(strstr(w.message.crash.text, "0x8001ffff"));
 	ck_assert_int_eq(w.message.crash.error, VL_E_PROTOCOL);
@@ -119,7 +89,7 @@ END_TEST
 
 START_TEST(a_kernel_that_is_none_is_refused_with_a_reason)
 {
-	begin();
+	vmrig_begin(&w);
 	memset(fake_hv.ram + SCRIPT_KERNEL, 0, SCRIPT_KERNEL_BYTES);
 	worker_start(&w);
 	ck_assert_int_eq(control_signal(w.control, CONTROL_START), 0);
@@ -135,9 +105,9 @@ START_TEST(what_the_guest_writes_comes_out_of_the_console)
 	static const struct script_step steps[] = { ON, SAY('v'), SAY('t'), SAY('l'), SAY('0') };
 	char out[4] = "";
 
-	begin();
+	vmrig_begin(&w);
 	SCRIPT_PLAY(steps);
-	boot();
+	vmrig_boot(&w);
 	ck_assert_uint_eq(worker_console(&w, out, sizeof(out)), 4);
 	ck_assert_mem_eq(out, "vtl0", 4);
 	ck_assert_int_eq(worker_end(&w), 0);
@@ -155,10 +125,10 @@ START_TEST(where_nothing_is_reads_give_ones_and_the_guest_goes_on_behind_the_ins
 		ON, POWER_OFF,
 	};
 
-	begin();
+	vmrig_begin(&w);
 	SCRIPT_PLAY(steps);
-	boot();
-	expect_end(CONTROL_POWER_OFF);
+	vmrig_boot(&w);
+	vmrig_expect_end(&w, CONTROL_POWER_OFF);
 	ck_assert_uint_eq(played.result[0] & 0xff, 0xff);
 	ck_assert_uint_eq(played.result[1] & 0xffff, 0xffff);
 	ck_assert_uint_eq(played.result[2], 0xffffffff);
@@ -178,10 +148,10 @@ START_TEST(holes_can_be_poked_with_every_size_at_every_alignment)
 			steps[n++] = (struct script_step){ SCRIPT_WRITE, at, size, 0x8d4c3b2a19080706 };
 		}
 	steps[n++] = (struct script_step)POWER_OFF;
-	begin();
+	vmrig_begin(&w);
 	script_play(steps, n);
-	boot();
-	expect_end(CONTROL_POWER_OFF);
+	vmrig_boot(&w);
+	vmrig_expect_end(&w, CONTROL_POWER_OFF);
 }
 END_TEST
 
@@ -190,12 +160,12 @@ START_TEST(a_console_flood_is_bounded_and_the_worker_stays_responsive)
 	static const struct script_step steps[] = { ON, SAY('f') };
 	static char out[VM_STREAM_OUT_BYTES * 4];
 
-	begin();
+	vmrig_begin(&w);
 	played.repeat = true;
 	SCRIPT_PLAY(steps);
-	boot();
+	vmrig_boot(&w);
 	ck_assert_uint_eq(worker_console(&w, out, sizeof(out)), sizeof(out));
-	stop();
+	vmrig_stop(&w);
 	ck_assert_int_eq(worker_end(&w), 0);
 }
 END_TEST
@@ -204,12 +174,12 @@ START_TEST(a_console_that_nobody_reads_stops_neither_guest_nor_worker)
 {
 	static const struct script_step steps[] = { ON, SAY('f') };
 
-	begin();
+	vmrig_begin(&w);
 	played.repeat = true;
 	SCRIPT_PLAY(steps);
-	boot();
+	vmrig_boot(&w);
 	ck_assert(script_made(4 * VM_STREAM_OUT_BYTES));
-	stop();
+	vmrig_stop(&w);
 	ck_assert_int_eq(worker_end(&w), 0);
 }
 END_TEST
@@ -218,25 +188,13 @@ START_TEST(the_guest_goes_on_when_its_console_is_closed)
 {
 	static const struct script_step steps[] = { ON, SAY('a'), SAY('b'), POWER_OFF };
 
-	begin();
+	vmrig_begin(&w);
 	SCRIPT_PLAY(steps);
 	shutdown(w.console, SHUT_RDWR);
-	boot();
-	expect_end(CONTROL_POWER_OFF);
+	vmrig_boot(&w);
+	vmrig_expect_end(&w, CONTROL_POWER_OFF);
 }
 END_TEST
-
-/* A disk's descriptor and the other end of its stream. */
-static int connect_disk(void)
-{
-	unsigned n = w.config.fd_count++;
-	int pair[2];
-
-	ck_assert_int_eq(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, pair), 0);
-	w.config.fds[n] = (struct control_fd){ CONTROL_FD_DISK, 0 };
-	w.fds[n] = pair[1];
-	return pair[0];
-}
 
 START_TEST(a_disk_whose_server_goes_away_or_babbles_leaves_the_vm_running)
 {
@@ -244,15 +202,15 @@ START_TEST(a_disk_whose_server_goes_away_or_babbles_leaves_the_vm_running)
 	static const char garbage[4096] = "this is no answer";
 	int disk;
 
-	begin();
-	disk = connect_disk();
+	vmrig_begin(&w);
+	disk = vmrig_connect_disk(&w);
 	SCRIPT_PLAY(first);
-	boot();
+	vmrig_boot(&w);
 	ck_assert_int_gt(write(disk, garbage, sizeof(garbage)), 0);
 	close(disk);
 	ck_assert(script_served());
 	SCRIPT_PLAY(last);
-	expect_end(CONTROL_POWER_OFF);
+	vmrig_expect_end(&w, CONTROL_POWER_OFF);
 }
 END_TEST
 
@@ -260,36 +218,18 @@ START_TEST(eight_vps_start_and_stop)
 {
 	static const struct script_step steps[] = { NOTHING };
 
-	begin();
+	vmrig_begin(&w);
 	w.config.vp_count = 8;
 	played.repeat = true;
 	SCRIPT_PLAY(steps);
-	boot();
+	vmrig_boot(&w);
 	for (int i = 0; i < 20; i++) {
-		stop();
-		start();
+		vmrig_stop(&w);
+		vmrig_start(&w);
 	}
 	ck_assert_int_eq(worker_end(&w), 0);
 }
 END_TEST
-
-static int save(void)
-{
-	stop();
-	ck_assert_int_eq(control_signal(w.control, CONTROL_SAVE), 0);
-	ck_assert_int_eq(worker_receive(&w), CONTROL_DONE);
-	ck_assert_int_eq(w.message.done.error, 0);
-	ck_assert_int_ge(w.fd, 0);
-	return w.fd;
-}
-
-static int restore(int fd)
-{
-	ck_assert_int_eq(control_send(w.control, CONTROL_RESTORE, &(struct control_header){ 0 },
-		sizeof(struct control_header), &fd, 1), 0);
-	ck_assert_int_eq(worker_receive(&w), CONTROL_DONE);
-	return w.message.done.error;
-}
 
 START_TEST(a_saved_vp_goes_on_in_a_fresh_worker)
 {
@@ -298,13 +238,13 @@ START_TEST(a_saved_vp_goes_on_in_a_fresh_worker)
 	struct hvport_vp vp = { .index = 0 };
 	int fd;
 
-	begin();
+	vmrig_begin(&w);
 	ck_assert_int_eq(hvport_set_register(&vp, script_port_register, &value), 0);
 	SCRIPT_PLAY(first);
-	boot();
+	vmrig_boot(&w);
 	ck_assert(script_served());
 	script_port_set_gpr(0x1212);
-	fd = save();
+	fd = vmrig_save(&w);
 	ck_assert_int_eq(worker_end(&w), 0);
 
 	/* A new process: nothing of the old one is left but memory and the stream. */
@@ -312,11 +252,11 @@ START_TEST(a_saved_vp_goes_on_in_a_fresh_worker)
 	worker_init(&w);
 	SCRIPT_PLAY(second);
 	worker_start(&w);
-	ck_assert_int_eq(restore(fd), 0);
+	ck_assert_int_eq(vmrig_restore(&w, fd), 0);
 	ck_assert_uint_eq(script_port_gpr(), 0x1212);
 	ck_assert_uint_eq(le64_to_cpu(fake_register(0, script_port_register).low), 0xabcdef);
-	start();
-	expect_end(CONTROL_POWER_OFF);
+	vmrig_start(&w);
+	vmrig_expect_end(&w, CONTROL_POWER_OFF);
 }
 END_TEST
 
@@ -326,10 +266,10 @@ START_TEST(a_damaged_state_is_refused_and_the_worker_stays)
 	uint8_t byte;
 	int fd;
 
-	begin();
+	vmrig_begin(&w);
 	SCRIPT_PLAY(steps);
-	boot();
-	fd = save();
+	vmrig_boot(&w);
+	fd = vmrig_save(&w);
 	ck_assert_int_eq(pread(fd, &byte, 1, 200), 1);
 	byte ^= 0x40;
 	ck_assert_int_eq(pwrite(fd, &byte, 1, 200), 1);
@@ -337,7 +277,7 @@ START_TEST(a_damaged_state_is_refused_and_the_worker_stays)
 
 	worker_init(&w);
 	worker_start(&w);
-	ck_assert_int_eq(restore(fd), VL_E_CHECKSUM);
+	ck_assert_int_eq(vmrig_restore(&w, fd), VL_E_CHECKSUM);
 	ck_assert_int_eq(worker_end(&w), 0);
 }
 END_TEST
@@ -347,16 +287,16 @@ START_TEST(a_state_of_another_machine_is_refused)
 	static const struct script_step steps[] = { NOTHING };
 	int fd;
 
-	begin();
+	vmrig_begin(&w);
 	SCRIPT_PLAY(steps);
-	boot();
-	fd = save();
+	vmrig_boot(&w);
+	fd = vmrig_save(&w);
 	ck_assert_int_eq(worker_end(&w), 0);
 
 	worker_init(&w);
 	w.config.vp_count = 2;
 	worker_start(&w);
-	ck_assert_int_eq(restore(fd), VL_E_RANGE);
+	ck_assert_int_eq(vmrig_restore(&w, fd), VL_E_RANGE);
 	ck_assert_int_eq(worker_end(&w), 0);
 }
 END_TEST
@@ -365,17 +305,17 @@ START_TEST(a_register_that_the_hypervisor_refuses_fails_the_save_alone)
 {
 	static const struct script_step steps[] = { NOTHING };
 
-	begin();
+	vmrig_begin(&w);
 	SCRIPT_PLAY(steps);
-	boot();
+	vmrig_boot(&w);
 	ck_assert(script_served());
-	stop();
+	vmrig_stop(&w);
 	fake_hv.refuse_register = script_port_register;
 	ck_assert_int_eq(control_signal(w.control, CONTROL_SAVE), 0);
 	ck_assert_int_eq(worker_receive(&w), CONTROL_DONE);
 	ck_assert_int_eq(w.message.done.error, VL_E_HYPERCALL);
 	fake_hv.refuse_register = 0;
-	start();
+	vmrig_start(&w);
 	ck_assert_int_eq(worker_end(&w), 0);
 }
 END_TEST
@@ -384,9 +324,9 @@ START_TEST(messages_out_of_order_are_answered_or_end_the_worker)
 {
 	static const struct script_step steps[] = { NOTHING };
 
-	begin();
+	vmrig_begin(&w);
 	SCRIPT_PLAY(steps);
-	boot();
+	vmrig_boot(&w);
 	ck_assert_int_eq(control_signal(w.control, CONTROL_SAVE), 0);
 	ck_assert_int_eq(worker_receive(&w), CONTROL_DONE);
 	ck_assert_int_eq(w.message.done.error, VL_E_STATE);

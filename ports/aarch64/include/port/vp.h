@@ -4,8 +4,8 @@
 
 #include "port/hv_arch.h"
 
+/* Nothing: all that a VP is lies in the hypervisor. */
 struct vp_arch {
-	uint32_t warnings; /* lines logged about this VP's guest, bounded */
 };
 
 #endif

@@ -48,7 +48,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	vm.config = &config;
 	memset(ram + (config.kernel.base - RAM_BASE), 0, 64);
 	memcpy(ram + (config.kernel.base - RAM_BASE), data + r.pos, size - r.pos < 64 ? size - r.pos : 64);
-	err = linux_load(&vm, reason);
+	err = machine_arch_load(&vm, reason);
 	if (err) {
 		if (err > 0 || !reason[0])
 			abort(); /* a refusal without a word */

@@ -4,10 +4,10 @@
  * test/unit/vm/worker.c. Instruction words are an assembler's.
  */
 #include "ports/aarch64/test/unit/vm_script.h"
+#include "test/port/vm/rig.h"
 #include <check.h>
 #include <poll.h>
 #include <string.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
 Suite *suite_vm_exit_arm64(void);
@@ -24,13 +24,6 @@ Suite *suite_vm_exit_arm64(void);
 #define VBAR 0xffff800080010000ull
 
 static struct fake_worker w;
-
-static void boot(void)
-{
-	worker_start(&w);
-	ck_assert_int_eq(control_signal(w.control, CONTROL_START), 0);
-	ck_assert_int_eq(worker_receive(&w), CONTROL_STARTED);
-}
 
 static void set(uint32_t name, uint64_t value)
 {
@@ -57,9 +50,8 @@ static void serve(uint64_t at, enum hv_intercept_access kind, uint32_t word)
 
 static void begin(void)
 {
-	worker_init(&w);
-	script_give_kernel(&w);
-	boot();
+	vmrig_begin(&w);
+	vmrig_boot(&w);
 }
 
 static void end(void)
@@ -323,18 +315,11 @@ END_TEST
 
 START_TEST(a_connected_disk_is_a_pci_function_and_is_asked_for_its_size)
 {
-	unsigned n;
 	struct pollfd p = { .events = POLLIN };
-	int pair[2];
 
-	worker_init(&w);
-	script_give_kernel(&w);
-	ck_assert_int_eq(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, pair), 0);
-	n = w.config.fd_count++;
-	w.config.fds[n] = (struct control_fd){ CONTROL_FD_DISK, 0 };
-	w.fds[n] = pair[1];
-	p.fd = pair[0];
-	boot();
+	vmrig_begin(&w);
+	p.fd = vmrig_connect_disk(&w);
+	vmrig_boot(&w);
 	ck_assert_int_eq(poll(&p, 1, FAKE_WAIT_MS), 1);
 	serve(ECAM(1), READ, 0xb94000a7);
 	ck_assert_uint_eq(script_context()->x[7], 0x10421af4);

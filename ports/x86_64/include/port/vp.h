@@ -6,7 +6,6 @@
 
 struct vp_arch {
 	uint64_t assist_page_msr, tsc_invariant_msr, misc_enable, bios_sign; /* hold what the guest wrote */
-	uint32_t warnings;     /* lines logged about this VP's guest, bounded */
 };
 
 #endif

@@ -3,11 +3,10 @@
  * ports, MSRs, instructions, the PC's devices. The rest is test/unit/vm/worker.c.
  */
 #include "ports/x86_64/test/unit/vm_guest.h"
-#include "test/port/vm/script.h"
+#include "test/port/vm/rig.h"
 #include <check.h>
 #include <poll.h>
 #include <string.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
 Suite *suite_vm_worker_x86(void);
@@ -19,45 +18,9 @@ Suite *suite_vm_worker_x86(void);
 
 static struct fake_worker w;
 
-static void begin(void)
-{
-	worker_init(&w);
-	script_give_kernel(&w);
-}
-
-static void boot(void)
-{
-	worker_start(&w);
-	ck_assert_int_eq(control_signal(w.control, CONTROL_START), 0);
-	ck_assert_int_eq(worker_receive(&w), CONTROL_STARTED);
-}
-
-static void expect_end(enum control_type type)
-{
-	ck_assert_int_eq(worker_receive(&w), type);
-	ck_assert_int_eq(worker_end(&w), 0);
-}
-
-START_TEST(a_triple_fault_is_reported_with_the_registers)
-{
-	static const struct guest_step script[] = { { .kind = GUEST_TRIPLE_FAULT } };
-	const struct control_triple_fault *f = &w.message.triple_fault;
-	bool found = false;
-
-	begin();
-	GUEST_SCRIPT(script);
-	boot();
-	ck_assert_int_eq(worker_receive(&w), CONTROL_TRIPLE_FAULT);
-	for (uint32_t i = 0; i < f->register_count; i++)
-		found |= f->registers[i].name == HV_X64_REG_RIP && f->registers[i].low == 0x1000200;
-	ck_assert(found);
-	ck_assert_int_eq(worker_end(&w), 0);
-}
-END_TEST
-
 START_TEST(a_guest_without_a_kernel_is_refused_with_a_reason)
 {
-	begin();
+	vmrig_begin(&w);
 	memset(fake_hv.ram + SCRIPT_KERNEL, 0, 0x1000);
 	worker_start(&w);
 	ck_assert_int_eq(control_signal(w.control, CONTROL_START), 0);
@@ -85,9 +48,9 @@ START_TEST(console_input_raises_com1s_interrupt_and_is_read)
 	struct hv_input_assert_interrupt in;
 	struct fake_call call;
 
-	begin();
+	vmrig_begin(&w);
 	GUEST_SCRIPT(script);
-	boot();
+	vmrig_boot(&w);
 	ck_assert_int_eq(write(w.console, "x", 1), 1);
 	for (unsigned i = 0; !fake_calls(HV_CALL_ASSERT_VIRTUAL_INTERRUPT, &call) && i < FAKE_WAIT_MS; i++)
 		usleep(1000);
@@ -115,10 +78,10 @@ START_TEST(a_port_access_moves_rip_and_only_the_accessed_part_of_rax)
 		POWER_OFF,
 	};
 
-	begin();
+	vmrig_begin(&w);
 	GUEST_SCRIPT(script);
-	boot();
-	expect_end(CONTROL_POWER_OFF);
+	vmrig_boot(&w);
+	vmrig_expect_end(&w, CONTROL_POWER_OFF);
 	ck_assert_uint_eq(guest.rax[0], 0x11223344556677ff);
 	ck_assert_uint_eq(guest.rax[1], 0x112233445566ffff);
 	ck_assert_uint_eq(guest.rax[2], 0xffffffff);
@@ -134,10 +97,10 @@ START_TEST(a_rep_outsb_sends_its_string_and_leaves_the_registers_past_it)
 	};
 	char out[5] = "";
 
-	begin();
+	vmrig_begin(&w);
 	memcpy(fake_hv.ram + 0x20000, "hello", 5);
 	GUEST_SCRIPT(script);
-	boot();
+	vmrig_boot(&w);
 	ck_assert_uint_eq(worker_console(&w, out, 5), 5);
 	ck_assert_mem_eq(out, "hello", 5);
 	ck_assert_int_eq(worker_receive(&w), CONTROL_POWER_OFF);
@@ -160,12 +123,12 @@ START_TEST(known_msrs_answer_and_unknown_ones_fault)
 	struct hv_reg_value hz = { .low = cpu_to_le64(2500000000u) }, event;
 	struct hvport_vp vp = { .index = 0 };
 
-	begin();
+	vmrig_begin(&w);
 	ck_assert_int_eq(hvport_set_register(&vp, HV_REG_PROCESSOR_CLOCK_FREQUENCY, &hz), 0);
 	ck_assert_int_eq(hvport_set_register(&vp, HV_REG_INTERRUPT_CLOCK_FREQUENCY, &hz), 0);
 	GUEST_SCRIPT(script);
-	boot();
-	expect_end(CONTROL_POWER_OFF);
+	vmrig_boot(&w);
+	vmrig_expect_end(&w, CONTROL_POWER_OFF);
 	ck_assert_uint_eq(guest.rax[0], 2500000000u);
 	ck_assert_uint_eq(guest.rax[1], 0);
 	ck_assert_uint_eq(guest.rax[3], 0);
@@ -182,10 +145,10 @@ START_TEST(the_hypercall_page_refuses_every_hypercall)
 		{ .kind = GUEST_MSR_WRITE, .where = HV_X64_MSR_HYPERCALL, .value = 0x50001 }, POWER_OFF,
 	};
 
-	begin();
+	vmrig_begin(&w);
 	GUEST_SCRIPT(script);
-	boot();
-	expect_end(CONTROL_POWER_OFF);
+	vmrig_boot(&w);
+	vmrig_expect_end(&w, CONTROL_POWER_OFF);
 	ck_assert_mem_eq(fake_hv.ram + 0x50000, "\xb8\x02\0\0\0\x31\xd2\xc3", 8);
 }
 END_TEST
@@ -197,10 +160,10 @@ START_TEST(a_hypercall_page_outside_ram_faults)
 		POWER_OFF,
 	};
 
-	begin();
+	vmrig_begin(&w);
 	GUEST_SCRIPT(script);
-	boot();
-	expect_end(CONTROL_POWER_OFF);
+	vmrig_boot(&w);
+	vmrig_expect_end(&w, CONTROL_POWER_OFF);
 	ck_assert_uint_eq(guest.rip[0], GUEST_CODE);
 }
 END_TEST
@@ -219,10 +182,10 @@ START_TEST(device_memory_is_read_and_written_by_instructions)
 		POWER_OFF,
 	};
 
-	begin();
+	vmrig_begin(&w);
 	GUEST_SCRIPT(script);
-	boot();
-	expect_end(CONTROL_POWER_OFF);
+	vmrig_boot(&w);
+	vmrig_expect_end(&w, CONTROL_POWER_OFF);
 	ck_assert_uint_eq(guest.rax[1], 0x170020);
 	ck_assert_uint_eq(guest.rip[1], GUEST_CODE + 3);
 	ck_assert_uint_eq(guest.rax[2], 0xffffffff);
@@ -236,10 +199,10 @@ START_TEST(an_instruction_that_is_not_emulated_gives_the_guest_an_exception)
 			.rbx = 0xd0000000 }, POWER_OFF,
 	};
 
-	begin();
+	vmrig_begin(&w);
 	GUEST_SCRIPT(script);
-	boot();
-	expect_end(CONTROL_POWER_OFF);
+	vmrig_boot(&w);
+	vmrig_expect_end(&w, CONTROL_POWER_OFF);
 	ck_assert_uint_eq(le64_to_cpu(fake_register(0, HV_REG_PENDING_EVENT0).low), 1 | X86_UD << 16);
 	ck_assert_uint_eq(guest.rip[0], GUEST_CODE);
 }
@@ -261,24 +224,12 @@ START_TEST(every_port_can_be_poked_with_every_size)
 				.where = port, .size = size, .value = 0x8d4c3b2a };
 	}
 	script[n++] = (struct guest_step)POWER_OFF;
-	begin();
+	vmrig_begin(&w);
 	guest_script(script, n);
-	boot();
-	expect_end(CONTROL_POWER_OFF);
+	vmrig_boot(&w);
+	vmrig_expect_end(&w, CONTROL_POWER_OFF);
 }
 END_TEST
-
-/* A disk's descriptor and the other end of its stream. */
-static int connect_disk(void)
-{
-	unsigned n = w.config.fd_count++;
-	int pair[2];
-
-	ck_assert_int_eq(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, pair), 0);
-	w.config.fds[n] = (struct control_fd){ CONTROL_FD_DISK, 0 };
-	w.fds[n] = pair[1];
-	return pair[0];
-}
 
 START_TEST(a_connected_disk_is_a_pci_function_and_is_asked_for_its_size)
 {
@@ -292,12 +243,12 @@ START_TEST(a_connected_disk_is_a_pci_function_and_is_asked_for_its_size)
 	};
 	struct pollfd p = { .events = POLLIN };
 
-	begin();
-	p.fd = connect_disk();
+	vmrig_begin(&w);
+	p.fd = vmrig_connect_disk(&w);
 	GUEST_SCRIPT(script);
-	boot();
+	vmrig_boot(&w);
 	ck_assert_int_eq(poll(&p, 1, FAKE_WAIT_MS), 1);
-	expect_end(CONTROL_POWER_OFF);
+	vmrig_expect_end(&w, CONTROL_POWER_OFF);
 	ck_assert_uint_eq(guest.rax[1], 0x10421af4);
 	ck_assert_uint_eq(guest.rax[3], 0xffffffff);
 	close(p.fd);
@@ -309,35 +260,16 @@ START_TEST(a_worker_works_without_the_register_page)
 	static const struct guest_step script[] = { OUT1(COM1, 'p'), POWER_OFF };
 	char out;
 
-	begin();
+	vmrig_begin(&w);
 	fake_hv.no_register_page = true;
 	GUEST_SCRIPT(script);
-	boot();
+	vmrig_boot(&w);
 	ck_assert_uint_eq(worker_console(&w, &out, 1), 1);
 	ck_assert_int_eq(worker_receive(&w), CONTROL_POWER_OFF);
 	ck_assert_uint_eq(le64_to_cpu(fake_register(0, HV_X64_REG_RIP).low), GUEST_CODE + 1);
 	ck_assert_int_eq(worker_end(&w), 0);
 }
 END_TEST
-
-static int save(void)
-{
-	ck_assert_int_eq(control_signal(w.control, CONTROL_STOP), 0);
-	ck_assert_int_eq(worker_receive(&w), CONTROL_DONE);
-	ck_assert_int_eq(control_signal(w.control, CONTROL_SAVE), 0);
-	ck_assert_int_eq(worker_receive(&w), CONTROL_DONE);
-	ck_assert_int_eq(w.message.done.error, 0);
-	ck_assert_int_ge(w.fd, 0);
-	return w.fd;
-}
-
-static int restore(int fd)
-{
-	ck_assert_int_eq(control_send(w.control, CONTROL_RESTORE, &(struct control_header){ 0 },
-		sizeof(struct control_header), &fd, 1), 0);
-	ck_assert_int_eq(worker_receive(&w), CONTROL_DONE);
-	return w.message.done.error;
-}
 
 START_TEST(a_saved_machine_goes_on_in_a_fresh_worker)
 {
@@ -353,14 +285,14 @@ START_TEST(a_saved_machine_goes_on_in_a_fresh_worker)
 	struct hvport_vp vp = { .index = 0 };
 	int fd;
 
-	begin();
+	vmrig_begin(&w);
 	ck_assert_int_eq(hvport_set_register(&vp, HV_X64_REG_STAR, &star), 0);
 	GUEST_SCRIPT(first);
-	boot();
+	vmrig_boot(&w);
 	while (__atomic_load_n(&fake_hv.vp[0].step, __ATOMIC_SEQ_CST) < VL_ARRAY_COUNT(first))
 		usleep(1000);
 	guest_context(0)->gp[12] = 0x1212;
-	fd = save();
+	fd = vmrig_save(&w);
 	ck_assert_int_eq(worker_end(&w), 0);
 
 	/* A new process: nothing of the old one is left but memory and the stream. */
@@ -368,12 +300,12 @@ START_TEST(a_saved_machine_goes_on_in_a_fresh_worker)
 	worker_init(&w);
 	GUEST_SCRIPT(second);
 	worker_start(&w);
-	ck_assert_int_eq(restore(fd), 0);
+	ck_assert_int_eq(vmrig_restore(&w, fd), 0);
 	ck_assert_uint_eq(guest_context(0)->gp[12], 0x1212);
 	ck_assert_uint_eq(le64_to_cpu(fake_register(0, HV_X64_REG_STAR).low), 0xabcdef);
 	ck_assert_int_eq(control_signal(w.control, CONTROL_START), 0);
 	ck_assert_int_eq(worker_receive(&w), CONTROL_STARTED);
-	expect_end(CONTROL_POWER_OFF);
+	vmrig_expect_end(&w, CONTROL_POWER_OFF);
 	ck_assert_uint_eq(guest.rax[0] & 0xff, 0x77);
 	ck_assert_uint_eq(guest.rax[1] & 0xff, 0x99);
 	ck_assert_uint_eq(guest.rax[2], 0x1234);
@@ -386,7 +318,6 @@ Suite *suite_vm_worker_x86(void)
 	TCase *c = tcase_create("worker");
 
 	tcase_set_timeout(c, 60);
-	tcase_add_test(c, a_triple_fault_is_reported_with_the_registers);
 	tcase_add_test(c, a_guest_without_a_kernel_is_refused_with_a_reason);
 	tcase_add_test(c, console_input_raises_com1s_interrupt_and_is_read);
 	tcase_add_test(c, a_port_access_moves_rip_and_only_the_accessed_part_of_rax);
