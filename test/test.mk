@@ -18,7 +18,7 @@ NATIVE_ONLY := $(if $(filter $(ARCH),$(shell uname -m)),,test/unit/sandbox/sandb
 UNIT_SOURCES := $(filter-out $(NATIVE_ONLY),$(wildcard test/unit/*/*.c test/port/*/*.c) $(wildcard ports/$(ARCH)/test/unit/*.c))
 FUZZERS := $(patsubst test/fuzz/%.c,$(OUT)/fuzz/%,$(wildcard test/fuzz/*.c)) \
 	$(patsubst ports/$(ARCH)/test/fuzz/%.c,$(OUT)/fuzz/%,$(wildcard ports/$(ARCH)/test/fuzz/*.c))
-FUZZ_SECONDS ?= 10
+FUZZ_SECONDS ?= 5
 
 $(OBJ_test)/libtested.a: $(call objects,test,$(TESTED))
 	@rm -f $@ && ar rcs $@ $^

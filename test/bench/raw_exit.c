@@ -4,6 +4,7 @@
  * paravisor's device accesses against, on the same machine in the same run.
  */
 #include "test/bench/raw_exit.h"
+#include "test/timing/timing.h"
 
 #include <fcntl.h>
 #include <linux/kvm.h>
@@ -12,15 +13,6 @@
 #include <stdlib.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
-#include <time.h>
-
-static uint64_t now_ns(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
-}
 
 static int die(const char *what)
 {
@@ -42,24 +34,21 @@ int main(int argc, char **argv)
 	unsigned count = argc > 1 ? (unsigned)strtoul(argv[1], NULL, 0) : 10000;
 	int kvm = open("/dev/kvm", O_RDWR), vm = kvm < 0 ? -1 : ioctl(kvm, KVM_CREATE_VM, 0);
 	int vcpu = vm < 0 ? -1 : ioctl(vm, KVM_CREATE_VCPU, 0);
-	uint64_t start, best = UINT64_MAX;
+	static struct timing timing;
 	void *memory;
 
 	if (vcpu < 0)
 		return die("/dev/kvm");
-	if (!count || add_memory(vm, &memory) || raw_exit_port_set_up(vm, vcpu, memory))
+	if (!count || count > TIMING_MAX || add_memory(vm, &memory) || raw_exit_port_set_up(vm, vcpu, memory))
 		return die("setting up a vCPU");
-	start = now_ns();
-	for (unsigned i = 0; i < count; i++) {
-		uint64_t before = now_ns(), took;
-
+	timing_begin(&timing);
+	while (timing.count < count) {
 		if (ioctl(vcpu, KVM_RUN, NULL))
 			return die("KVM_RUN");
-		took = now_ns() - before;
-		if (took < best)
-			best = took;
+		timing_step(&timing);
 	}
-	printf("raw-exit: mean_ns %llu best_ns %llu count %u\n", (unsigned long long)((now_ns() - start) / count),
-	       (unsigned long long)best, count);
+	printf("raw-exit: ");
+	timing_print(&timing);
+	printf("\n");
 	return 0;
 }

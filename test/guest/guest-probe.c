@@ -4,6 +4,7 @@
  * endurance. Called by test/guest/init: vallum.test=guest-probe,COMMAND,...
  */
 #include "test/guest/guest-probe.h"
+#include "test/timing/timing.h"
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -23,30 +24,23 @@ static uint64_t now_ns(void)
 	return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
 }
 
-void probe_timing_begin(struct probe_timing *t)
+int probe_bench(const char *what, void (*access)(uint64_t where), uint64_t where, unsigned count)
 {
-	t->best_ns = UINT64_MAX;
-	t->count = 0;
-	t->start_ns = now_ns();
-}
+	static struct timing timing;
 
-void probe_timing_access(struct probe_timing *t, void (*access)(uint64_t where), uint64_t where)
-{
-	uint64_t before = now_ns(), took;
-
-	access(where);
-	took = now_ns() - before;
-	if (took < t->best_ns)
-		t->best_ns = took;
-	t->count++;
-}
-
-void probe_timing_print(const struct probe_timing *t, const char *what, uint64_t where)
-{
-	uint64_t mean_ns = (now_ns() - t->start_ns) / (t->count ? t->count : 1);
-
-	printf("vallum-guest: bench %s of %#llx: mean_ns %llu best_ns %llu count %u\n", what,
-	       (unsigned long long)where, (unsigned long long)mean_ns, (unsigned long long)t->best_ns, t->count);
+	if (!count || count > TIMING_MAX) {
+		fprintf(stderr, "guest-probe: the count is 1 to %u\n", TIMING_MAX);
+		return 1;
+	}
+	timing_begin(&timing);
+	while (timing.count < count) {
+		access(where);
+		timing_step(&timing);
+	}
+	printf("vallum-guest: bench %s of %#llx: ", what, (unsigned long long)where);
+	timing_print(&timing);
+	printf("\n");
+	return 0;
 }
 
 /* One page of the guest's physical address space, or NULL. */
@@ -94,17 +88,12 @@ static void read_word(uint64_t where)
 
 static int bench_mmio(unsigned count)
 {
-	struct probe_timing t;
 	volatile uint8_t *page = map_page(probe_port_mmio_base);
 
 	if (!page)
 		return 1;
 	bench_word = (volatile uint32_t *)page;
-	probe_timing_begin(&t);
-	while (t.count < count)
-		probe_timing_access(&t, read_word, probe_port_mmio_base);
-	probe_timing_print(&t, "MMIO read", probe_port_mmio_base);
-	return 0;
+	return probe_bench("MMIO read", read_word, probe_port_mmio_base, count);
 }
 
 /* How long the guest stood still, second by second: the longest time between two looks at the clock. */

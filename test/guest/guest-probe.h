@@ -20,13 +20,7 @@ int probe_port(int argc, char **argv);
 /* Stores in the TPM, or finds there after a power-off (tpm_nv.c); an exit status. */
 int probe_tpm(bool kept);
 
-/* The time between two calls, measured around `count` accesses, on one line for the test. */
-struct probe_timing {
-	uint64_t start_ns, best_ns;
-	unsigned count;
-};
-void probe_timing_begin(struct probe_timing *t);
-void probe_timing_access(struct probe_timing *t, void (*access)(uint64_t where), uint64_t where);
-void probe_timing_print(const struct probe_timing *t, const char *what, uint64_t where);
+/* Does an access `count` times, TIMING_MAX at most, and prints how long one takes on one line for the benchmark. */
+int probe_bench(const char *what, void (*access)(uint64_t where), uint64_t where, unsigned count);
 
 #endif

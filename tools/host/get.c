@@ -87,9 +87,7 @@ static void on_event(void *context, unsigned id, const char *name)
 
 static void on_phase(void *context, const char *name, uint64_t reference_100ns)
 {
-	if (host_config(host_of(context))->log)
-		fprintf(stderr, "vallum-host: phase %s: %.3f ms of partition time\n", name,
-			(double)reference_100ns / 10000.0);
+	host_mark_at(host_of(context), name, reference_100ns);
 }
 
 static void disarm(struct host_channel *c)

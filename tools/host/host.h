@@ -93,6 +93,8 @@ uint64_t host_reference_time(const struct host *h);
 
 /* Notes that a boot phase was reached; --log prints it with ms since start. Any thread. */
 void host_mark(struct host *h, const char *phase);
+/* Likewise of one that VTL2 names later, with the reference time when it was reached: any number. */
+void host_mark_at(struct host *h, const char *phase, uint64_t reference_100ns);
 
 /* --- Memory: any thread; RAM stays mapped for the life of the host -------- */
 

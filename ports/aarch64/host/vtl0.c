@@ -354,6 +354,8 @@ void arm64_run_vtl0(struct port_vp *p)
 {
 	uint64_t look_at = next_look(p);
 
+	if (!p->vtl0_runs && p->vp->index == 0)
+		host_mark(p->vp->host, "VTL0 start");
 	arm64_load_registers(p);
 	set_kick(p, look_at);
 	while (p->in_vtl0 && !host_ending(p->vp->host)) {

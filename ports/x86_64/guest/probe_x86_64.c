@@ -41,17 +41,6 @@ static void read_port(uint64_t where)
 	inb((unsigned short)where);
 }
 
-static int bench_pio(uint64_t port, unsigned count)
-{
-	struct probe_timing t;
-
-	probe_timing_begin(&t);
-	while (t.count < count)
-		probe_timing_access(&t, read_port, port);
-	probe_timing_print(&t, "PIO read", port);
-	return 0;
-}
-
 int probe_port(int argc, char **argv)
 {
 	const char *what = argc > 1 ? argv[1] : "";
@@ -61,6 +50,7 @@ int probe_port(int argc, char **argv)
 		return 1;
 	}
 	if (!strcmp(what, "bench-pio") && argc == 4)
-		return bench_pio(strtoul(argv[2], NULL, 0), (unsigned)strtoul(argv[3], NULL, 0));
+		return probe_bench("PIO read", read_port, strtoul(argv[2], NULL, 0),
+			(unsigned)strtoul(argv[3], NULL, 0));
 	return -1;
 }
