@@ -114,7 +114,7 @@ static int check_config(const struct control_config *c, size_t fd_count)
 	if (c->vp_count == 0 || c->vp_count > CONTROL_VP_MAX || c->range_count > CONTROL_RANGE_MAX ||
 	    c->fd_count > VL_ARRAY_COUNT(c->fds) || c->fd_count != fd_count)
 		return VL_E_LIMIT;
-	if (c->isolated > 1)
+	if (c->isolated > 1 || c->takes_over > 1)
 		return VL_E_RANGE;
 	if (!terminated(c->command_line, sizeof(c->command_line)))
 		return VL_E_FORMAT;

@@ -116,6 +116,7 @@ struct control_config {
 	struct control_header header;
 	uint32_t version; /* CONTROL_VERSION */
 	uint32_t isolated; /* 0 or 1 */
+	uint32_t takes_over; /* 0 or 1: another process ran this guest before, RESTORE follows */
 	uint32_t vp_count, range_count, fd_count;
 	uint32_t disk_read_only; /* bit n: disk n */
 	uint64_t utc_ns;      /* host's wall clock at `utc_boot_ns`, since 1970; 0: unknown */

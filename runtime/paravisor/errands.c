@@ -80,7 +80,7 @@ static void begin(struct paravisor *p, const struct service_ask *ask)
 	e->go_on = e->life == VM_RUNS;
 	if (ask->what == SERVICE_RESUME)
 		direct(p, CONTROL_START, VM_STARTING);
-	else if (ask->what == SERVICE_SAVE && e->life == VM_PAUSED)
+	else if (ask->what != SERVICE_PAUSE && e->life == VM_PAUSED)
 		direct(p, CONTROL_SAVE, VM_SAVING);
 	else
 		direct(p, CONTROL_STOP, VM_STOPPING);
@@ -95,7 +95,7 @@ static int on_stopped(struct paravisor *p, int error)
 	e->life = error ? VM_RUNS : VM_PAUSED;
 	if (error)
 		answer(p, error, "the VM worker does not stop the guest", -1);
-	else if (e->what == SERVICE_SAVE)
+	else if (e->what != SERVICE_PAUSE)
 		direct(p, CONTROL_SAVE, VM_SAVING);
 	else
 		answer(p, 0, "", -1);
@@ -109,6 +109,12 @@ static int on_saved(struct paravisor *p, int error, int fd)
 	if (e->life != VM_SAVING)
 		return VL_E_PROTOCOL;
 	e->life = VM_PAUSED;
+	if (!error && e->what == SERVICE_RESTART) {
+		e->saved = fcntl(fd, F_DUPFD_CLOEXEC, 0);
+		e->life = VM_REPLACING;
+		paravisor_stop_vm(p);
+		return 0;
+	}
 	if (error)
 		answer(p, error, "the guest's state was not saved", -1);
 	else if (!e->go_on)
@@ -120,11 +126,44 @@ static int on_saved(struct paravisor *p, int error, int fd)
 	return 0;
 }
 
+int errands_replaced(struct paravisor *p)
+{
+	struct errands *e = &p->errands;
+	int fd = e->saved;
+
+	if (e->life != VM_REPLACING || fd < 0)
+		return VL_E_STATE;
+	e->life = VM_RESTORING;
+	e->saved = -1;
+	return fd;
+}
+
+/* A guest that no process has any more is at its end if this one cannot have it. */
+static int on_restored(struct paravisor *p, int error)
+{
+	struct errands *e = &p->errands;
+
+	if (e->life != VM_RESTORING)
+		return VL_E_PROTOCOL;
+	if (error) {
+		paravisor_fail(p, error, "the new VM worker cannot take over the guest: %s", vl_err_text(error));
+		return 0;
+	}
+	supervise_event(&p->vm, WORKER_READY, clock_boot_ns());
+	e->life = VM_PAUSED;
+	if (e->go_on)
+		direct(p, CONTROL_START, VM_STARTING);
+	else
+		answer(p, 0, "", -1);
+	return 0;
+}
+
 int errands_done(struct paravisor *p, uint32_t request, int error, int fd)
 {
 	switch (request) {
 	case CONTROL_STOP: return on_stopped(p, error);
 	case CONTROL_SAVE: return on_saved(p, error, fd);
+	case CONTROL_RESTORE: return on_restored(p, error);
 	default: return VL_E_PROTOCOL;
 	}
 }
@@ -298,8 +337,6 @@ void errands_ask(struct paravisor *p, const struct service_ask *ask, int fd)
 		open_file(p, ask);
 	else if (ask->what == SERVICE_PROFILE)
 		profile(p, ask, fd);
-	else if (ask->what == SERVICE_RESTART)
-		diag_worker_reply(&p->diag, ask->id, VL_E_UNSUPPORTED, "a restart of the VM worker is not offered yet", -1);
 	else
 		begin(p, ask);
 	if (fd >= 0)

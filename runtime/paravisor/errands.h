@@ -1,6 +1,6 @@
 /*
  * What a client of the diagnostics server has the paravisor do: pause and resume the
- * guest, save it, open a file, profile. One errand of the guest's life at a time, and one
+ * guest, save it, give it to a new VM worker, open a file, profile. One errand of the guest's life at a time, and one
  * profile. Nothing here waits: what the VM worker or the profiler has to do first ends in
  * an answer later. Asked for by the server, which is not trusted; the filter decides.
  */
@@ -14,14 +14,14 @@
 
 struct paravisor;
 
-enum vm_life { VM_RUNS, VM_STOPPING, VM_PAUSED, VM_SAVING, VM_STARTING };
+enum vm_life { VM_RUNS, VM_STOPPING, VM_PAUSED, VM_SAVING, VM_STARTING, VM_REPLACING, VM_RESTORING };
 
 struct errands {
 	enum vm_life life;
 	uint64_t id;   /* of the ASK that is in hand; 0: none */
 	uint32_t what;
-	bool go_on;    /* SAVE of a running guest: start it again */
-	int saved;     /* SAVE's file until then; -1 */
+	bool go_on;    /* SAVE, RESTART of a running guest: start it again */
+	int saved;     /* their file until then; -1 */
 	struct worker profiler;
 	uint64_t profile_id;
 };
@@ -38,6 +38,7 @@ static inline int errands_done(struct paravisor *p, uint32_t request, int error,
 	return VL_E_PROTOCOL;
 }
 static inline int errands_started(struct paravisor *p) { return VL_E_PROTOCOL; }
+static inline int errands_replaced(struct paravisor *p) { return VL_E_STATE; }
 static inline void errands_ended(struct paravisor *p) { }
 static inline void errands_profiler(struct paravisor *p) { }
 static inline void errands_deadline(struct paravisor *p) { }
@@ -54,6 +55,11 @@ void errands_ask(struct paravisor *p, const struct service_ask *ask, int fd);
 int errands_done(struct paravisor *p, uint32_t request, int error, int fd);
 /* The guest runs again; VL_E_PROTOCOL as above. */
 int errands_started(struct paravisor *p);
+/*
+ * The VM worker that RESTART stopped has ended: the file with the guest's state for the one that is started now, the
+ * callee's; VL_E_STATE when nobody wanted it to end.
+ */
+int errands_replaced(struct paravisor *p);
 /* The guest has ended: whoever waits is told. */
 void errands_ended(struct paravisor *p);
 

@@ -60,7 +60,8 @@ static void put_worker(struct inspect *i, const struct worker *w)
 
 static const char *life_of(const struct paravisor *p)
 {
-	static const char *const names[] = { "running", "stopping", "paused", "saving", "starting" };
+	static const char *const names[] = { "running", "stopping", "paused", "saving", "starting", "replacing",
+		"restoring" };
 
 	if (p->phase == PARAVISOR_RUNNING)
 		return names[p->errands.life];

@@ -298,12 +298,15 @@ static void tell_crashes(struct paravisor *p)
 
 /* --- VM worker -------------------------------------------------------------------------- */
 
-static int send_config(struct paravisor *p)
+/* `state`: the guest's, for a worker that takes over; -1: it starts the guest from its kernel. */
+static int send_config(struct paravisor *p, int state)
 {
+	struct control_header header = { 0 };
 	int fds[VL_ARRAY_COUNT(p->config.fds)], err;
 	const char *what = "";
 
 	machine_config(&p->machine, &p->config);
+	p->config.takes_over = state >= 0;
 	p->config.utc_ns = p->time.utc_ns;
 	p->config.utc_boot_ns = p->time.boot_ns;
 	memcpy(p->config.image_digest, p->measurement, sizeof(p->measurement));
@@ -314,7 +317,9 @@ static int send_config(struct paravisor *p)
 	if (!err)
 		err = control_send(p->vm.control, CONTROL_CONFIG, &p->config, sizeof(p->config), fds,
 			p->config.fd_count);
-	if (!err)
+	if (!err && state >= 0)
+		err = control_send(p->vm.control, CONTROL_RESTORE, &header, sizeof(header), &state, 1);
+	else if (!err)
 		err = control_signal(p->vm.control, CONTROL_START);
 	/* A worker that is gone already said why, or its death will: see on_worker_death(). */
 	if (err == VL_E_CLOSED)
@@ -349,18 +354,47 @@ static int start_devices(struct paravisor *p)
 	return err;
 }
 
-static void start_vm(struct paravisor *p)
+static void start_vm_process(struct paravisor *p, int state)
 {
-	int err = start_devices(p);
+	int err;
 
-	if (err)
-		return;
 	p->vm_unit = diag_worker_unit(&p->diag, "vm", NULL);
 	err = p->ops->spawn(p->context, &p->vm);
 	if (!err)
-		err = send_config(p);
+		err = send_config(p, state);
 	if (err)
 		paravisor_fail(p, err, "VM worker does not start: %s", vl_err_text(err));
+}
+
+static void start_vm(struct paravisor *p)
+{
+	if (start_devices(p) == 0)
+		start_vm_process(p, -1);
+}
+
+/* A VM worker ends when its channel does. */
+void paravisor_stop_vm(struct paravisor *p)
+{
+	if (supervise_event(&p->vm, WORKER_STOP, clock_boot_ns()) != WORKER_ASK || p->vm.control < 0)
+		return;
+	close(p->vm.control);
+	p->vm.control = -1;
+}
+
+/* The one that was stopped is gone. */
+static void replace_vm(struct paravisor *p)
+{
+	int state = errands_replaced(p);
+
+	supervise_event(&p->vm, WORKER_DIED, clock_boot_ns());
+	if (state < 0) {
+		paravisor_fail(p, state, "VM worker ended and left no state: %s", vl_err_text(state));
+		return;
+	}
+	supervise_event(&p->vm, WORKER_START, clock_boot_ns());
+	start_vm_process(p, state);
+	close(state);
+	vl_info("a new VM worker takes over the guest");
 }
 
 static void protocol_broken(struct paravisor *p)
@@ -375,12 +409,12 @@ static void on_started(struct paravisor *p, uint64_t boot_ns)
 	size_t size;
 	int err;
 
+	p->vm_text_base = p->message.started.text_base;
 	if (p->phase != PARAVISOR_BOOTING) {
 		if (errands_started(p))
 			protocol_broken(p);
 		return;
 	}
-	p->vm_text_base = p->message.started.text_base;
 	supervise_event(&p->vm, WORKER_READY, clock_boot_ns());
 	p->phase = PARAVISOR_RUNNING;
 	mark(p, "vtl0-start", reference_of(p, boot_ns));
@@ -456,7 +490,9 @@ static void on_worker_death(struct paravisor *p)
 	if (process_reap(&p->vm, how, sizeof(how)) != 0)
 		return;
 	tell_crashes(p);
-	if (supervise_death(&p->vm, clock_boot_ns()) == WORKER_REPORT)
+	if (p->vm.state == WORKER_STOPPING)
+		replace_vm(p);
+	else if (supervise_death(&p->vm, clock_boot_ns()) == WORKER_REPORT)
 		paravisor_fail(p, VL_E_INTERNAL, "VM worker ended unexpectedly: %s", how);
 }
 
@@ -587,6 +623,10 @@ static void on_deadline(struct paravisor *p)
 {
 	switch (supervise_event(&p->vm, WORKER_TIMEOUT, clock_boot_ns())) {
 	case WORKER_KILL:
+		if (p->vm.state == WORKER_STOPPING) {
+			process_kill(&p->vm);
+			break;
+		}
 		paravisor_fail(p, VL_E_TIMEOUT, "VM worker did not start the guest within %u s",
 			p->start_limit_ms / 1000);
 		process_kill(&p->vm);

@@ -108,4 +108,7 @@ int paravisor_run(struct paravisor *p);
  */
 void paravisor_fail(struct paravisor *p, int error, const char *fmt, ...) VL_PRINTF(3, 4);
 
+/* Has the VM worker end; the next one takes over what errands_replaced() gives. For errands.c. */
+void paravisor_stop_vm(struct paravisor *p);
+
 #endif

@@ -21,6 +21,7 @@ struct hvport {
 	int low_fd;    /* the caller's */
 	int hvcall_fd; /* the caller's */
 	bool has_register_page;
+	bool takes_over; /* set before: VTL0 was another process's, its memory is known to the driver */
 };
 
 /* What one VP shares with the driver; valid from hvport_vp_open on. */

@@ -77,7 +77,8 @@ int hvport_map_memory(struct hvport *p, gpa_t base, uint64_t size, void **out)
 		.last_pfn = (gpa_raw(base) + size) >> VL_PAGE_SHIFT,
 	};
 
-	if (ioctl(p->vtl_fd, MSHV_ADD_VTL0_MEMORY, &ram) < 0)
+	/* The driver keeps it until VTL2 ends. */
+	if (!p->takes_over && ioctl(p->vtl_fd, MSHV_ADD_VTL0_MEMORY, &ram) < 0)
 		return os_error("MSHV_ADD_VTL0_MEMORY");
 	/* An address that agrees with the GPA modulo 2 MiB lets the driver map large pages. */
 	*out = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, p->low_fd, (off_t)gpa_raw(base));

@@ -86,6 +86,7 @@ int vm_create(struct vm *vm, const struct control_config *config, const int *fds
 	err = loop_create(vm);
 	if (err)
 		return fail(reason, err, "timer and event descriptors");
+	vm->hv.takes_over = config->takes_over;
 	err = hvport_open(&vm->hv, control_fd_of(config, fds, CONTROL_FD_MSHV, 0),
 		control_fd_of(config, fds, CONTROL_FD_VTL_LOW, 0),
 		control_fd_of(config, fds, CONTROL_FD_HVCALL, 0));

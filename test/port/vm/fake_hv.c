@@ -15,7 +15,8 @@ struct fake_hv fake_hv = { .lock = PTHREAD_MUTEX_INITIALIZER, .changed = PTHREAD
 
 int hvport_open(struct hvport *p, int mshv_fd, int low_fd, int hvcall_fd)
 {
-	*p = (struct hvport){ -1, low_fd, hvcall_fd, !fake_hv.no_register_page };
+	*p = (struct hvport){ .vtl_fd = -1, .low_fd = low_fd, .hvcall_fd = hvcall_fd,
+		.has_register_page = !fake_hv.no_register_page };
 	return 0;
 }
 

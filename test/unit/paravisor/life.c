@@ -387,6 +387,55 @@ static void worker_obeys(int control, enum control_type type, bool saves)
 		control_send(control, CONTROL_DONE, &d, sizeof(d), &fd, saves);
 }
 
+static void wait_for_steps_and_power_off(int control, unsigned steps)
+{
+	for (int i = 0; i < LIMIT_MS / 5 && *diag_steps < steps; i++)
+		poll(NULL, 0, 5);
+	control_signal(control, CONTROL_POWER_OFF);
+	wait_for_end(control);
+}
+
+static void diag_restarts(int control)
+{
+	diag_hello(control);
+	while (diag_ask(control, SERVICE_RESTART, "", 0, false), !*diag_steps) /* until the guest runs */
+		poll(NULL, 0, 5);
+	diag_ask(control, SERVICE_PAUSE, "", 0, false);
+	diag_ask(control, SERVICE_RESTART, "", 0, false);
+	diag_ask(control, SERVICE_RESUME, "", 0, false);
+	wait_for_end(control);
+}
+
+/* Three of them, one after the other: of the running guest, then of the paused one. */
+static void worker_is_replaced(int control)
+{
+	expect(control, CONTROL_CONFIG);
+	if (worker_in.config.takes_over)
+		worker_obeys(control, CONTROL_RESTORE, false);
+	worker_obeys(control, CONTROL_START, false);
+	if (*diag_steps >= 3)
+		wait_for_steps_and_power_off(control, 4);
+	worker_obeys(control, CONTROL_STOP, false);
+	worker_obeys(control, CONTROL_SAVE, true);
+	wait_for_end(control);
+}
+
+static void worker_cannot_be_replaced(int control)
+{
+	struct control_done d = { .request = CONTROL_RESTORE, .error = VL_E_CHECKSUM };
+
+	expect(control, CONTROL_CONFIG);
+	if (worker_in.config.takes_over) {
+		expect(control, CONTROL_RESTORE);
+		control_send(control, CONTROL_DONE, &d, sizeof(d), NULL, 0);
+		wait_for_end(control);
+	}
+	worker_obeys(control, CONTROL_START, false);
+	worker_obeys(control, CONTROL_STOP, false);
+	worker_obeys(control, CONTROL_SAVE, true);
+	wait_for_end(control);
+}
+
 static void worker_is_paused_and_saved(int control)
 {
 	say_started(control);
@@ -470,6 +519,27 @@ START_TEST(a_client_pauses_saves_and_resumes_the_guest_and_reads_plain_files)
 	ck_assert_uint_eq(*diag_steps, 10);
 	ck_assert_uint_eq(p.diag.restarts, 0);
 	ck_assert_ptr_nonnull(strstr(told, "started;off;"));
+}
+END_TEST
+
+START_TEST(a_client_gives_the_guest_to_a_new_vm_worker_running_or_paused)
+{
+	with_diagnostics(diag_restarts, worker_is_replaced);
+	ck_assert_uint_eq(*diag_steps, 4);
+	ck_assert_uint_eq(p.vm.starts, 3);
+	ck_assert_uint_eq(p.crashes.count, 0);
+	ck_assert_msg(strstr(told, "started;off;") != NULL, "%s", told);
+}
+END_TEST
+
+START_TEST(a_guest_that_the_new_vm_worker_cannot_take_over_is_at_its_end)
+{
+	p.ops = &ops_with_diagnostics;
+	share_steps();
+	diag_script = diag_restarts;
+	worker_script = worker_cannot_be_replaced;
+	ck_assert_int_eq(run(), 1);
+	ck_assert_msg(strstr(told, "log 1 the new VM worker cannot take over the guest: ") != NULL, "%s", told);
 }
 END_TEST
 
@@ -816,6 +886,8 @@ static void add_tests(TCase *c)
 {
 	tcase_add_test(c, a_guest_boots_and_powers_off);
 	tcase_add_test(c, a_client_pauses_saves_and_resumes_the_guest_and_reads_plain_files);
+	tcase_add_test(c, a_client_gives_the_guest_to_a_new_vm_worker_running_or_paused);
+	tcase_add_test(c, a_guest_that_the_new_vm_worker_cannot_take_over_is_at_its_end);
 	tcase_add_test(c, an_isolated_vms_server_gets_nothing_done_whatever_it_asks);
 	tcase_add_test(c, a_server_that_dies_again_and_again_is_given_up_and_the_guest_goes_on);
 	tcase_add_test(c, a_server_that_sends_garbage_is_ended_and_starts_again);
