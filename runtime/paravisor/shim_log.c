@@ -49,6 +49,18 @@ int shim_log_lines(const struct shim_log *log)
 	return 0;
 }
 
+/* Whole words, one by one: where the kernel maps this memory as a device's, others would fault. */
+static void copy_log(struct shim_log *copy, const void *map)
+{
+	const volatile uint64_t *from = map;
+	uint64_t word;
+
+	for (size_t i = 0; i < sizeof(*copy) / sizeof(word); i++) {
+		word = from[i];
+		memcpy((uint8_t *)copy + i * sizeof(word), &word, sizeof(word));
+	}
+}
+
 int shim_log_replay(const char *memory_path, uint64_t base, uint64_t size)
 {
 	struct shim_log copy;
@@ -64,7 +76,7 @@ int shim_log_replay(const char *memory_path, uint64_t base, uint64_t size)
 	close(fd);
 	if (map == MAP_FAILED)
 		return VL_E_OS;
-	memcpy(&copy, map, sizeof(copy));
+	copy_log(&copy, map);
 	munmap(map, sizeof(copy));
 	return shim_log_lines(&copy);
 }

@@ -213,6 +213,28 @@ static void write_chosen(struct fdt_writer *w, const struct boot_handoff *handof
 	fdtw_end(w);
 }
 
+/*
+ * User space reads the shim's log through /dev/mem, which shows no RAM that the kernel may use: to be
+ * reserved (/memreserve/) does not take it out of that.
+ */
+static void write_shim_log(struct fdt_writer *w, const struct memory_map *map)
+{
+	fdtw_begin(w, "reserved-memory");
+	fdtw_cells(w, 2, 2);
+	fdtw_empty(w, "ranges");
+	for (unsigned i = 0; i < map->count; i++) {
+		const uint64_t reg[2] = { map->range[i].range.base, map->range[i].range.size };
+
+		if (map->range[i].type != BOOT_MEMORY_SHIM_LOG)
+			continue;
+		fdtw_begin_at(w, "shim-log", reg[0]);
+		fdtw_u64s(w, "reg", reg, 2);
+		fdtw_empty(w, "no-map");
+		fdtw_end(w);
+	}
+	fdtw_end(w);
+}
+
 void port_write_platform(struct fdt_writer *w, const struct boot_handoff *handoff)
 {
 	const struct port_platform *p = &handoff->host->platform;
@@ -224,5 +246,6 @@ void port_write_platform(struct fdt_writer *w, const struct boot_handoff *handof
 		write_pmu(w, p);
 	if (p->serial)
 		write_serial(w, p);
+	write_shim_log(w, handoff->map);
 	write_chosen(w, handoff);
 }
