@@ -1,4 +1,5 @@
 /* The last steps before the VTL2 kernel on aarch64; called by shim_main. */
+#include "common/boot/own_memory.h"
 #include "common/boot/port.h"
 #include "ports/aarch64/boot/machine.h"
 
@@ -9,7 +10,7 @@ int port_prepare_handoff(const struct boot_handoff *handoff, struct boot_error *
 {
 	for (unsigned i = 0; i < handoff->map->count; i++)
 		if (handoff->map->range[i].type == BOOT_MEMORY_SHIM_LOG)
-			cache_clean(port_memory(gpa(handoff->map->range[i].range.base), handoff->map->range[i].range.size),
+			cache_clean(boot_memory(gpa(handoff->map->range[i].range.base), handoff->map->range[i].range.size),
 				handoff->map->range[i].range.size);
 	cache_clean(handoff->fdt, fdt_totalsize(handoff->fdt));
 	return 0;
