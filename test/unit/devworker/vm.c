@@ -100,7 +100,7 @@ START_TEST(a_worker_that_hangs_holds_the_vp_that_waits_for_it_and_nothing_else)
 
 	hangs = mmap(NULL, sizeof(*hangs), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	ck_assert(hangs != MAP_FAILED);
-	g->behaviour[0] = (struct rig_behaviour){ 5, hang, false };
+	g->behaviour[0] = (struct rig_behaviour){ 3, hang, false }; /* after its reset and start */
 	SCRIPT_PLAY(steps);
 	boot();
 	while (!*hangs)
