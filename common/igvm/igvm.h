@@ -21,6 +21,7 @@
 #define IGVM_HEADERS_BYTES_MAX (16u << 20)
 
 enum igvm_architecture { IGVM_ARCH_X64 = 0, IGVM_ARCH_AARCH64 = 1 };
+#define IGVM_VERSION_1_ARCH IGVM_ARCH_X64 /* its fixed header has no field for it */
 
 /* Variable header types. A type with IGVM_OPTIONAL that is not known is skipped. */
 #define IGVM_OPTIONAL 0x80000000u

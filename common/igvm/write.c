@@ -288,7 +288,7 @@ int igvm_write_finish(struct igvm_writer *w, uint32_t version, uint32_t arch, vo
 
 	if (err || total > UINT32_MAX)
 		return igvm_fail(error, err ? err : VL_E_OVERFLOW, 0, "the file does not fit its buffers");
-	if (version == 1 && arch != IGVM_ARCH_X64)
+	if (version == 1 && arch != IGVM_VERSION_1_ARCH)
 		return igvm_fail(error, VL_E_ARCH, 0, "format version 1 knows only one architecture");
 	vl_writer_init(&o, out, size);
 	write_fixed(&o, version, arch, fixed_bytes, (uint32_t)w->headers.pos, (uint32_t)total);
