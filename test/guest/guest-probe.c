@@ -96,7 +96,7 @@ static int bench_mmio(unsigned count)
 	return probe_bench("MMIO read", read_word, probe_port_mmio_base, count);
 }
 
-/* How long the guest stood still, second by second: the longest time between two looks at the clock. */
+/* How long the guest stood still, second by second: the longest time between two looks at the clock; how many they were. */
 static int watch_pauses(unsigned seconds)
 {
 	uint64_t begun = now_ns(), last = begun;
@@ -104,14 +104,16 @@ static int watch_pauses(unsigned seconds)
 	printf("vallum-guest: watching for pauses\n");
 	fflush(stdout);
 	for (unsigned second = 1; second <= seconds; second++) {
-		uint64_t longest = 0, at;
+		uint64_t longest = 0, looks = 0, at;
 
 		do {
 			at = now_ns();
 			longest = at - last > longest ? at - last : longest;
 			last = at;
+			looks++;
 		} while (at - begun < second * 1000000000ull);
-		printf("vallum-guest: second %u longest pause %llu us\n", second, (unsigned long long)longest / 1000);
+		printf("vallum-guest: second %u longest pause %llu us, %llu looks\n", second,
+			(unsigned long long)longest / 1000, (unsigned long long)looks);
 		fflush(stdout);
 	}
 	return 0;
