@@ -384,7 +384,7 @@ static int converse_alone(struct remote *r, struct devipc_request *q, struct dev
 	pthread_mutex_lock(r->machine);
 	put_context(r, q);
 	pthread_mutex_unlock(r->machine);
-	if (r->journal_count == REMOTE_JOURNAL_MAX && q->op != DEVIPC_RESET && q->op != DEVIPC_RESTORE)
+	if (r->journal_count >= r->journal_limit && q->op != DEVIPC_RESET && q->op != DEVIPC_RESTORE)
 		err = call(r, &save, a);
 	if (!err)
 		err = call(r, q, a);
@@ -668,6 +668,7 @@ int remote_init(struct remote *r, const char *name, int supply, uint8_t *shared,
 	r->end.link = -1;
 	r->limit_ms = ANSWER_LIMIT_MS;
 	r->supply_limit_ms = SUPPLY_LIMIT_MS;
+	r->journal_limit = REMOTE_JOURNAL_DEFAULT;
 	r->shared = shared;
 	pthread_mutex_init(&r->lock, NULL);
 	pthread_cond_init(&r->work, NULL);

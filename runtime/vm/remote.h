@@ -21,8 +21,8 @@
 #include "runtime/lib/devlink.h"
 #include <pthread.h>
 
-/* Requests since the last checkpoint; then one is asked for. The next worker is given all of them again first. */
-#define REMOTE_JOURNAL_MAX 512u
+#define REMOTE_JOURNAL_MAX 4096u
+#define REMOTE_JOURNAL_DEFAULT 512u
 #define REMOTE_INPUT_BYTES 1024u
 
 struct remote {
@@ -32,6 +32,11 @@ struct remote {
 	int supply; /* links come from the paravisor here; -1: no worker will come any more */
 	unsigned limit_ms;        /* for one answer */
 	unsigned supply_limit_ms; /* for the next worker */
+	/*
+	 * Requests since the last checkpoint, at most REMOTE_JOURNAL_MAX; then one is asked for. The next worker
+	 * is given all of them again first.
+	 */
+	unsigned journal_limit;
 
 	/* Under `lock`. */
 	pthread_mutex_t lock;

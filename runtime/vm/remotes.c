@@ -12,10 +12,12 @@
 static const struct {
 	const char *name;
 	unsigned limit_ms; /* for one answer */
+	unsigned journal_limit;
 } devices[CONTROL_DEVICE_COUNT] = {
-	[CONTROL_DEVICE_TPM] = { "vtpm", 60000 }, /* makes keys when it is switched on */
-	[CONTROL_DEVICE_COM1] = { "com1", 10000 },
-	[CONTROL_DEVICE_COM2] = { "com2", 10000 },
+	/* It leaves a checkpoint with each command by itself, and one is large. */
+	[CONTROL_DEVICE_TPM] = { "vtpm", 60000, REMOTE_JOURNAL_MAX }, /* makes keys when it is switched on */
+	[CONTROL_DEVICE_COM1] = { "com1", 10000, REMOTE_JOURNAL_DEFAULT },
+	[CONTROL_DEVICE_COM2] = { "com2", 10000, REMOTE_JOURNAL_DEFAULT },
 };
 
 static int connect(struct vm *vm, unsigned id, int supply, int memory)
@@ -37,6 +39,7 @@ static int connect(struct vm *vm, unsigned id, int supply, int memory)
 	vm->remote[id] = r;
 	err = remote_init(r, devices[id].name, supply, shared, &vm->lock);
 	r->limit_ms = devices[id].limit_ms;
+	r->journal_limit = devices[id].journal_limit;
 	return err;
 }
 

@@ -300,8 +300,8 @@ int main(void)
 	for (unsigned i = 0; i < ROUNDS; i++)
 		restart[i] = lose(&server);
 	printf("a worker that is lost, until the next has answered (fork, restore, replay of at most %u requests;\n"
-		"without the paravisor's back-off, exec and cage), median of %u: %.1f ms\n", REMOTE_JOURNAL_MAX, ROUNDS,
-		median_ns(restart, 1) / 1e6);
+		"without the paravisor's back-off, exec and cage), median of %u: %.1f ms\n",
+		REMOTE_JOURNAL_DEFAULT, ROUNDS, median_ns(restart, 1) / 1e6);
 	printf("a worker's proportional memory (PSS), as a fork of this program: %u KiB\n", pss_kib(server));
 	end_child(server);
 	return 0;

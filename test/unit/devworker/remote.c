@@ -433,7 +433,7 @@ START_TEST(a_long_journal_ends_in_a_checkpoint)
 {
 	rig_start(g);
 	write_sum(1);
-	for (unsigned i = 0; i < REMOTE_JOURNAL_MAX + 10; i++)
+	for (unsigned i = 0; i < REMOTE_JOURNAL_DEFAULT + 10; i++)
 		ck_assert_uint_eq(read_sum(), 1);
 	ck_assert_uint_lt(g->r.journal_count, 20);
 	ck_assert_uint_gt(g->r.checkpoint_bytes, 0);
