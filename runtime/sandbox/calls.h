@@ -65,11 +65,11 @@
 	CALL(exit_group)
 
 /*
- * What GNU's libc calls where musl does not: at the start of a program and of a thread. Its clone3 has
- * arguments that no list can look at, and it can do without.
+ * What GNU's libc calls where musl does not: at the start of a program and of a thread. Where it tries clone3
+ * first (the port says so), that is absent: no list can look at its arguments, and the library can do without.
  */
 #define SANDBOX_GLIBC_CALLS(CALL, CALL_IF) \
-	CALL_IF(clone3, ABSENT) \
+	PORT_SANDBOX_THREAD_CALLS(CALL_IF) \
 	CALL(set_robust_list) \
 	CALL(rt_sigaction)
 

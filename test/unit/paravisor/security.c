@@ -6,6 +6,7 @@
 #include "runtime/paravisor/security.h"
 #include "security/attest/broker.h"
 #include "security/crypto/gcm.h"
+#include "security/crypto/kdf.h"
 #include "test/unit/paravisor/state_host.h"
 
 #include <check.h>
@@ -15,6 +16,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 Suite *suite_security(void);
@@ -85,6 +87,78 @@ static void host_attest(void *context, const void *request, size_t size)
 	ck_assert_int_eq(get_service_attested(&state_host.service, out, n), 0);
 }
 
+/* --- Keys in memory --------------------------------------------------------------------------- */
+
+#define MASK 0xa5
+static uint8_t masked[4][32]; /* keys of the last boot that stored a secret, as no search finds them */
+static uint8_t vm_id[ATTEST_ID_BYTES];
+
+static void remember(unsigned n, const uint8_t key[32])
+{
+	for (size_t i = 0; i < sizeof(masked[n]); i++)
+		masked[n][i] = key[i] ^ MASK;
+}
+
+/* The datastore key of an epoch, as the broker derives it. In a child, which leaves nothing behind here. */
+static void remember_epoch(unsigned n, uint64_t number)
+{
+	struct {
+		uint8_t vm_id[ATTEST_ID_BYTES];
+		le64 epoch;
+	} VL_PACKED context = { .epoch = cpu_to_le64(number) };
+	uint8_t key[32];
+	int ends[2], status;
+	pid_t pid;
+
+	memcpy(context.vm_id, vm_id, sizeof(vm_id));
+	ck_assert_int_eq(pipe(ends), 0);
+	pid = fork();
+	if (pid == 0) {
+		kdf(broker.master, sizeof(broker.master), "VMGSKEY", &context, sizeof(context), key, sizeof(key));
+		remember(n, key);
+		_exit(write(ends[1], masked[n], sizeof(masked[n])) != sizeof(masked[n]));
+	}
+	ck_assert_int_eq(read(ends[0], masked[n], sizeof(masked[n])), sizeof(masked[n]));
+	ck_assert_int_eq(waitpid(pid, &status, 0), pid);
+	ck_assert_int_eq(status, 0);
+	close(ends[0]);
+	close(ends[1]);
+}
+
+/* Reads what the sanitizer would not let be read. */
+__attribute__((no_sanitize("address"))) static unsigned copies_in(const volatile uint8_t *from, size_t size,
+	const uint8_t wanted[32])
+{
+	unsigned copies = 0;
+
+	for (size_t at = 0; at + 32 <= size; at++) {
+		size_t i = 0;
+
+		while (i < 32 && (from[at + i] ^ MASK) == wanted[i])
+			i++;
+		copies += i == 32;
+	}
+	return copies;
+}
+
+#define REGION_MAX (64ull << 20) /* what is larger is the sanitizer's own */
+
+/* In all that this process can write: its stacks, its heap, its variables. */
+static unsigned copies_of(unsigned n)
+{
+	FILE *maps = fopen("/proc/self/maps", "r");
+	char line[400], rights[5];
+	unsigned long from, to;
+	unsigned copies = 0;
+
+	ck_assert_ptr_nonnull(maps);
+	while (fgets(line, sizeof(line), maps))
+		if (sscanf(line, "%lx-%lx %4s", &from, &to, rights) == 3 && !strncmp(rights, "rw", 2) && to - from <= REGION_MAX)
+			copies += copies_in((const volatile uint8_t *)from, to - from, masked[n]);
+	fclose(maps);
+	return copies;
+}
+
 /* --- A boot ------------------------------------------------------------------------------------- */
 
 static struct guest_state state;
@@ -108,6 +182,11 @@ static int boot(const char *secret, char *found)
 	}
 	if (!err && secret)
 		ck_assert_int_eq(vmgs_write(&state.vmgs, VMGS_BIOS_NVRAM, secret, strlen(secret), true), 0);
+	if (!err && secret) {
+		remember(0, state.vmgs.metadata_key);
+		remember(1, state.vmgs.extended[VMGS_BIOS_NVRAM].key);
+		ck_assert_int_eq(vmgs_read(&state.vmgs, VMGS_VM_UNIQUE_ID, vm_id, sizeof(vm_id)), sizeof(vm_id));
+	}
 	guest_state_close(&state);
 	state_host_stop();
 	return err;
@@ -373,6 +452,26 @@ START_TEST(a_power_cut_at_any_write_of_a_boot_leaves_a_state_that_opens)
 }
 END_TEST
 
+START_TEST(no_key_is_left_in_memory_when_the_state_is_closed)
+{
+	static const char *const names[] = { "metadata key", "file's key", "key of the epoch before", "key of the epoch" };
+	uint8_t known[32] = "what a search is known to find.";
+
+	remember(2, known);
+	ck_assert_uint_ge(copies_of(2), 1);
+	ck_assert_int_eq(boot("another secret", NULL), 0);
+	remember_epoch(2, epoch - 1);
+	remember_epoch(3, epoch);
+	for (unsigned i = 0; i < 4; i++)
+		ck_assert_msg(copies_of(i) == 0, "%u of the %s", copies_of(i), names[i]);
+	config = (struct security_config){ .sealing = SEALING_HASH };
+	ck_assert_int_eq(truncate(path, 0), 0);
+	ck_assert_int_eq(boot("a sealed secret", NULL), 0);
+	for (unsigned i = 0; i < 2; i++)
+		ck_assert_msg(copies_of(i) == 0, "sealed: %u of the %s", copies_of(i), names[i]);
+}
+END_TEST
+
 START_TEST(options_that_are_no_options_are_refused)
 {
 	struct security_config c;
@@ -406,6 +505,7 @@ Suite *suite_security(void)
 	tcase_add_test(c, a_plain_state_with_the_guests_id_is_refused);
 	tcase_add_test(c, sealed_to_the_measurement_the_same_image_alone_opens_it);
 	tcase_add_test(c, a_power_cut_at_any_write_of_a_boot_leaves_a_state_that_opens);
+	tcase_add_test(c, no_key_is_left_in_memory_when_the_state_is_closed);
 	tcase_add_test(c, options_that_are_no_options_are_refused);
 	suite_add_tcase(s, c);
 	return s;

@@ -8,6 +8,8 @@
 
 #define PORT_SANDBOX_WORKER_CALLS(CALL) CALL(ppoll)
 #define PORT_SANDBOX_PARAVISOR_CALLS(CALL) CALL(dup3)
+/* What GNU's libc tries first for a thread: here it makes the call that musl makes, too. */
+#define PORT_SANDBOX_THREAD_CALLS(CALL_IF)
 /* Where its program is, which GNU's libc looks for at the start. */
 #define PORT_SANDBOX_GLIBC_CALLS(CALL) CALL(readlinkat)
 

@@ -15,6 +15,8 @@
 	CALL(fork) \
 	CALL(dup2)
 
+/* What GNU's libc tries first for a thread. */
+#define PORT_SANDBOX_THREAD_CALLS(CALL_IF) CALL_IF(clone3, ABSENT)
 /* Where its program is, which GNU's libc looks for at the start. */
 #define PORT_SANDBOX_GLIBC_CALLS(CALL) CALL(readlink)
 
