@@ -71,6 +71,23 @@ static void put_exits(const struct vp_counts *c, struct inspect *i)
 	inspect_close(i);
 }
 
+/* By their TLFS numbers, as a triple fault's are told. A VP that runs VTL0 cannot be asked, an isolated one is not. */
+static void put_registers(struct vp *vp, struct inspect *i)
+{
+	if (vp->vm->clock.running || vp->vm->config->isolated || !inspect_open(i, "registers", INSPECT_SENSITIVE))
+		return;
+	if (vp_do(vp, VP_JOB_LOOK))
+		vp->seen_count = 0;
+	for (uint32_t n = 0; n < vp->seen_count; n++) {
+		const struct control_register *r = &vp->seen[n];
+		char name[24];
+
+		vl_format(name, sizeof(name), "0x%08x", r->name);
+		inspect_u64(i, name, INSPECT_SENSITIVE, INSPECT_HEX, r->low);
+	}
+	inspect_close(i);
+}
+
 static void put_vps(struct vm *vm, struct inspect *i)
 {
 	for (unsigned n = 0; n < vm->vp_count; n++) {
@@ -86,6 +103,7 @@ static void put_vps(struct vm *vm, struct inspect *i)
 		inspect_u64(i, "time-in-vtl2-ns", INSPECT_SAFE, INSPECT_PLAIN,
 			atomic_load_explicit(&c->vtl2_ns, memory_order_relaxed));
 		put_exits(c, i);
+		put_registers(&vm->vp[n], i);
 		inspect_close(i);
 	}
 }

@@ -135,7 +135,8 @@ uint32_t stream_events(const struct vm_stream *s);
 
 /* --- VPs (vp.c) ---------------------------------------------------------------- */
 
-enum vp_job { VP_JOB_NONE, VP_JOB_RESET, VP_JOB_BOOT, VP_JOB_RUN, VP_JOB_SAVE, VP_JOB_RESTORE, VP_JOB_EXIT };
+enum vp_job { VP_JOB_NONE, VP_JOB_RESET, VP_JOB_BOOT, VP_JOB_RUN, VP_JOB_SAVE, VP_JOB_RESTORE,
+	VP_JOB_LOOK, VP_JOB_EXIT };
 
 #define VP_EXIT_KINDS 16u
 
@@ -162,6 +163,8 @@ struct vp {
 	int job_error;
 	struct state_writer *save_to;     /* VP_JOB_SAVE: an open unit */
 	struct state_reader *restore_from; /* VP_JOB_RESTORE */
+	struct control_register seen[CONTROL_REGISTER_MAX]; /* VP_JOB_LOOK: vp_arch_registers() */
+	uint32_t seen_count;
 	_Atomic uint64_t exits;
 	struct vp_counts counts;
 	unsigned complaints; /* lines logged about this VP's guest */

@@ -88,6 +88,9 @@ static int do_job(struct vp *vp, enum vp_job job)
 	case VP_JOB_RUN: return run_guest(vp);
 	case VP_JOB_SAVE: return vp_arch_save(vp, vp->save_to);
 	case VP_JOB_RESTORE: return vp_arch_restore(vp, vp->restore_from);
+	case VP_JOB_LOOK:
+		vp->seen_count = vp_arch_registers(vp, vp->seen, CONTROL_REGISTER_MAX);
+		return 0;
 	default: return VL_E_INTERNAL;
 	}
 }

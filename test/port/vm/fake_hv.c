@@ -200,7 +200,8 @@ static void *worker_main(void *arg)
 	char reason[CONTROL_TEXT_MAX] = "";
 	int err = vm_create(&vm, &w->config, w->fds, reason);
 
-	w->result = err ? err : loop_run(&vm, w->their_control, -1);
+	w->result = err ? err : loop_run(&vm, w->their_control,
+		control_fd_of(&w->config, w->fds, CONTROL_FD_INSPECT, 0));
 	vm_destroy(&vm);
 	close(w->their_control);
 	return NULL;

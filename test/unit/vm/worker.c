@@ -3,6 +3,9 @@
  * guest's intercepts go through the real VP loop, exits, devices and I/O loop,
  * and come out as console bytes, registers and control messages.
  */
+#include "common/inspect/view.h"
+#include "runtime/lib/clock.h"
+#include "runtime/lib/inspect_unit.h"
 #include "runtime/vm/vm.h"
 #include "test/port/vm/rig.h"
 #include <check.h>
@@ -320,6 +323,46 @@ START_TEST(a_register_that_the_hypervisor_refuses_fails_the_save_alone)
 }
 END_TEST
 
+/* What stands at vps/vp0/registers: enum inspect_node_kind. */
+static uint32_t look_at_registers(int fd)
+{
+	static const struct inspect_request q = { .path = "vps/vp0/registers", .depth = INSPECT_ALL,
+		.level = INSPECT_SENSITIVE };
+	static struct inspect_unit_answer a;
+	static struct inspect_unit u;
+	struct inspect_node n;
+	size_t size;
+
+	u.fd = fd;
+	ck_assert_int_eq(inspect_unit_ask(&u, &q, "", clock_deadline(FAKE_WAIT_MS), &a, &size), 0);
+	ck_assert_int_eq(inspect_node_read(a.node, size, &n), 0);
+	return n.kind;
+}
+
+START_TEST(the_registers_of_a_paused_guest_are_in_the_inspect_tree_unless_it_is_isolated)
+{
+	static const struct script_step steps[] = { NOTHING };
+	unsigned n;
+	int pair[2];
+
+	vmrig_begin(&w);
+	w.config.isolated = _i;
+	ck_assert_int_eq(channel_pair(pair), 0);
+	n = w.config.fd_count++;
+	w.config.fds[n] = (struct control_fd){ CONTROL_FD_INSPECT, 0 };
+	w.fds[n] = pair[1];
+	SCRIPT_PLAY(steps);
+	vmrig_boot(&w);
+	ck_assert(script_served());
+	ck_assert_uint_eq(look_at_registers(pair[0]), INSPECT_NODE_FAILED);
+	vmrig_stop(&w);
+	ck_assert_uint_eq(look_at_registers(pair[0]), _i ? INSPECT_NODE_FAILED : INSPECT_NODE_DIR);
+	ck_assert_int_eq(worker_end(&w), 0);
+	close(pair[0]);
+	close(pair[1]);
+}
+END_TEST
+
 START_TEST(messages_out_of_order_are_answered_or_end_the_worker)
 {
 	static const struct script_step steps[] = { NOTHING };
@@ -346,6 +389,7 @@ Suite *suite_vm_worker(void)
 	tcase_add_test(c, a_reset_of_the_guest_reaches_the_paravisor);
 	tcase_add_test(c, a_guest_that_cannot_go_on_is_reported_with_its_program_counter);
 	tcase_add_test(c, an_isolated_guests_registers_are_not_reported);
+	tcase_add_loop_test(c, the_registers_of_a_paused_guest_are_in_the_inspect_tree_unless_it_is_isolated, 0, 2);
 	tcase_add_test(c, an_intercept_nobody_knows_stops_the_vm_with_its_number);
 	tcase_add_test(c, a_kernel_that_is_none_is_refused_with_a_reason);
 	tcase_add_test(c, what_the_guest_writes_comes_out_of_the_console);
