@@ -55,8 +55,8 @@ int init_entropy(void);
 int init_options(char *text, char *env[INIT_OPTION_MAX + 1], const struct filter_context *filter);
 
 /*
- * report.c: tells the host by a new host channel that the paravisor ended, and how, with all that is in `record`
- * (NULL: nothing). Bounded. VL_E_*.
+ * report.c: tells the host by a new host channel that the paravisor ended, and how, with all that
+ * is in `record` (NULL: nothing). Bounded. VL_E_*.
  */
 int init_report(const char *how, int status, const struct crash_record *record);
 

@@ -39,7 +39,8 @@ static void send_stack(void) { }
 static void take_registers(const void *context)
 {
 	last.register_count = VL_ARRAY_COUNT(register_names);
-	memcpy(last.registers, (const uint8_t *)context + PORT_CRASH_REGISTERS_AT, sizeof(uint64_t) * last.register_count);
+	memcpy(last.registers, (const uint8_t *)context + PORT_CRASH_REGISTERS_AT,
+		sizeof(uint64_t) * last.register_count);
 }
 
 static void send_stack(void)

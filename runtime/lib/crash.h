@@ -39,7 +39,8 @@ void crash_init(void);
 
 /*
  * Takes the record that waits on `fd`, with `*stack_size` bytes of the stack, if there is one. Bytes of the log
- * that are no text become '?'. VL_E_AGAIN, VL_E_CLOSED (none); VL_E_TRUNCATED, VL_E_VERSION, VL_E_LIMIT, VL_E_RANGE.
+ * that are no text become '?'. VL_E_AGAIN, VL_E_CLOSED (none); VL_E_TRUNCATED, VL_E_VERSION, VL_E_LIMIT,
+ * VL_E_RANGE.
  */
 int crash_receive(int fd, struct crash_record *r, uint8_t stack[CRASH_STACK_BYTES], size_t *stack_size);
 

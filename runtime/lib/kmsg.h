@@ -17,8 +17,8 @@ int kmsg_set_level(const char *level);
 const char *kmsg_level(void);
 
 /*
- * Copies this process's newest lines to `out`, as many whole ones as fit into `room`, oldest first, each with its
- * '\n'; returns their size. Safe in a signal handler.
+ * Copies this process's newest lines to `out`, as many whole ones as fit into `room`, oldest first, each
+ * with its '\n'; returns their size. Safe in a signal handler.
  */
 size_t kmsg_recent(char *out, size_t room);
 

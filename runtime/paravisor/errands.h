@@ -1,7 +1,7 @@
 /*
  * What a client of the diagnostics server has the paravisor do: pause and resume the
- * guest, save it, give it to a new VM worker, open a file, profile. One errand of the guest's life at a time, and one
- * profile. Nothing here waits: what the VM worker or the profiler has to do first ends in
+ * guest, save it, give it to a new VM worker, open a file, profile. One errand of the guest's life at a
+ * time, and one profile. Nothing here waits: what the VM worker or the profiler has to do first ends in
  * an answer later. Asked for by the server, which is not trusted; the filter decides.
  */
 #ifndef VL_PARAVISOR_ERRANDS_H
@@ -56,8 +56,8 @@ int errands_done(struct paravisor *p, uint32_t request, int error, int fd);
 /* The guest runs again; VL_E_PROTOCOL as above. */
 int errands_started(struct paravisor *p);
 /*
- * The VM worker that RESTART stopped has ended: the file with the guest's state for the one that is started now, the
- * callee's; VL_E_STATE when nobody wanted it to end.
+ * The VM worker that RESTART stopped has ended: the file with the guest's state for the one that is started
+ * now, the caller's; VL_E_STATE when nobody wanted it to end.
  */
 int errands_replaced(struct paravisor *p);
 /* The guest has ended: whoever waits is told. */

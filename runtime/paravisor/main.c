@@ -152,7 +152,8 @@ static void read_kill(struct devices *d)
 #ifndef VL_HARDENED
 	const char *word = getenv("VALLUM_WORKER_KILL_S");
 	char *rest = NULL;
-	unsigned long n = word ? strtoul(word, &rest, 10) : 0, signal = rest && *rest == ',' ? strtoul(rest + 1, NULL, 10) : 0;
+	unsigned long n = word ? strtoul(word, &rest, 10) : 0;
+	unsigned long signal = rest && *rest == ',' ? strtoul(rest + 1, NULL, 10) : 0;
 
 	d->kill_every_ms = n <= 3600 ? (unsigned)n * 1000 : 0;
 	d->kill_signal = signal < NSIG ? (int)signal : 0;

@@ -71,7 +71,10 @@ static void put_exits(const struct vp_counts *c, struct inspect *i)
 	inspect_close(i);
 }
 
-/* By their TLFS numbers, as a triple fault's are told. A VP that runs VTL0 cannot be asked, an isolated one is not. */
+/*
+ * By their TLFS numbers, as a triple fault's are told. A VP that runs VTL0 cannot be asked, an isolated
+ * one is not.
+ */
 static void put_registers(struct vp *vp, struct inspect *i)
 {
 	if (vp->vm->clock.running || vp->vm->config->isolated || !inspect_open(i, "registers", INSPECT_SENSITIVE))

@@ -96,7 +96,7 @@ static int bench_mmio(unsigned count)
 	return probe_bench("MMIO read", read_word, probe_port_mmio_base, count);
 }
 
-/* How long the guest stood still, second by second: the longest time between two looks at the clock; how many they were. */
+/* How long the guest stood still, second by second: the longest time between two looks at the clock, and their number. */
 static int watch_pauses(unsigned seconds)
 {
 	uint64_t begun = now_ns(), last = begun;

@@ -130,8 +130,8 @@ END_TEST
 
 static struct crash_record a_record(void)
 {
-	return (struct crash_record){ .version = CRASH_VERSION, .signal = SIGSEGV, .register_count = 6, .address = 0x10,
-		.registers = { 1, 2, 3, 4, 5, 6 }, .log_size = 8, .log = "one\ntwo\n" };
+	return (struct crash_record){ .version = CRASH_VERSION, .signal = SIGSEGV, .register_count = 6,
+		.address = 0x10, .registers = { 1, 2, 3, 4, 5, 6 }, .log_size = 8, .log = "one\ntwo\n" };
 }
 
 static const struct {
@@ -231,7 +231,8 @@ START_TEST(the_newest_reports_are_kept_and_each_is_told_once)
 }
 END_TEST
 
-static const char *const details[] = { "crashes/1/registers", "crashes/1/stack", "crashes/1/log", "crashes/1/address" };
+static const char *const details[] = { "crashes/1/registers", "crashes/1/stack", "crashes/1/log",
+	"crashes/1/address" };
 
 START_TEST(of_an_isolated_vms_crash_nobody_learns_more_than_process_and_signal)
 {

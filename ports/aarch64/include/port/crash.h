@@ -1,4 +1,4 @@
-/* Where a signal's frame has the registers: struct ucontext of arm64's Linux ABI, from uc_mcontext.fault_address on. */
+/* Where a signal's frame has the registers: arm64's struct ucontext, from uc_mcontext.fault_address on. */
 #ifndef VL_PORT_CRASH_H
 #define VL_PORT_CRASH_H
 
