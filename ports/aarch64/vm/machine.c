@@ -66,8 +66,11 @@ int machine_arch_create(struct vm *vm)
 	return err ? err : add_tpm(vm);
 }
 
+/* A serial port drives its line at each access: the hypervisor, which keeps a line's level, hears only of changes. */
 void machine_arch_irq(struct vm *vm, unsigned irq, bool level)
 {
+	struct machine_arch *a = &vm->arch;
+	const uint32_t bit = irq < 32 ? 1u << irq : 0;
 	struct hv_input_assert_interrupt in = {
 		.partition_id = cpu_to_le64(HV_PARTITION_ID_SELF),
 		.interrupt_control = cpu_to_le64(HV_INTERRUPT_LEVEL | (level ? HV_ARM64_INTERRUPT_ASSERTED : 0)),
@@ -75,8 +78,15 @@ void machine_arch_irq(struct vm *vm, unsigned irq, bool level)
 	};
 	uint16_t status = 0;
 
-	if (hvport_call(&vm->hv, HV_CALL_ASSERT_VIRTUAL_INTERRUPT, &in, sizeof(in), NULL, 0, &status))
+	if (a->spi_told & bit && !(a->spi_level & bit) == !level)
+		return;
+	if (hvport_call(&vm->hv, HV_CALL_ASSERT_VIRTUAL_INTERRUPT, &in, sizeof(in), NULL, 0, &status)) {
+		a->spi_told &= ~bit;
 		vl_debug("SPI %u: hypercall status 0x%x", irq, status);
+		return;
+	}
+	a->spi_told |= bit;
+	a->spi_level = level ? a->spi_level | bit : a->spi_level & ~bit;
 }
 
 /* No MSI controller is described to the guest, so it has no address to send to. */

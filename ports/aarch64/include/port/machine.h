@@ -29,6 +29,8 @@ struct machine_arch {
 	struct pl031 rtc;
 	struct pci_root pci;
 	uint64_t entry, fdt; /* of the loaded kernel: guest physical */
+	uint32_t spi_told;   /* bit per SPI: the hypervisor has its level from us */
+	uint32_t spi_level;  /* that level */
 };
 
 #endif

@@ -281,7 +281,7 @@ START_TEST(a_register_that_the_hypervisor_refuses_stops_the_vm)
 }
 END_TEST
 
-/* What the last hypercall said of the UART's line, or 0 before the first. */
+/* What the last hypercall said of the UART's line, or 0 when it was of another or there was none. */
 static uint64_t last_interrupt(void)
 {
 	struct hv_input_assert_interrupt in;
@@ -290,8 +290,7 @@ static uint64_t last_interrupt(void)
 	if (!fake_calls(HV_CALL_ASSERT_VIRTUAL_INTERRUPT, &call))
 		return 0;
 	memcpy(&in, call.in, sizeof(in));
-	ck_assert_uint_eq(le32_to_cpu(in.vector), MACHINE_SPI_BASE + MACHINE_SPI_UART);
-	return le64_to_cpu(in.interrupt_control);
+	return le32_to_cpu(in.vector) == MACHINE_SPI_BASE + MACHINE_SPI_UART ? le64_to_cpu(in.interrupt_control) : 0;
 }
 
 START_TEST(console_input_raises_the_uarts_spi_and_is_read)
@@ -309,6 +308,26 @@ START_TEST(console_input_raises_the_uarts_spi_and_is_read)
 	serve(UART, READ, 0xb94000a7); /* ldr w7, [x5] */
 	ck_assert_uint_eq(script_context()->x[7], 'x');
 	ck_assert_uint_eq(last_interrupt(), HV_INTERRUPT_LEVEL);
+	end();
+}
+END_TEST
+
+START_TEST(the_hypervisor_hears_of_a_line_only_when_it_changes)
+{
+	unsigned calls;
+
+	begin();
+	script_context()->x[2] = 0x301;
+	serve(UART + 0x30, WRITE, 0xb90000a2); /* str w2, [x5]: CR */
+	calls = fake_calls(HV_CALL_ASSERT_VIRTUAL_INTERRUPT, NULL);
+	for (unsigned i = 0; i < 8; i++)
+		serve(UART, WRITE, 0xb90000a2);
+	ck_assert_uint_eq(fake_calls(HV_CALL_ASSERT_VIRTUAL_INTERRUPT, NULL), calls);
+	script_context()->x[2] = 0x20; /* transmit, which is due */
+	serve(UART_IMSC, WRITE, 0xb90000a2);
+	serve(UART, WRITE, 0xb90000a2);
+	ck_assert_uint_eq(fake_calls(HV_CALL_ASSERT_VIRTUAL_INTERRUPT, NULL), calls + 1);
+	ck_assert_uint_eq(last_interrupt(), HV_INTERRUPT_LEVEL | HV_ARM64_INTERRUPT_ASSERTED);
 	end();
 }
 END_TEST
@@ -384,6 +403,7 @@ Suite *suite_vm_exit_arm64(void)
 	tcase_add_test(c, a_reset_that_is_none_stops_the_vm);
 	tcase_add_test(c, a_register_that_the_hypervisor_refuses_stops_the_vm);
 	tcase_add_test(c, console_input_raises_the_uarts_spi_and_is_read);
+	tcase_add_test(c, the_hypervisor_hears_of_a_line_only_when_it_changes);
 	tcase_add_test(c, a_connected_disk_is_a_pci_function_and_is_asked_for_its_size);
 	tcase_add_test(c, the_state_of_devices_goes_on_in_a_fresh_worker);
 	suite_add_tcase(s, c);
