@@ -299,6 +299,7 @@ static int open_storage(struct host_channel *c)
 int host_channel_create(struct host *h, struct hvsock *sockets, struct host_channel **out)
 {
 	struct host_channel *c = calloc(1, sizeof(*c));
+	bool told = false;
 	int err;
 
 	if (!c)
@@ -308,14 +309,17 @@ int host_channel_create(struct host *h, struct hvsock *sockets, struct host_chan
 	c->boot_timer.fd = -1;
 	c->state.fd = -1;
 	err = fill_settings(host_config(h), &c->settings);
-	if (!err)
+	if (!err) {
 		err = open_storage(c);
+		told = err; /* by state_file_open, with its path */
+	}
 	if (!err)
 		err = host_service_register(sockets, VL_PORT_GET, &stream_ops, c);
 	if (!err)
 		err = arm(c);
 	if (err) {
-		fprintf(stderr, "vallum-host: host channel: %s\n", vl_err_text(err));
+		if (!told)
+			fprintf(stderr, "vallum-host: host channel: %s\n", vl_err_text(err));
 		state_file_close(&c->state);
 		free(c);
 		return err;
