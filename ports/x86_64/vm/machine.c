@@ -105,7 +105,8 @@ int machine_arch_create(struct vm *vm)
 		err = disks_add(vm, &vm->arch.pci, PC_IRQ_PCI0, MACHINE_PCI_IRQS);
 	if (!err)
 		err = add_tpm(vm);
-	return err ? err : x86_cpuid_register(vm);
+	/* The hypervisor takes each leaf once; a process before this one has told it all of them. */
+	return err || vm->config->takes_over ? err : x86_cpuid_register(vm);
 }
 
 void machine_arch_irq(struct vm *vm, unsigned irq, bool level)
