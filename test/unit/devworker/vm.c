@@ -40,7 +40,6 @@ static void setup(void)
 	w.fds[w.config.fd_count++] = dup(g->supply[1]);
 	w.config.fds[w.config.fd_count] = (struct control_fd){ CONTROL_FD_SHARED, CONTROL_DEVICE_COM1 };
 	w.fds[w.config.fd_count++] = dup(g->shared_fd);
-	rig_watch(g);
 }
 
 static void teardown(void)
@@ -49,8 +48,10 @@ static void teardown(void)
 	rig_free(g);
 }
 
+/* Once it is said how the workers behave: the first is started here. */
 static void boot(void)
 {
+	rig_watch(g);
 	worker_start(&w);
 	ck_assert_int_eq(control_signal(w.control, CONTROL_START), 0);
 	ck_assert_int_eq(worker_receive(&w), CONTROL_STARTED);
@@ -125,6 +126,7 @@ START_TEST(a_serial_port_without_memory_for_its_worker_is_refused)
 {
 	w.config.fd_count--;
 	close(w.fds[w.config.fd_count]);
+	rig_watch(g);
 	worker_start(&w);
 	ck_assert_int_eq(worker_end(&w), VL_E_MISSING);
 }
