@@ -354,6 +354,18 @@ static struct connection *data_of(const struct call *k, uint64_t id)
 	return c;
 }
 
+/* The data connection that the request names; NULL when it names none, or makes no sense, and was answered so. */
+static struct connection *stream_of(const struct call *k, struct diag_stream_request *q)
+{
+	int err = diag_stream_decode(k->payload, k->payload_size, q);
+
+	if (err) {
+		bad_request(k, err);
+		return NULL;
+	}
+	return data_of(k, q->conn);
+}
+
 static void send_log(const struct call *k, struct connection *c, bool follow)
 {
 	if (k->server->log_fd >= 0)
@@ -366,14 +378,8 @@ static void send_log(const struct call *k, struct connection *c, bool follow)
 static void call_kmsg(const struct call *k)
 {
 	struct diag_stream_request q;
-	struct connection *c;
-	int err = diag_stream_decode(k->payload, k->payload_size, &q);
+	struct connection *c = stream_of(k, &q);
 
-	if (err) {
-		bad_request(k, err);
-		return;
-	}
-	c = data_of(k, q.conn);
 	if (c)
 		send_log(k, c, q.follow);
 }
@@ -382,14 +388,8 @@ static void call_read_file(const struct call *k)
 {
 	struct service_ask a = { .what = SERVICE_OPEN };
 	struct diag_stream_request q;
-	struct connection *c;
-	int err = diag_stream_decode(k->payload, k->payload_size, &q);
+	struct connection *c = stream_of(k, &q);
 
-	if (err) {
-		bad_request(k, err);
-		return;
-	}
-	c = data_of(k, q.conn);
 	if (!c)
 		return;
 	if (!strcmp(q.path, KMSG_PATH)) {
