@@ -26,10 +26,9 @@ static _Atomic int crashed;
 static uint8_t handler_stack[HANDLER_STACK_BYTES];
 
 /* The kernel copies: a stack pointer that leads nowhere is an error to it, and no second crash. */
-static void send_bytes(const void *data, size_t size)
+static bool send_bytes(const void *data, size_t size)
 {
-	if (syscall(SYS_write, CRASH_FD, data, size) < 0)
-		return; /* nobody listens */
+	return syscall(SYS_write, CRASH_FD, data, size) >= 0;
 }
 
 #ifdef VL_HARDENED
@@ -43,9 +42,13 @@ static void take_registers(const void *context)
 		sizeof(uint64_t) * last.register_count);
 }
 
+/* A shallow stack may end in this page: then only what is left of it. */
 static void send_stack(void)
 {
-	send_bytes((const void *)(uintptr_t)last.registers[PORT_CRASH_STACK_POINTER], CRASH_STACK_BYTES);
+	uintptr_t sp = (uintptr_t)last.registers[PORT_CRASH_STACK_POINTER];
+
+	if (!send_bytes((const void *)sp, CRASH_STACK_BYTES))
+		send_bytes((const void *)sp, VL_PAGE_BYTES - (sp & (VL_PAGE_BYTES - 1)));
 }
 #endif
 
@@ -65,8 +68,9 @@ static void on_fatal(int signal, siginfo_t *info, void *context)
 	last.address = has_address(signal) && info->si_code > 0 ? (uint64_t)(uintptr_t)info->si_addr : 0;
 	last.log_size = (uint32_t)kmsg_recent(last.log, sizeof(last.log));
 	take_registers(context);
-	send_bytes(&last, sizeof(last));
-	send_stack();
+	/* Where nobody listens there is nobody to tell. */
+	if (send_bytes(&last, sizeof(last)))
+		send_stack();
 	_exit(128 + signal);
 }
 
