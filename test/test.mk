@@ -13,8 +13,9 @@ TESTED := $(filter-out %/main.c runtime/vtpm/libc_cuts.c $(NOT_TESTED),$(COMMON)
 	$(call sources,runtime/vm,ports/$(ARCH)/vm) $(wildcard tools/host/*.c tools/vallumctl/*.c) $(call sources,tools/igvm,ports/$(ARCH)/image) $(SECURITY) \
 	$(filter %.c,$(call sources,,ports/$(ARCH)/boot)))
 
-# A seccomp list is its architecture's: the cages of another are proved by that port's emulated boots alone.
-NATIVE_ONLY := $(if $(filter $(ARCH),$(shell uname -m)),,test/unit/sandbox/sandbox.c)
+# A seccomp list is its architecture's, and so is where a stack pointer is saved: the cages of another, and the
+# stack in its crash reports, are proved by that port's emulated boots alone.
+NATIVE_ONLY := $(if $(filter $(ARCH),$(shell uname -m)),,test/unit/sandbox/sandbox.c test/unit/paravisor/crash_stack.c)
 UNIT_SOURCES := $(filter-out $(NATIVE_ONLY),$(wildcard test/unit/*/*.c test/port/*/*.c) $(wildcard ports/$(ARCH)/test/unit/*.c))
 FUZZERS := $(patsubst test/fuzz/%.c,$(OUT)/fuzz/%,$(wildcard test/fuzz/*.c)) \
 	$(patsubst ports/$(ARCH)/test/fuzz/%.c,$(OUT)/fuzz/%,$(wildcard ports/$(ARCH)/test/fuzz/*.c))
