@@ -354,8 +354,6 @@ void arm64_run_vtl0(struct port_vp *p)
 {
 	uint64_t look_at = next_look(p);
 
-	if (!p->vtl0_runs && p->vp->index == 0)
-		host_mark(p->vp->host, "VTL0 start");
 	arm64_load_registers(p);
 	set_kick(p, look_at);
 	while (p->in_vtl0 && !host_ending(p->vp->host)) {
@@ -365,7 +363,8 @@ void arm64_run_vtl0(struct port_vp *p)
 			enter_vtl2(p, HV_VTL_ENTRY_INTERRUPT);
 			break;
 		}
-		p->vtl0_runs++;
+		if (!p->vtl0_runs++ && p->vp->index == 0)
+			host_mark(p->vp->host, "VTL0 start");
 		r = arm64_run(&p->vtl0);
 		if (!r) {
 			serve(p);
