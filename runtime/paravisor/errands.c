@@ -109,11 +109,15 @@ static int on_saved(struct paravisor *p, int error, int fd)
 	if (e->life != VM_SAVING)
 		return VL_E_PROTOCOL;
 	e->life = VM_PAUSED;
+	/* Without the file the guest would be lost with its process: then it stays where it is. */
 	if (!error && e->what == SERVICE_RESTART) {
 		e->saved = fcntl(fd, F_DUPFD_CLOEXEC, 0);
-		e->life = VM_REPLACING;
-		paravisor_stop_vm(p);
-		return 0;
+		error = e->saved < 0 ? VL_E_OS : 0;
+		if (!error) {
+			e->life = VM_REPLACING;
+			paravisor_stop_vm(p);
+			return 0;
+		}
 	}
 	if (error)
 		answer(p, error, "the guest's state was not saved", -1);
