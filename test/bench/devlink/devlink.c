@@ -9,6 +9,7 @@
 #include "runtime/lib/channel.h"
 #include "runtime/vm/remote.h"
 #include "test/unit/dev/fake_env.h"
+#include "test/timing/pss.h"
 
 #include <errno.h>
 #include <linux/futex.h>
@@ -216,22 +217,6 @@ static uint64_t lose(pid_t *server)
 		die("the next worker");
 	pthread_mutex_unlock(&machine);
 	return now_ns() - start;
-}
-
-static unsigned pss_kib(pid_t pid)
-{
-	char name[64], line[128];
-	unsigned kib = 0;
-	FILE *f;
-
-	snprintf(name, sizeof(name), "/proc/%d/smaps_rollup", pid);
-	f = fopen(name, "r");
-	while (f && fgets(line, sizeof(line), f))
-		if (sscanf(line, "Pss: %u", &kib) == 1)
-			break;
-	if (f)
-		fclose(f);
-	return kib;
 }
 
 /* --- In process -------------------------------------------------------------------------- */

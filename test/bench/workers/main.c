@@ -14,6 +14,7 @@
 #include "runtime/vtpm/boot_region.h"
 #include "test/fuzz/memory_disk.h"
 #include "test/unit/dev/fake_env.h"
+#include "test/timing/pss.h"
 
 #include <errno.h>
 #include <linux/filter.h>
@@ -156,22 +157,6 @@ static void power_on(struct device *d)
 }
 
 /* --- What is measured ------------------------------------------------------------------------ */
-
-static unsigned pss_kib(pid_t pid)
-{
-	char name[64], line[128];
-	unsigned kib = 0;
-	FILE *f;
-
-	snprintf(name, sizeof(name), "/proc/%d/smaps_rollup", pid);
-	f = fopen(name, "r");
-	while (f && fgets(line, sizeof(line), f))
-		if (sscanf(line, "Pss: %u", &kib) == 1)
-			break;
-	if (f)
-		fclose(f);
-	return kib;
-}
 
 static int compare(const void *a, const void *b)
 {
