@@ -35,6 +35,21 @@ struct dev_region {
 /* Region id under which a PCI function's configuration space (256 bytes) is read and written. */
 #define DEV_REGION_PCI_CONFIG 0xffffu
 
+/*
+ * What accesses to one window of a model's registers will do before any of them is made: what is read there is
+ * known, and what is written has no effect on anything but the device. It holds as long as the device gets no
+ * other access or call. So whoever hosts the model elsewhere need not ask for each of them.
+ */
+struct dev_ahead {
+	unsigned region;
+	uint64_t offset;
+	uint32_t size;  /* of the window in bytes; 0: nothing is known */
+	bool fifo;      /* reads take the next of `data`, wherever in the window; else each offset has its byte */
+	bool writes;    /* may be made; what reads give then is not known any more */
+	uint32_t bytes; /* of `data`: reads are known that far, not beyond */
+	const uint8_t *data; /* the model's, until its next call */
+};
+
 struct dev_model {
 	const char *name; /* of the kind, in logs: "serial16550"; "com1" names a dev_instance */
 	uint32_t version; /* of what save() writes; raised when a field changes its meaning */
@@ -46,6 +61,8 @@ struct dev_model {
 	 */
 	uint64_t (*read)(void *dev, unsigned id, uint64_t offset, unsigned size);
 	void (*write)(void *dev, unsigned id, uint64_t offset, unsigned size, uint64_t value);
+
+	void (*ahead)(const void *dev, struct dev_ahead *a); /* fills in a zeroed `a`; changes nothing. May be NULL */
 
 	void (*start)(void *dev);              /* the VM runs from now: arm timers, move data. May be NULL */
 	void (*stop)(void *dev);               /* the VM is halted: cancel timers, finish I/O. May be NULL */

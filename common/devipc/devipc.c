@@ -6,6 +6,7 @@
 
 _Static_assert(offsetof(struct devipc_mailbox, answered) == 128, "lines of its own");
 _Static_assert(sizeof(struct devipc_mailbox) <= DEVIPC_MAILBOX_BYTES, "room for the mailbox");
+_Static_assert(sizeof(struct devipc_posted) * DEVIPC_POSTED_MAX == DEVIPC_POSTED_BYTES, "room for posted accesses");
 
 static bool is_access_size(uint32_t size)
 {
@@ -26,6 +27,8 @@ int devipc_take_request(const uint8_t *shared, struct devipc_request *q)
 		return VL_E_TYPE;
 	if (!is_result(q->error) || q->room > DEVIPC_DATA_BYTES)
 		return VL_E_RANGE;
+	if (q->posted > (q->op == DEVIPC_RESULT ? 0 : DEVIPC_POSTED_MAX))
+		return VL_E_LIMIT;
 	switch (q->op) {
 	case DEVIPC_READ:
 	case DEVIPC_WRITE: return is_access_size(q->size) ? 0 : VL_E_RANGE;
@@ -34,6 +37,20 @@ int devipc_take_request(const uint8_t *shared, struct devipc_request *q)
 	case DEVIPC_RESTORE: return q->size <= DEVIPC_STATE_BYTES ? 0 : VL_E_RANGE;
 	default: return 0;
 	}
+}
+
+int devipc_take_posted(const uint8_t *shared, uint32_t count, struct devipc_posted *posted)
+{
+	memcpy(posted, shared + DEVIPC_POSTED_AT, count * sizeof(*posted));
+	for (uint32_t i = 0; i < count; i++) {
+		const struct devipc_posted *p = &posted[i];
+
+		if (p->op != DEVIPC_READ && p->op != DEVIPC_WRITE)
+			return VL_E_TYPE;
+		if (!is_access_size(p->size) || !p->count || p->count > DEVIPC_AHEAD_BYTES)
+			return VL_E_RANGE;
+	}
+	return 0;
 }
 
 /* Addresses are the guest's, so that a wrong one is no fault of the worker's: the demand's result says so. */
@@ -66,6 +83,16 @@ static int check_effect(const struct devipc_effect *e, uint64_t *left)
 	}
 }
 
+static int check_ahead(const struct devipc_ahead *a)
+{
+	if (a->bytes > DEVIPC_AHEAD_BYTES)
+		return VL_E_LIMIT;
+	if (a->flags & ~(uint32_t)(DEVIPC_AHEAD_FIFO | DEVIPC_AHEAD_WRITES) || a->offset > UINT64_MAX - a->size ||
+	    (!(a->flags & DEVIPC_AHEAD_FIFO) && a->bytes > a->size))
+		return VL_E_RANGE;
+	return 0;
+}
+
 static int check_answer(const struct devipc_request *q, const struct devipc_answer *a)
 {
 	const struct devipc_reply *r = &a->reply;
@@ -84,7 +111,7 @@ static int check_answer(const struct devipc_request *q, const struct devipc_answ
 		if (err)
 			return err;
 	}
-	return 0;
+	return check_ahead(&r->ahead);
 }
 
 int devipc_take_reply(const uint8_t *shared, const struct devipc_request *q, struct devipc_answer *a)

@@ -22,6 +22,13 @@
  * the answer whole. So a worker that dies before its answer has done nothing,
  * and the same request to the next worker does it once.
  *
+ * Accesses that the model knows in advance (struct dev_ahead) are not asked for
+ * one by one. An answer may open a window on registers: reads there are answered
+ * by the VM worker from what came with the answer, writes are kept, and both are
+ * posted: they travel in front of the next request, whatever it is, and the
+ * worker makes them first. They are part of that request - of its answer, its
+ * effects, its place in the journal. The next answer opens its own window, or none.
+ *
  * A checkpoint is the device's saved state (one stream of common/state with the
  * unit DEVIPC_UNIT) as it is after the request, left in the shared memory with
  * the answer. The VM worker keeps a copy of the last one and remembers the
@@ -32,7 +39,8 @@
  *
  * The rule for the access that was under way, by device:
  *   serial ports     made again from the state before it; nothing is sent twice
- *   the virtual TPM  the same; a command that ran is run again from the state before it
+ *   the virtual TPM  the same; a command that ran is run again from the state before it.
+ *                    Bytes of a command or response that were posted are moved again
  *   any with memory  the same; what it had written to guest memory is written again
  *
  * The worker never has guest memory mapped: it demands copies, at most
@@ -55,17 +63,22 @@
 #include "common/base/types.h"
 #include <stdatomic.h>
 
-#define DEVIPC_VERSION 2u
+#define DEVIPC_VERSION 3u
 #define DEVIPC_UNIT "device"
 
 /* --- The shared memory -------------------------------------------------------------- */
 
 #define DEVIPC_STATE_BYTES (512u << 10) /* a checkpoint; or what RESTORE is to take */
 #define DEVIPC_DATA_BYTES (64u << 10)   /* in either direction */
+#define DEVIPC_POSTED_MAX 1024u
+#define DEVIPC_POSTED_BYTES (DEVIPC_POSTED_MAX * 24u)
+#define DEVIPC_AHEAD_BYTES 4096u
 #define DEVIPC_STATE_AT 0u
 #define DEVIPC_TO_DEVICE_AT DEVIPC_STATE_BYTES
 #define DEVIPC_FROM_DEVICE_AT (DEVIPC_TO_DEVICE_AT + DEVIPC_DATA_BYTES)
-#define DEVIPC_MAILBOX_AT (DEVIPC_FROM_DEVICE_AT + DEVIPC_DATA_BYTES)
+#define DEVIPC_POSTED_AT (DEVIPC_FROM_DEVICE_AT + DEVIPC_DATA_BYTES) /* struct devipc_posted, request.posted of them */
+#define DEVIPC_AHEAD_AT (DEVIPC_POSTED_AT + DEVIPC_POSTED_BYTES)     /* reply.ahead.bytes */
+#define DEVIPC_MAILBOX_AT (DEVIPC_AHEAD_AT + DEVIPC_AHEAD_BYTES)
 #define DEVIPC_MAILBOX_BYTES 4096u
 #define DEVIPC_SHARED_BYTES (DEVIPC_MAILBOX_AT + DEVIPC_MAILBOX_BYTES)
 
@@ -93,7 +106,15 @@ struct devipc_request {
 	uint64_t offset, value;
 	uint64_t now_ns, wall_ns; /* what now_ns() and wall_ns() are to say; all but RESULT */
 	uint32_t room;            /* bytes that output() may take in this request */
-	uint32_t reserved;
+	uint32_t posted;          /* accesses that come first; RESULT: 0 */
+};
+
+struct devipc_posted {
+	uint8_t op;      /* DEVIPC_READ: was answered already; DEVIPC_WRITE */
+	uint8_t size;    /* 1, 2, 4 or 8 */
+	uint16_t count;  /* so often in a row, at least once */
+	uint32_t region;
+	uint64_t offset, value;
 };
 
 /* --- From the device ------------------------------------------------------------------- */
@@ -110,6 +131,14 @@ enum devipc_kind {
 
 #define DEVIPC_EFFECT_MAX 64u
 
+/* struct dev_ahead; its data is in the shared memory. */
+struct devipc_ahead {
+	uint64_t offset;
+	uint32_t region, size, bytes;
+	uint32_t flags;
+};
+enum { DEVIPC_AHEAD_FIFO = 1, DEVIPC_AHEAD_WRITES = 2 };
+
 struct devipc_reply {
 	uint32_t kind; /* enum devipc_kind */
 	int32_t error; /* ANSWER to RESTORE: 0 or enum vl_err; else 0 */
@@ -120,6 +149,7 @@ struct devipc_reply {
 	uint32_t size, region;     /* demands */
 	uint16_t space, width;     /* MAP */
 	uint64_t address, size64;  /* demands */
+	struct devipc_ahead ahead; /* ANSWER */
 };
 
 enum devipc_effect_kind {
@@ -158,9 +188,13 @@ struct devipc_mailbox {
 
 /*
  * The request that is in the mailbox. VL_E_TYPE: no such request; VL_E_RANGE: a size, timer or result that
- * cannot be. Offsets within a region are the model's to judge. On an error nothing of *q is to be used.
+ * cannot be; VL_E_LIMIT: too many posted accesses. Offsets within a region are the model's to judge. On an
+ * error nothing of *q is to be used.
  */
 int devipc_take_request(const uint8_t *shared, struct devipc_request *q);
+
+/* The `count` accesses that were posted before it, at most DEVIPC_POSTED_MAX. VL_E_TYPE, VL_E_RANGE. */
+int devipc_take_posted(const uint8_t *shared, uint32_t count, struct devipc_posted *posted);
 
 struct devipc_answer {
 	struct devipc_reply reply;
@@ -169,7 +203,8 @@ struct devipc_answer {
 
 /*
  * The answer to `q`, or a demand on the way to it, that is in the mailbox. VL_E_TYPE: no such message or
- * effect; VL_E_RANGE: a value of it; VL_E_LIMIT: more effects, output, memory or state than there may be;
+ * effect; VL_E_RANGE: a value of it; VL_E_LIMIT: more effects, output, memory, state or bytes in advance than
+ * there may be;
  * VL_E_MISSING: no checkpoint with a SAVE.
  */
 int devipc_take_reply(const uint8_t *shared, const struct devipc_request *q, struct devipc_answer *a);

@@ -275,6 +275,39 @@ static void input(struct devhost *h, size_t size)
 	h->reply.value = m->input ? m->input(h->instance.dev, h->copy, size) : size;
 }
 
+/* What is read here the guest has had already. */
+static void act_posted(struct devhost *h)
+{
+	const struct dev_model *m = h->instance.model;
+
+	for (uint32_t i = 0; i < h->request.posted; i++) {
+		const struct devipc_posted *p = &h->posted[i];
+
+		for (unsigned n = 0; n < p->count; n++) {
+			if (p->op == DEVIPC_READ)
+				m->read(h->instance.dev, p->region, p->offset, p->size);
+			else
+				m->write(h->instance.dev, p->region, p->offset, p->size, p->value);
+		}
+	}
+}
+
+static void look_ahead(struct devhost *h)
+{
+	const struct dev_model *m = h->instance.model;
+	struct dev_ahead a = { 0 };
+
+	if (m->ahead)
+		m->ahead(h->instance.dev, &a);
+	if (a.bytes > DEVIPC_AHEAD_BYTES)
+		a.bytes = DEVIPC_AHEAD_BYTES;
+	if (a.bytes)
+		memcpy(h->end.shared + DEVIPC_AHEAD_AT, a.data, a.bytes);
+	h->reply.ahead = (struct devipc_ahead){ .region = a.region, .offset = a.offset, .size = a.size,
+		.bytes = a.bytes,
+		.flags = (a.fifo ? DEVIPC_AHEAD_FIFO : 0u) | (a.writes ? DEVIPC_AHEAD_WRITES : 0u) };
+}
+
 static void act(struct devhost *h)
 {
 	const struct devipc_request *q = &h->request;
@@ -317,13 +350,17 @@ int devhost_serve(struct devhost *h)
 {
 	int err = devlink_take(&h->end, &h->request);
 
+	if (!err)
+		err = devipc_take_posted(h->end.shared, h->request.posted, h->posted);
 	if (err)
 		return err;
 	h->reply = (struct devipc_reply){ .kind = DEVIPC_ANSWER };
 	h->demanded = false;
 	if (h->hooks.event)
 		h->hooks.event(h->instance.dev);
+	act_posted(h);
 	act(h);
+	look_ahead(h);
 	if (!h->err && needs_checkpoint(h))
 		checkpoint(h);
 	if (h->err)

@@ -30,6 +30,7 @@ struct devhost {
 
 	/* Of the request that is being served. */
 	struct devipc_request request;
+	struct devipc_posted posted[DEVIPC_POSTED_MAX];
 	struct devipc_reply reply;
 	struct devipc_effect effects[DEVIPC_EFFECT_MAX];
 	bool demanded;

@@ -99,8 +99,9 @@ static int serve_demand(struct remote *r, const struct devipc_reply *d)
 }
 
 /* What travels in the areas of data with a request; anew at each try. */
-static void put_data(struct remote *r, const struct devipc_request *q)
+static void put_data(struct remote *r, const struct devipc_request *q, const struct devipc_posted *posted)
 {
+	memcpy(r->shared + DEVIPC_POSTED_AT, posted, q->posted * sizeof(*posted));
 	if (q->op == DEVIPC_INPUT)
 		memcpy(r->shared + DEVIPC_TO_DEVICE_AT, r->input, q->size);
 	else if (q->op == DEVIPC_RESTORE)
@@ -115,16 +116,16 @@ static int ask(struct remote *r, const struct devipc_request *q, uint64_t deadli
 }
 
 /*
- * Puts a request to the worker that there is. Other errors than VL_E_CLOSED and VL_E_TIMEOUT: it breaks the
- * rules.
+ * Puts a request, with the q->posted accesses before it, to the worker that there is. Other errors than
+ * VL_E_CLOSED and VL_E_TIMEOUT: it breaks the rules.
  */
-static int exchange(struct remote *r, const struct devipc_request *q, struct devipc_answer *a, bool *demanded,
-	uint64_t deadline_ns)
+static int exchange(struct remote *r, const struct devipc_request *q, const struct devipc_posted *posted,
+	struct devipc_answer *a, bool *demanded, uint64_t deadline_ns)
 {
 	struct devipc_request result = { .op = DEVIPC_RESULT };
 	int err;
 
-	put_data(r, q);
+	put_data(r, q, posted);
 	*demanded = false;
 	err = ask(r, q, deadline_ns);
 	while (!err) {
@@ -158,7 +159,7 @@ static int take_checkpoint(struct remote *r, size_t bytes)
 	r->checkpoint = taken;
 	r->checkpoint_bytes = bytes;
 	r->checkpoint_started = r->started;
-	r->journal_count = 0;
+	r->journal_count = r->journal_posted_count = 0;
 	return 0;
 }
 
@@ -168,6 +169,20 @@ static void note_state(struct remote *r, uint32_t op)
 		r->started = true;
 	else if (op == DEVIPC_STOP || op == DEVIPC_RESET || op == DEVIPC_RESTORE)
 		r->started = false;
+}
+
+static void note_request(struct remote *r, const struct devipc_request *q)
+{
+	memcpy(&r->journal_posted[r->journal_posted_count], r->posted, q->posted * sizeof(r->posted[0]));
+	r->journal_posted_count += q->posted;
+	r->journal[r->journal_count++] = *q;
+}
+
+/* The next request, and the accesses posted before it, may need more room than there is. */
+static bool journal_is_full(const struct remote *r)
+{
+	return r->journal_count >= r->journal_limit ||
+		r->journal_posted_count + r->posted_count > REMOTE_JOURNAL_POSTED_MAX;
 }
 
 /* What an answer means for the next worker. */
@@ -182,8 +197,23 @@ static int commit(struct remote *r, const struct devipc_request *q, const struct
 	if (!replayable)
 		return VL_E_PROTOCOL;
 	if (q->op != DEVIPC_RESTORE)
-		r->journal[r->journal_count++] = *q;
+		note_request(r, q);
 	return 0;
+}
+
+/* What was posted is done, and the next window is open. */
+static void open_window(struct remote *r, const struct devipc_ahead *a)
+{
+	r->ahead = *a;
+	r->ahead_taken = 0;
+	r->posted_count = 0;
+	memcpy(r->ahead_data, r->shared + DEVIPC_AHEAD_AT, a->bytes);
+}
+
+static void close_window(struct remote *r)
+{
+	r->ahead = (struct devipc_ahead){ 0 };
+	r->posted_count = 0;
 }
 
 /* --- A fresh worker --------------------------------------------------------------------------- */
@@ -191,11 +221,11 @@ static int commit(struct remote *r, const struct devipc_request *q, const struct
 static void input_ready(struct remote *r);
 static void put_context(struct remote *r, struct devipc_request *q);
 
-static int revive(struct remote *r, const struct devipc_request *q, struct devipc_answer *a,
-	uint64_t deadline_ns)
+static int revive(struct remote *r, const struct devipc_request *q, const struct devipc_posted *posted,
+	struct devipc_answer *a, uint64_t deadline_ns)
 {
 	bool demanded;
-	int err = exchange(r, q, a, &demanded, deadline_ns);
+	int err = exchange(r, q, posted, a, &demanded, deadline_ns);
 
 	if (!err && a->reply.error) {
 		vl_error("%s: a new worker refuses the checkpoint: %s", r->name, vl_err_text(a->reply.error));
@@ -213,7 +243,7 @@ static int restart(struct remote *r, uint64_t deadline_ns)
 	const struct devipc_request restore = { .op = DEVIPC_RESTORE, .size = (uint32_t)r->checkpoint_bytes };
 	struct devipc_request start = { .op = DEVIPC_START };
 	struct devipc_answer a;
-	int err = revive(r, &restore, &a, deadline_ns);
+	int err = revive(r, &restore, r->posted, &a, deadline_ns);
 
 	if (err || !r->checkpoint_started)
 		return err;
@@ -221,7 +251,7 @@ static int restart(struct remote *r, uint64_t deadline_ns)
 	put_context(r, &start);
 	pthread_mutex_unlock(r->machine);
 	start.room = 0;
-	return revive(r, &start, &a, deadline_ns);
+	return revive(r, &start, r->posted, &a, deadline_ns);
 }
 
 /*
@@ -232,10 +262,13 @@ static int bring_up(struct remote *r)
 {
 	uint64_t deadline_ns = clock_deadline(BRING_UP_LIMITS * r->limit_ms);
 	struct devipc_answer a;
+	const struct devipc_posted *posted = r->journal_posted;
 	int err = r->checkpoint_bytes ? restart(r, deadline_ns) : 0;
 
-	for (unsigned i = 0; !err && i < r->journal_count; i++)
-		err = revive(r, &r->journal[i], &a, deadline_ns);
+	for (unsigned i = 0; !err && i < r->journal_count; i++) {
+		err = revive(r, &r->journal[i], posted, &a, deadline_ns);
+		posted += r->journal[i].posted;
+	}
 	if (err)
 		return err;
 	pthread_mutex_lock(r->machine);
@@ -279,8 +312,12 @@ static int attempt(struct remote *r, const struct devipc_request *q, struct devi
 	int err = r->end.link < 0 ? connect_worker(r, q->op) : 0;
 
 	if (!err)
-		err = exchange(r, q, a, &demanded, clock_deadline(r->limit_ms));
-	return err ? err : commit(r, q, &a->reply, demanded);
+		err = exchange(r, q, r->posted, a, &demanded, clock_deadline(r->limit_ms));
+	if (!err)
+		err = commit(r, q, &a->reply, demanded);
+	if (!err)
+		open_window(r, &a->reply.ahead);
+	return err;
 }
 
 static void lost(struct remote *r, int err)
@@ -294,9 +331,10 @@ static void lost(struct remote *r, int err)
 		r->lost_ns = clock_boot_ns();
 }
 
-/* One request through whichever worker there is. VL_E_CLOSED: there is none any more. */
-static int call(struct remote *r, const struct devipc_request *q, struct devipc_answer *a)
+/* One request, and what was posted, through whichever worker there is. VL_E_CLOSED: there is none any more. */
+static int call(struct remote *r, struct devipc_request *q, struct devipc_answer *a)
 {
+	q->posted = r->posted_count;
 	for (unsigned tries = 0; r->supply >= 0 && tries < TRIES_MAX; tries++) {
 		int err = attempt(r, q, a);
 
@@ -308,6 +346,7 @@ static int call(struct remote *r, const struct devipc_request *q, struct devipc_
 	if (r->supply >= 0)
 		give_up(r, VL_E_LIMIT);
 	drop_link(r);
+	close_window(r);
 	return VL_E_CLOSED;
 }
 
@@ -378,13 +417,13 @@ static void put_context(struct remote *r, struct devipc_request *q)
 
 static int converse_alone(struct remote *r, struct devipc_request *q, struct devipc_answer *a)
 {
-	const struct devipc_request save = { .op = DEVIPC_SAVE };
+	struct devipc_request save = { .op = DEVIPC_SAVE };
 	int err = 0;
 
 	pthread_mutex_lock(r->machine);
 	put_context(r, q);
 	pthread_mutex_unlock(r->machine);
-	if (r->journal_count >= r->journal_limit && q->op != DEVIPC_RESET && q->op != DEVIPC_RESTORE)
+	if (journal_is_full(r) && q->op != DEVIPC_RESET && q->op != DEVIPC_RESTORE)
 		err = call(r, &save, a);
 	if (!err)
 		err = call(r, q, a);
@@ -403,6 +442,67 @@ static int converse(struct remote *r, struct devipc_request *q, struct devipc_an
 	err = converse_alone(r, q, a);
 	pthread_mutex_unlock(&r->lock);
 	return err;
+}
+
+/* --- Accesses in the window that the last answer opened ------------------------------------------- */
+
+static bool in_window(const struct remote *r, const struct devipc_posted *p)
+{
+	const struct devipc_ahead *a = &r->ahead;
+
+	return p->region == a->region && p->offset >= a->offset &&
+		vl_within(p->offset - a->offset, p->size, a->size);
+}
+
+/* Reads of a FIFO differ in nothing. */
+static bool post(struct remote *r, const struct devipc_posted *p)
+{
+	struct devipc_posted *last = r->posted_count ? &r->posted[r->posted_count - 1] : NULL;
+
+	if (last && p->op == DEVIPC_READ && last->op == DEVIPC_READ && last->size == p->size &&
+	    last->offset == p->offset) {
+		last->count++;
+		return true;
+	}
+	if (r->posted_count == DEVIPC_POSTED_MAX)
+		return false;
+	r->posted[r->posted_count++] = *p;
+	return true;
+}
+
+static bool read_in_window(struct remote *r, struct devipc_posted *p)
+{
+	bool fifo = r->ahead.flags & DEVIPC_AHEAD_FIFO;
+	uint64_t at = fifo ? r->ahead_taken : p->offset - r->ahead.offset;
+
+	if (!in_window(r, p) || !vl_within(at, p->size, r->ahead.bytes) || (fifo && !post(r, p)))
+		return false;
+	r->ahead_taken += fifo ? p->size : 0;
+	p->value = 0;
+	memcpy(&p->value, r->ahead_data + at, p->size);
+	return true;
+}
+
+static bool write_in_window(struct remote *r, const struct devipc_posted *p)
+{
+	if (!in_window(r, p) || !(r->ahead.flags & DEVIPC_AHEAD_WRITES) || !post(r, p))
+		return false;
+	r->ahead.bytes = 0;
+	return true;
+}
+
+/* True: there is nothing to ask for, and what was read is in p->value. */
+static bool access_in_window(struct remote *r, struct devipc_posted *p)
+{
+	bool done;
+
+	if (pthread_mutex_trylock(&r->lock) != 0)
+		return false;
+	done = p->op == DEVIPC_READ ? read_in_window(r, p) : write_in_window(r, p);
+	r->spared += done;
+	r->asked += !done;
+	pthread_mutex_unlock(&r->lock);
+	return done;
 }
 
 /* --- What the loop has for the device ------------------------------------------------------------ */
@@ -515,8 +615,11 @@ static void remote_complete(void *dev, uint64_t id, int result)
 static uint64_t remote_read(void *dev, unsigned id, uint64_t offset, unsigned size)
 {
 	struct devipc_request q = { .op = DEVIPC_READ, .region = id, .offset = offset, .size = size };
+	struct devipc_posted p = { DEVIPC_READ, (uint8_t)size, 1, id, offset, 0 };
 	struct devipc_answer a;
 
+	if (access_in_window(dev, &p))
+		return p.value;
 	return converse(dev, &q, &a) ? ~0ull : a.reply.value;
 }
 
@@ -524,8 +627,11 @@ static void remote_write(void *dev, unsigned id, uint64_t offset, unsigned size,
 {
 	struct devipc_request q = { .op = DEVIPC_WRITE, .region = id, .offset = offset, .size = size,
 		.value = value };
+	struct devipc_posted p = { DEVIPC_WRITE, (uint8_t)size, 1, id, offset, value };
 	struct devipc_answer a;
 
+	if (access_in_window(dev, &p))
+		return;
 	converse(dev, &q, &a); /* without a worker it is dropped, as where there is no device */
 }
 
@@ -559,8 +665,9 @@ static void forget(struct remote *r)
 {
 	pthread_mutex_unlock(r->machine);
 	pthread_mutex_lock(&r->lock);
-	r->journal_count = 0;
+	r->journal_count = r->journal_posted_count = 0;
 	r->checkpoint_bytes = 0;
+	close_window(r);
 	pthread_mutex_unlock(&r->lock);
 	pthread_mutex_lock(r->machine);
 	r->timers = 0;
@@ -641,6 +748,8 @@ static void remote_inspect(const void *dev, struct inspect *i)
 	inspect_u64(i, "longest-replacement-ms", INSPECT_SENSITIVE, INSPECT_PLAIN, r->away_ms);
 	inspect_u64(i, "checkpoint-bytes", INSPECT_SENSITIVE, INSPECT_PLAIN, r->checkpoint_bytes);
 	inspect_u64(i, "journal-accesses", INSPECT_SENSITIVE, INSPECT_COUNT, r->journal_count);
+	inspect_u64(i, "accesses-asked", INSPECT_SENSITIVE, INSPECT_COUNT, r->asked);
+	inspect_u64(i, "accesses-in-window", INSPECT_SENSITIVE, INSPECT_COUNT, r->spared);
 }
 
 const struct dev_model remote_model = {
@@ -661,7 +770,7 @@ const struct dev_model remote_model = {
 
 int remote_init(struct remote *r, const char *name, int supply, uint8_t *shared, pthread_mutex_t *machine)
 {
-	memset(r, 0, sizeof(*r));
+	memset(r, 0, offsetof(struct remote, input));
 	r->name = name;
 	r->machine = machine;
 	r->supply = supply;

@@ -12,7 +12,8 @@
  * without the machine lock; the machine lock may be taken under it, never the
  * reverse. What the I/O loop has for the device (input, timers, room for
  * output) is passed on by a thread of the device's, so that the loop never
- * waits but to start, stop, save and restore.
+ * waits but to start, stop, save and restore. An access in the window that the
+ * last answer opened needs `lock` too, and is an ordinary one if that is taken.
  */
 #ifndef VL_VM_REMOTE_H
 #define VL_VM_REMOTE_H
@@ -23,6 +24,7 @@
 
 #define REMOTE_JOURNAL_MAX 4096u
 #define REMOTE_JOURNAL_DEFAULT 512u
+#define REMOTE_JOURNAL_POSTED_MAX 4096u
 #define REMOTE_INPUT_BYTES 1024u
 
 struct remote {
@@ -33,8 +35,8 @@ struct remote {
 	unsigned limit_ms;        /* for one answer */
 	unsigned supply_limit_ms; /* for the next worker */
 	/*
-	 * Requests since the last checkpoint, at most REMOTE_JOURNAL_MAX; then one is asked for. The next worker
-	 * is given all of them again first.
+	 * Requests since the last checkpoint, at most REMOTE_JOURNAL_MAX; then one is asked for, as when posted
+	 * accesses do not fit any more. The next worker is given all of them again first.
 	 */
 	unsigned journal_limit;
 
@@ -49,8 +51,11 @@ struct remote {
 	size_t checkpoint_bytes; /* 0: there is none, a reset is what it began with */
 	bool checkpoint_started;
 	uint8_t *checkpoint, *next; /* ours, DEVIPC_STATE_BYTES each: the last one, and room for another */
-	unsigned journal_count;
-	struct devipc_request journal[REMOTE_JOURNAL_MAX];
+	unsigned journal_count, journal_posted_count;
+	struct devipc_ahead ahead; /* the window that the last answer opened; size 0: none */
+	uint32_t ahead_taken;      /* of a FIFO's bytes */
+	unsigned posted_count;     /* accesses that wait for the next request */
+	uint64_t asked, spared;    /* accesses that were a request; and those that were none */
 
 	/* Under the machine lock: what the thread is to pass on. */
 	pthread_t thread;
@@ -65,7 +70,13 @@ struct remote {
 	bool input_busy;   /* `input` is on its way */
 	bool offer_refused; /* input() here took less than offered */
 	size_t input_count;
+
+	/* Beyond here nothing is touched before it is used: most devices need little of it. */
 	uint8_t input[REMOTE_INPUT_BYTES];
+	uint8_t ahead_data[DEVIPC_AHEAD_BYTES];
+	struct devipc_posted posted[DEVIPC_POSTED_MAX];
+	struct devipc_request journal[REMOTE_JOURNAL_MAX];
+	struct devipc_posted journal_posted[REMOTE_JOURNAL_POSTED_MAX]; /* of all its requests, in order */
 };
 
 extern const struct dev_model remote_model;

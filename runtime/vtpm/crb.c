@@ -99,6 +99,17 @@ static uint32_t read_control(const struct vtpm *v, unsigned locality, uint64_t r
 	return 0xffffffff;
 }
 
+void crb_ahead(const struct vtpm *v, struct dev_ahead *a)
+{
+	if (v->phase != VTPM_READY && v->phase != VTPM_RECEIVING && v->phase != VTPM_COMPLETE)
+		return;
+	a->offset = v->active * VL_PAGE_BYTES + REG_BUFFER;
+	a->size = TPM_BUFFER_BYTES;
+	a->writes = true;
+	a->data = v->data;
+	a->bytes = v->phase == VTPM_COMPLETE ? v->data_bytes : 0;
+}
+
 uint32_t crb_read(struct vtpm *v, unsigned locality, uint64_t reg, unsigned size)
 {
 	unsigned shift = 8 * (reg & 3);

@@ -43,7 +43,6 @@ enum {
 };
 
 #define CAPABILITY (3u << 28 | 3u << 9) /* interface 1.3 for TPM 2.0; accesses of up to 64 bytes; no interrupts */
-#define BURST_MAX 64u
 
 static bool expects_more(const struct vtpm *v)
 {
@@ -90,7 +89,7 @@ static uint32_t burst(const struct vtpm *v)
 	case VTPM_RECEIVING: n = TPM_BUFFER_BYTES - v->data_bytes; break;
 	case VTPM_COMPLETE: n = v->data_bytes - v->data_at; break;
 	}
-	return n < BURST_MAX ? (uint32_t)n : BURST_MAX;
+	return (uint32_t)n;
 }
 
 static uint32_t read_sts(const struct vtpm *v)
@@ -147,6 +146,18 @@ static uint32_t read_data(struct vtpm *v, unsigned size)
 	for (unsigned i = 0; i < size; i++)
 		value |= (uint32_t)pull(v) << 8 * i;
 	return value;
+}
+
+void fifo_ahead(const struct vtpm *v, struct dev_ahead *a)
+{
+	a->offset = v->active * VL_PAGE_BYTES + REG_DATA;
+	a->size = 4;
+	a->fifo = true;
+	a->writes = v->phase == VTPM_READY || v->phase == VTPM_RECEIVING;
+	if (v->phase == VTPM_COMPLETE) {
+		a->data = v->data + v->data_at;
+		a->bytes = v->data_bytes - v->data_at;
+	}
 }
 
 uint32_t fifo_read(struct vtpm *v, unsigned locality, uint64_t reg, unsigned size)

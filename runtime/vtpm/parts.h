@@ -31,6 +31,9 @@ void vtpm_execute(struct vtpm *v, size_t received);
 /* Register accesses of `size` bytes at `reg` within the page of `locality`, none across a register. */
 uint32_t fifo_read(struct vtpm *v, unsigned locality, uint64_t reg, unsigned size);
 void fifo_write(struct vtpm *v, unsigned locality, uint64_t reg, unsigned size, uint32_t value);
+/* The model's ahead(), for the locality that has the TPM. */
+void fifo_ahead(const struct vtpm *v, struct dev_ahead *a);
+void crb_ahead(const struct vtpm *v, struct dev_ahead *a);
 uint32_t crb_read(struct vtpm *v, unsigned locality, uint64_t reg, unsigned size);
 void crb_write(struct vtpm *v, unsigned locality, uint64_t reg, unsigned size, uint32_t value);
 

@@ -346,6 +346,33 @@ static void vtpm_write(void *dev, unsigned id, uint64_t offset, unsigned size, u
 	}
 }
 
+/* While the VM worker fills in a command of VTPM_REGION_BOOT, or fetches the log. */
+static void boot_ahead(const struct vtpm *v, struct dev_ahead *a)
+{
+	a->region = VTPM_REGION_BOOT;
+	if (v->finished) {
+		a->offset = VTPM_BOOT_LOG_AT;
+		a->data = v->log.bytes;
+		a->size = a->bytes = (uint32_t)v->log.w.pos;
+	} else {
+		a->offset = offsetof(struct vtpm_boot, isolated);
+		a->size = sizeof(v->boot) - offsetof(struct vtpm_boot, isolated);
+		a->writes = true;
+	}
+}
+
+static void vtpm_ahead(const void *dev, struct dev_ahead *a)
+{
+	const struct vtpm *v = dev;
+
+	if (!v->finished || (v->powered && v->active == VTPM_NO_LOCALITY))
+		boot_ahead(v, a);
+	else if (v->powered && v->interface == VTPM_CRB)
+		crb_ahead(v, a);
+	else if (v->powered)
+		fifo_ahead(v, a);
+}
+
 static void vtpm_complete(void *dev, uint64_t id, int result)
 {
 	if (id == VTPM_COMMAND_ENDED)
@@ -537,6 +564,7 @@ const struct dev_model vtpm_model = {
 	.version = 1,
 	.read = vtpm_read,
 	.write = vtpm_write,
+	.ahead = vtpm_ahead,
 	.start = vtpm_start,
 	.stop = vtpm_stop,
 	.reset = vtpm_reset,

@@ -92,6 +92,8 @@ static void answer(int link, uint32_t *count)
 			take(m->effects, 2 * sizeof(m->effects[0]));
 		if (how & 8)
 			take(shared + DEVIPC_STATE_AT, 64);
+		if (how & 16)
+			take(&m->reply.ahead, sizeof(m->reply.ahead));
 		*count += (how & 0xf0) == 0xf0;
 	}
 	atomic_store(&m->answerer_sleeps, 1);
@@ -169,9 +171,17 @@ static void use_device(uint8_t what)
 	const struct dev_instance device = { "fuzz", &remote_model, &remote };
 	struct state_writer w;
 
-	switch (what % 7) {
+	switch (what % 9) {
 	case 0: remote_model.read(&remote, 0, 0, 4); break;
 	case 1: remote_model.write(&remote, 1, 8, 8, ~0ull); break;
+	case 7: /* perhaps in a window */
+		for (unsigned i = 0; i < what; i++)
+			remote_model.read(&remote, 1, what & 0x70, 1u << (i & 3));
+		break;
+	case 8:
+		for (unsigned i = 0; i < what * 10u; i++)
+			remote_model.write(&remote, 1, what & 0x70, 1u << (i & 3), i);
+		break;
 	case 2: remote_model.start(&remote); break;
 	case 3: remote_model.input(&remote, (const uint8_t *)"abcdefgh", 8); break;
 	case 4: remote_model.timer(&remote, 1); break;
@@ -198,6 +208,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	remote_model.reset(&remote);
 	for (unsigned i = 0; i < 4; i++)
 		use_device(data[i]);
+	if (remote.posted_count > DEVIPC_POSTED_MAX || remote.journal_posted_count > REMOTE_JOURNAL_POSTED_MAX)
+		abort();
 	while (remote.passing || remote.timers || remote.completed || (remote.input_count && !remote.input_held))
 		pthread_cond_wait(&remote.work, &machine);
 	input_bytes = 0;

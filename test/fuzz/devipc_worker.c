@@ -79,6 +79,7 @@ static void power_on(uint8_t kind)
 
 	memset(&host, 0, sizeof(host));
 	memset(&dev, 0, sizeof(dev));
+	memset(shared + DEVIPC_POSTED_AT, 0, 64 * sizeof(struct devipc_posted));
 	devlink_answerer(&host.end, link_of[0], shared);
 	host.end.open = true;
 	atomic_store(&m->asked, 0);
@@ -130,6 +131,11 @@ static int ask(void)
 		q.offset = byte[1];
 		q.size = 1u << (byte[0] >> 6);
 		q.value = byte[2] | (uint64_t)byte[3] << 8;
+	}
+	if (how & 0x10 && q.op != DEVIPC_RESULT) {
+		take(byte, 1);
+		q.posted = byte[0] & 63;
+		take(shared + DEVIPC_POSTED_AT, q.posted * sizeof(struct devipc_posted));
 	}
 	if (how & 0x20)
 		take(shared + (q.op == DEVIPC_RESTORE ? DEVIPC_STATE_AT : DEVIPC_TO_DEVICE_AT), 128);

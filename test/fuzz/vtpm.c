@@ -6,6 +6,7 @@
 #include "common/base/bytes.h"
 #include "common/device/units.h"
 #include "runtime/vtpm/vtpm.h"
+#include "test/unit/dev/ahead.h"
 
 #include <fcntl.h>
 #include <stdlib.h>
@@ -117,12 +118,14 @@ static void any_access(struct vl_reader *in)
 {
 	unsigned what = vl_read_u8(in), region = what & 3, size = 1u << (what >> 2 & 3);
 	static const uint32_t bytes[4] = { VTPM_REGION_TPM_BYTES, VTPM_REGION_PPI_BYTES, VTPM_REGION_BOOT_BYTES, 16 };
-	uint64_t offset = vl_read_le16(in) % (bytes[region] - size + 1), value = vl_read_le32(in);
+	uint64_t offset = vl_read_le16(in) % (bytes[region] - size + 1), value = vl_read_le32(in), told;
 
 	if (what & 0x80)
 		vtpm_model.write(&v, region, offset, size, value | value << 32);
-	else
+	else if (!ahead_told(&vtpm_model, &v, region, offset, size, &told))
 		vtpm_model.read(&v, region, offset, size);
+	else if (vtpm_model.read(&v, region, offset, size) != told)
+		abort();
 }
 
 static void save_and_restore(struct vl_reader *in)

@@ -150,6 +150,123 @@ START_TEST(output_that_does_not_fit_waits_until_there_is_room_and_input_until_it
 }
 END_TEST
 
+/* --- Accesses that are known in advance ------------------------------------------------------- */
+
+/* `n` accesses at most were asked for since; the others were not. */
+static void expect_asked(uint64_t before, uint64_t n)
+{
+	ck_assert_uint_eq(g->r.asked - before, n);
+}
+
+START_TEST(what_is_written_to_a_fifo_in_the_window_is_not_asked_for_and_comes_before_the_next_access)
+{
+	uint64_t asked;
+
+	rig_start(g);
+	rig_write(g, SUM_OPEN, 0, 4, SUM_OPEN_QUEUE);
+	asked = g->r.asked;
+	for (unsigned i = 0; i < 200; i++)
+		rig_write(g, SUM_QUEUE, 0, 1, i);
+	ck_assert_uint_eq(g->f.line[0], 0);
+	expect_asked(asked, 0);
+	rig_write(g, SUM_TAKE, 0, 1, 0);
+	expect_asked(asked, 1);
+	ck_assert_uint_eq(read_sum(), 199 * 200 / 2);
+}
+END_TEST
+
+START_TEST(what_is_read_from_a_fifo_in_the_window_is_taken_from_it_once)
+{
+	uint64_t asked;
+
+	rig_start(g);
+	rig_write(g, SUM_OPEN, 0, 4, SUM_OPEN_QUEUE);
+	for (unsigned i = 1; i <= 100; i++)
+		rig_write(g, SUM_QUEUE, 0, 1, i);
+	read_sum(); /* its answer has what is in the queue */
+	asked = g->r.asked;
+	for (unsigned i = 1; i <= 50; i++)
+		ck_assert_uint_eq(rig_read(g, SUM_QUEUE, i % 8, 1), i);
+	ck_assert_uint_eq(rig_read(g, SUM_QUEUE, 0, 4), 0x36353433);
+	expect_asked(asked, 0);
+	rig_kill(g);
+	ck_assert_uint_eq(rig_read(g, SUM_QUEUE, 0, 8), 0x3e3d3c3b3a393837);
+	rig_write(g, SUM_TAKE, 0, 1, 0); /* 63 to 100 are left */
+	ck_assert_uint_eq(read_sum(), (63 + 100) * 38 / 2);
+	ck_assert_uint_eq(rig_read(g, SUM_QUEUE, 0, 2), 0);
+	expect_asked(asked, 3);
+}
+END_TEST
+
+START_TEST(memory_in_the_window_is_read_without_asking_until_it_is_written)
+{
+	uint64_t asked;
+
+	rig_start(g);
+	rig_write(g, SUM_PAGE, 8, 8, 0x1122334455667788);
+	rig_write(g, SUM_OPEN, 0, 4, SUM_OPEN_PAGE);
+	asked = g->r.asked;
+	ck_assert_uint_eq(rig_read(g, SUM_PAGE, 8, 8), 0x1122334455667788);
+	ck_assert_uint_eq(rig_read(g, SUM_PAGE, 10, 2), 0x5566);
+	ck_assert_uint_eq(rig_read(g, SUM_PAGE, 56, 8), 0);
+	rig_write(g, SUM_PAGE, 9, 1, 0xaa);
+	expect_asked(asked, 0);
+	ck_assert_uint_eq(rig_read(g, SUM_PAGE, 8, 8), 0x112233445566aa88);
+	expect_asked(asked, 1);
+	rig_write(g, SUM_OPEN, 0, 4, SUM_OPEN_NONE);
+	ck_assert_uint_eq(rig_read(g, SUM_PAGE, 8, 4), 0x5566aa88);
+	expect_asked(asked, 3);
+}
+END_TEST
+
+/* More than one message and more than the journal hold. */
+START_TEST(any_number_of_posted_accesses_arrives_in_order)
+{
+	uint64_t expected = 0;
+
+	rig_start(g);
+	rig_write(g, SUM_OPEN, 0, 4, SUM_OPEN_QUEUE);
+	for (unsigned round = 0; round < 8; round++) {
+		for (unsigned i = 0; i < 1500; i++)
+			rig_write(g, SUM_QUEUE, 0, 1, i % 251);
+		if (round % 3 == 1)
+			rig_kill(g);
+		for (unsigned i = 0; i < 1000; i++)
+			ck_assert_uint_eq(rig_read(g, SUM_QUEUE, 0, 1), i % 251);
+		for (unsigned i = 1000; i < 1500; i++)
+			expected += i % 251;
+		rig_write(g, SUM_TAKE, 0, 1, 0);
+		ck_assert_uint_eq(read_sum(), expected);
+	}
+	ck_assert_uint_ge(g->r.replaced, 2);
+}
+END_TEST
+
+START_TEST(a_device_that_is_saved_or_stopped_has_what_was_posted)
+{
+	static uint8_t saved[8192];
+	int64_t size;
+
+	rig_start(g);
+	rig_write(g, SUM_OPEN, 0, 4, SUM_OPEN_QUEUE);
+	rig_write(g, SUM_QUEUE, 0, 2, 0x0305);
+	size = rig_save(g, saved, sizeof(saved));
+	ck_assert_int_gt(size, 0);
+	rig_write(g, SUM_QUEUE, 0, 1, 9);
+	rig_reset(g);
+	rig_write(g, SUM_TAKE, 0, 1, 0);
+	ck_assert_uint_eq(read_sum(), 0);
+	ck_assert_int_eq(rig_restore(g, saved, (size_t)size), 0);
+	rig_go(g);
+	rig_write(g, SUM_QUEUE, 0, 1, 1);
+	rig_stop(g);
+	rig_kill(g);
+	rig_go(g);
+	rig_write(g, SUM_TAKE, 0, 1, 0);
+	ck_assert_uint_eq(read_sum(), 9);
+}
+END_TEST
+
 /* --- Workers that are lost -------------------------------------------------------------------- */
 
 static void die(struct devhost *h) { _exit(3); }
@@ -163,8 +280,15 @@ START_TEST(a_worker_may_die_in_any_request_and_nothing_is_lost_or_done_twice)
 		g->behaviour[n] = (struct rig_behaviour){ 2 + (unsigned)_i / 2 + 7 * n, die, _i & 1 };
 	rig_start(g);
 	rig_go(g);
+	rig_write(g, SUM_OPEN, 0, 4, _i % 3);
 	for (uint64_t i = 1; i <= 60; i++) {
+		rig_write(g, SUM_QUEUE, 0, 4, 0x04030201 * i);
+		rig_write(g, SUM_PAGE, i % 7 * 8, 8, i);
 		write_sum(i % 5 + 1);
+		ck_assert_uint_eq(rig_read(g, SUM_QUEUE, 0, 1), i);
+		ck_assert_uint_eq(rig_read(g, SUM_QUEUE, 0, 2), 0x0302 * i & 0xffff);
+		ck_assert_uint_eq(rig_read(g, SUM_PAGE, i % 7 * 8, 4), i);
+		ck_assert_uint_eq(rig_read(g, SUM_QUEUE, 0, 1), 0x04030201 * i >> 24);
 		expected += i % 5 + 1;
 		ck_assert_uint_eq(read_sum(), expected);
 		ck_assert_uint_eq(g->f.line[0], expected & 1);
@@ -210,11 +334,19 @@ START_TEST(kill_9_a_hundred_times_under_load_loses_nothing)
 
 	rig_start(g);
 	rig_go(g);
+	rig_write(g, SUM_OPEN, 0, 4, SUM_OPEN_QUEUE);
 	load_ends = false;
 	ck_assert_int_eq(pthread_create(&killer, NULL, kill_again_and_again, NULL), 0);
 	for (uint64_t i = 0; !load_ends; i++, rounds++) {
+		for (unsigned n = 0; n < 8; n++)
+			rig_write(g, SUM_QUEUE, 0, 1, (i + n) & 0xff);
 		write_sum(i % 7);
 		expected += i % 7;
+		ck_assert_uint_eq(rig_read(g, SUM_QUEUE, 0, 2), (i & 0xff) | ((i + 1) & 0xff) << 8);
+		for (unsigned n = 2; n < 7; n++)
+			ck_assert_uint_eq(rig_read(g, SUM_QUEUE, 0, 1), (i + n) & 0xff);
+		rig_write(g, SUM_TAKE, 0, 1, 0);
+		expected += (i + 7) & 0xff;
 		ck_assert_uint_eq(read_sum(), expected);
 		ck_assert_uint_eq(g->f.line[0], expected & 1);
 		rig_write(g, SUM_PRINT, 0, 1, printed % 251);
@@ -304,6 +436,11 @@ LIE(oversize_read, OF(.kind = DEVIPC_MEM_READ, .size = DEVIPC_DATA_BYTES + 1), O
 LIE(oversize_fill, OF(.kind = DEVIPC_MEM_FILL, .size = DEVIPC_DATA_BYTES + 1), OF(.kind = 0))
 LIE(oversize_write, OF(.kind = DEVIPC_MEM_WRITE, .size = UINT32_MAX), OF(.kind = 0))
 LIE(wide_fill, OF(.kind = DEVIPC_MEM_FILL, .size = 1, .value = 256), OF(.kind = 0))
+LIE(too_much_in_advance, OF(.ahead = { .size = 8, .flags = DEVIPC_AHEAD_FIFO, .bytes = DEVIPC_AHEAD_BYTES + 1 }),
+	OF(.kind = 0))
+LIE(more_than_its_window, OF(.ahead = { .size = 8, .bytes = 9 }), OF(.kind = 0))
+LIE(a_window_beyond_all, OF(.ahead = { .offset = UINT64_MAX - 6, .size = 8 }), OF(.kind = 0))
+LIE(no_such_window, OF(.ahead = { .size = 8, .flags = 4 }), OF(.kind = 0))
 LIE(no_such_space, OF(.kind = DEVIPC_MAP, .space = 2, .size64 = 1), OF(.kind = 0))
 
 static void counts_wrong(struct devhost *h)
@@ -347,6 +484,10 @@ static const struct {
 	{ wide_fill, VL_E_RANGE },
 	{ oversize_write, VL_E_LIMIT },
 	{ no_such_space, VL_E_RANGE },
+	{ too_much_in_advance, VL_E_LIMIT },
+	{ more_than_its_window, VL_E_RANGE },
+	{ a_window_beyond_all, VL_E_RANGE },
+	{ no_such_window, VL_E_RANGE },
 	{ counts_wrong, VL_E_PROTOCOL },
 	{ forgets_its_checkpoint, VL_E_PROTOCOL },
 };
@@ -661,6 +802,11 @@ Suite *suite_remote(void)
 	tcase_add_test(t, guest_addresses_out_of_range_are_refused_with_the_error_and_nothing_is_written);
 	tcase_add_test(t, it_moves_a_window_of_its_registers);
 	tcase_add_test(t, output_that_does_not_fit_waits_until_there_is_room_and_input_until_it_is_wanted);
+	tcase_add_test(t, what_is_written_to_a_fifo_in_the_window_is_not_asked_for_and_comes_before_the_next_access);
+	tcase_add_test(t, what_is_read_from_a_fifo_in_the_window_is_taken_from_it_once);
+	tcase_add_test(t, memory_in_the_window_is_read_without_asking_until_it_is_written);
+	tcase_add_test(t, any_number_of_posted_accesses_arrives_in_order);
+	tcase_add_test(t, a_device_that_is_saved_or_stopped_has_what_was_posted);
 	add_losses(t);
 	tcase_add_test(t, a_saved_device_is_restored_into_another_worker_with_its_input);
 	tcase_add_test(t, a_state_from_the_future_truncated_or_altered_is_refused_with_its_cause);

@@ -7,6 +7,9 @@ struct sum {
 	uint32_t error;
 	uint8_t waiting[64]; /* to be sent */
 	uint32_t waiting_count;
+	uint8_t open; /* enum sum_open */
+	uint8_t queue[SUM_QUEUE_BYTES], page[SUM_PAGE_BYTES];
+	uint32_t queue_count;
 	bool line;
 };
 
@@ -32,6 +35,47 @@ static void flush(struct sum *s)
 	memmove(s->waiting, s->waiting + n, s->waiting_count);
 }
 
+static uint64_t take_queue(struct sum *s, unsigned size)
+{
+	unsigned n = size < s->queue_count ? size : s->queue_count;
+	uint64_t value = 0;
+
+	memcpy(&value, s->queue, n);
+	s->queue_count -= n;
+	memmove(s->queue, s->queue + n, s->queue_count);
+	return value;
+}
+
+static void put_queue(struct sum *s, uint64_t value, unsigned size)
+{
+	if (s->queue_count + size > SUM_QUEUE_BYTES)
+		return;
+	memcpy(s->queue + s->queue_count, &value, size);
+	s->queue_count += size;
+}
+
+static void add_queue(struct sum *s)
+{
+	uint64_t all = 0;
+
+	for (uint32_t i = 0; i < s->queue_count; i++)
+		all += s->queue[i];
+	s->queue_count = 0;
+	add(s, all);
+}
+
+static void sum_ahead(const void *dev, struct dev_ahead *a)
+{
+	const struct sum *s = dev;
+
+	if (s->open == SUM_OPEN_QUEUE)
+		*a = (struct dev_ahead){ .region = SUM_QUEUE, .size = 8, .fifo = true, .writes = true,
+			.bytes = s->queue_count, .data = s->queue };
+	else if (s->open == SUM_OPEN_PAGE)
+		*a = (struct dev_ahead){ .region = SUM_PAGE, .size = SUM_PAGE_BYTES, .writes = true,
+			.bytes = SUM_PAGE_BYTES, .data = s->page };
+}
+
 static uint64_t sum_read(void *dev, unsigned id, uint64_t offset, unsigned size)
 {
 	struct sum *s = dev;
@@ -39,6 +83,12 @@ static uint64_t sum_read(void *dev, unsigned id, uint64_t offset, unsigned size)
 
 	if (id == SUM_ERROR)
 		return s->error;
+	if (id == SUM_QUEUE)
+		return take_queue(s, size);
+	if (id == SUM_PAGE) {
+		memcpy(&there, s->page + offset % SUM_PAGE_BYTES, size);
+		return there;
+	}
 	if (id == SUM_MEMORY) {
 		s->error = (uint32_t)-s->env->ops->mem_read(s->env, gpa(offset), &there, sizeof(there));
 		add(s, there);
@@ -94,6 +144,10 @@ static void sum_write(void *dev, unsigned id, uint64_t offset, unsigned size, ui
 			s->env->ops->msi(s->env, 0xfee00000, (uint32_t)value);
 		break;
 	case SUM_POWER: s->env->ops->machine(s->env, (unsigned)value); break;
+	case SUM_OPEN: s->open = (uint8_t)value; break;
+	case SUM_QUEUE: put_queue(s, value, size); break;
+	case SUM_PAGE: memcpy(s->page + offset % SUM_PAGE_BYTES, &value, size); break;
+	case SUM_TAKE: add_queue(s); break;
 	}
 	s->error = (uint32_t)-err;
 }
@@ -137,6 +191,8 @@ static const struct state_field fields[] = {
 	STATE_FIELD(1, struct sum, sum, UINT64_MAX),
 	STATE_FIELD(2, struct sum, error, UINT32_MAX),
 	STATE_FIELD(3, struct sum, waiting_count, sizeof(((struct sum *)NULL)->waiting)),
+	STATE_FIELD(5, struct sum, open, SUM_OPEN_PAGE),
+	STATE_FIELD(6, struct sum, queue_count, SUM_QUEUE_BYTES),
 };
 
 static void sum_save(void *dev, struct state_writer *w)
@@ -145,6 +201,8 @@ static void sum_save(void *dev, struct state_writer *w)
 
 	state_put_fields(w, fields, VL_ARRAY_COUNT(fields), s);
 	state_put_bytes(w, 4, s->waiting, sizeof(s->waiting));
+	state_put_bytes(w, 7, s->queue, sizeof(s->queue));
+	state_put_bytes(w, 8, s->page, sizeof(s->page));
 }
 
 static int sum_restore(void *dev, struct state_reader *r)
@@ -153,6 +211,8 @@ static int sum_restore(void *dev, struct state_reader *r)
 
 	state_get_fields(r, fields, VL_ARRAY_COUNT(fields), s);
 	state_get_bytes(r, 4, s->waiting, sizeof(s->waiting));
+	state_get_bytes(r, 7, s->queue, sizeof(s->queue));
+	state_get_bytes(r, 8, s->page, sizeof(s->page));
 	if (!r->err)
 		drive(s);
 	return state_reader_finish(r);
@@ -163,6 +223,7 @@ static const struct dev_model sum_model = {
 	.version = 1,
 	.read = sum_read,
 	.write = sum_write,
+	.ahead = sum_ahead,
 	.start = sum_start,
 	.reset = sum_reset,
 	.save = sum_save,

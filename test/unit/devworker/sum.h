@@ -19,7 +19,15 @@ enum {
 	SUM_ERROR,  /* read: the last error of the memory or of the bus, negated */
 	SUM_FLOOD,  /* write: as many messages as `value` says */
 	SUM_POWER,  /* write: machine event `value` */
+	SUM_OPEN,   /* write: enum sum_open, the window that is known in advance */
+	SUM_QUEUE,  /* write: appends the value's bytes; read: takes them again */
+	SUM_PAGE,   /* SUM_PAGE_BYTES of memory */
+	SUM_TAKE,   /* write: adds all that is in the queue, and empties it */
 };
+
+enum sum_open { SUM_OPEN_NONE, SUM_OPEN_QUEUE, SUM_OPEN_PAGE };
+#define SUM_QUEUE_BYTES 2048u
+#define SUM_PAGE_BYTES 64u
 
 extern const struct rig_kind sum_kind;
 

@@ -21,6 +21,7 @@ START_TEST(a_guest_gets_answers_through_either_interface)
 	ck_assert_uint_eq(rig_command(r, "8001 00000000 00000143 01"), 0);
 	ck_assert_uint_eq(rig_command(r, RIG_GET_RANDOM_32), 0);
 	ck_assert_uint_eq(r->response_bytes, 12 + 32);
+	ck_assert_uint_ge(r->known, 12 + 32);
 	ck_assert_uint_eq(rig_command(r, "8001 00000000 0000ffff"), 0x143);
 	close_rig();
 }

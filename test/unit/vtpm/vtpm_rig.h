@@ -9,6 +9,7 @@
 
 #include "common/device/units.h"
 #include "runtime/vtpm/vtpm.h"
+#include "test/unit/dev/ahead.h"
 #include "test/unit/dev/fake_env.h"
 
 #include <check.h>
@@ -37,6 +38,7 @@ struct rig {
 	uint8_t response[4096];
 	size_t response_bytes;
 	unsigned locality;
+	unsigned known; /* reads that were known in advance */
 };
 
 static inline struct rig_file *rig_file(struct rig *r, enum vtpm_file file)
@@ -145,9 +147,17 @@ static inline void rig_power_cycle(struct rig *r)
 
 /* --- The guest's driver ------------------------------------------------------------------- */
 
+/* What the model says in advance of a read is what that gives, in every test. */
 static inline uint64_t rig_in(struct rig *r, uint64_t reg, unsigned size)
 {
-	return vtpm_model.read(&r->v, VTPM_REGION_TPM, r->locality * 0x1000 + reg, size);
+	uint64_t offset = r->locality * 0x1000 + reg, told;
+	bool known = ahead_told(&vtpm_model, &r->v, VTPM_REGION_TPM, offset, size, &told);
+	uint64_t value = vtpm_model.read(&r->v, VTPM_REGION_TPM, offset, size);
+
+	if (known)
+		ck_assert_uint_eq(value, told);
+	r->known += known;
+	return value;
 }
 
 static inline void rig_out(struct rig *r, uint64_t reg, unsigned size, uint64_t value)
