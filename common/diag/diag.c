@@ -11,6 +11,7 @@ enum { INSPECT_PATH = 1, INSPECT_DEPTH };
 enum { UPDATE_PATH = 1, UPDATE_VALUE };
 enum { PROFILE_CONN = 1, PROFILE_DURATION, PROFILE_ARGUMENT };
 enum { START_ENV = 1, START_ARGS };
+enum { CRASH_PID = 1 };
 enum { CAPTURE_OPERATION = 3 };
 
 int diag_stream_decode(const void *data, size_t size, struct diag_stream_request *q)
@@ -109,6 +110,19 @@ int diag_start_decode(const void *data, size_t size, struct diag_start_request *
 		q->env_count += f.number == START_ENV;
 		q->arg_count += f.number == START_ARGS;
 	}
+	return r.err;
+}
+
+int diag_crash_decode(const void *data, size_t size, struct diag_crash_request *q)
+{
+	struct vl_reader r;
+	struct pb_field f;
+
+	memset(q, 0, sizeof(*q));
+	vl_reader_init(&r, data, size);
+	while (pb_next(&r, &f))
+		if (f.number == CRASH_PID)
+			q->pid = (uint32_t)pb_i32(&r, &f);
 	return r.err;
 }
 

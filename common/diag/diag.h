@@ -57,6 +57,11 @@ struct diag_start_request {
 	unsigned env_count, arg_count; /* how many there are; their content is passed over */
 };
 
+/* Crash {1: pid}. */
+struct diag_crash_request {
+	uint32_t pid; /* of VTL2; one that is negative on the wire is no process's */
+};
+
 enum diag_capture { DIAG_CAPTURE_QUERY, DIAG_CAPTURE_START, DIAG_CAPTURE_STOP };
 
 /* PacketCapture {3: operation, 4: start data, passed over}. */
@@ -70,6 +75,7 @@ int diag_inspect_decode(const void *data, size_t size, struct diag_inspect_reque
 int diag_update_decode(const void *data, size_t size, struct diag_update_request *q);
 int diag_profile_decode(const void *data, size_t size, struct diag_profile_request *q);
 int diag_start_decode(const void *data, size_t size, struct diag_start_request *q);
+int diag_crash_decode(const void *data, size_t size, struct diag_crash_request *q);
 int diag_capture_decode(const void *data, size_t size, struct diag_capture_request *q);
 
 /* The same for a client: fields of the payload that is open in `w`. */

@@ -428,6 +428,21 @@ static void call_start(const struct call *k)
 		call_fail(k, TTRPC_UNKNOWN, "the VM was started already");
 }
 
+/* Has a process of VTL2 crash, so that it leaves its report (runtime/lib/crash.h). */
+static void call_crash(const struct call *k)
+{
+	struct service_ask a = { .what = SERVICE_CRASH };
+	struct diag_crash_request q;
+	int err = diag_crash_decode(k->payload, k->payload_size, &q);
+
+	if (err) {
+		bad_request(k, err);
+		return;
+	}
+	a.pid = q.pid;
+	ask(k, &a, NULL, k->deadline_ns);
+}
+
 /* Nothing here has packets: no network device is offered to the guest. */
 static void call_capture(const struct call *k)
 {
@@ -474,6 +489,7 @@ static const struct method methods[] = {
 	{ DIAG_SERVICE, "Kmsg", FILTER_DIAG_KMSG, call_kmsg },
 	{ DIAG_SERVICE, "ReadFile", FILTER_DIAG_FILE, call_read_file },
 	{ DIAG_SERVICE, "Start", FILTER_DIAG_LIFE, call_start },
+	{ DIAG_SERVICE, "Crash", FILTER_DIAG_LIFE, call_crash },
 	{ DIAG_SERVICE, "Pause", FILTER_DIAG_LIFE, call_pause },
 	{ DIAG_SERVICE, "Resume", FILTER_DIAG_LIFE, call_resume },
 	{ DIAG_SERVICE, "Restart", FILTER_DIAG_LIFE, call_restart },

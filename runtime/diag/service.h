@@ -77,6 +77,7 @@ enum service_what {
 	SERVICE_SAVE,    /* REPLY brings a file with the saved state */
 	SERVICE_OPEN,    /* path; REPLY brings it, open for reading */
 	SERVICE_PROFILE, /* seconds, hertz; the descriptor gets the folded stacks */
+	SERVICE_CRASH,   /* pid: that process of VTL2 ends by a fatal signal; the paravisor itself may be meant */
 	SERVICE_WHAT_END
 };
 
@@ -84,6 +85,7 @@ struct service_ask {
 	uint32_t type, what; /* enum service_what */
 	uint64_t id;
 	uint32_t seconds, hertz; /* PROFILE */
+	uint32_t pid, reserved;  /* CRASH */
 	char path[SERVICE_PATH_MAX]; /* OPEN; NUL-terminated */
 };
 

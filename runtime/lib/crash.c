@@ -15,7 +15,6 @@
 #include <ucontext.h>
 #include <unistd.h>
 
-#define HANDLER_STACK_BYTES 16384
 #define NAME(name) name,
 
 static const char *const register_names[] = { PORT_CRASH_REGISTERS(NAME) };
@@ -23,7 +22,7 @@ _Static_assert(VL_ARRAY_COUNT(register_names) <= CRASH_REGISTER_MAX, "a record h
 
 static struct crash_record last; /* of this process, by whichever thread crashes first */
 static _Atomic int crashed;
-static uint8_t handler_stack[HANDLER_STACK_BYTES];
+static struct crash_thread first_thread;
 
 /* The kernel copies: a stack pointer that leads nowhere is an error to it, and no second crash. */
 static bool send_bytes(const void *data, size_t size)
@@ -42,13 +41,17 @@ static void take_registers(const void *context)
 		sizeof(uint64_t) * last.register_count);
 }
 
-/* A shallow stack may end in this page: then only what is left of it. */
+/*
+ * A shallow stack may end in this page: then only what is left of it. Of one that was used up the stack
+ * pointer is below its memory: then from the next page on.
+ */
 static void send_stack(void)
 {
 	uintptr_t sp = (uintptr_t)last.registers[PORT_CRASH_STACK_POINTER];
+	size_t left = VL_PAGE_BYTES - (sp & (VL_PAGE_BYTES - 1));
 
-	if (!send_bytes((const void *)sp, CRASH_STACK_BYTES))
-		send_bytes((const void *)sp, VL_PAGE_BYTES - (sp & (VL_PAGE_BYTES - 1)));
+	if (!send_bytes((const void *)sp, CRASH_STACK_BYTES) && !send_bytes((const void *)sp, left))
+		send_bytes((const void *)(sp + left), CRASH_STACK_BYTES);
 }
 #endif
 
@@ -77,19 +80,29 @@ static void on_fatal(int signal, siginfo_t *info, void *context)
 void crash_init(void)
 {
 	static const int fatal[] = { SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGABRT, SIGTRAP };
-	const stack_t stack = { .ss_sp = handler_stack, .ss_size = sizeof(handler_stack) };
 	struct sigaction action = { .sa_sigaction = on_fatal, .sa_flags = SA_SIGINFO | SA_ONSTACK };
 
 	/* A crash of the handler itself ends the process at once. */
 	sigfillset(&action.sa_mask);
-	if (sigaltstack(&stack, NULL) < 0)
-		return;
+	crash_thread_begin(&first_thread);
 	for (size_t i = 0; i < VL_ARRAY_COUNT(fatal); i++)
 		if (sigaction(fatal[i], &action, NULL) < 0)
 			return;
 }
 
 /* --- The reader's side ------------------------------------------------------------------------- */
+
+/* The last lines alone: a log of nothing but line ends must not fill an answer of the inspect tree, or the host's log. */
+static void keep_last_lines(struct crash_record *r)
+{
+	uint32_t at = r->log_size;
+
+	for (unsigned lines = 0; at; at--)
+		if (r->log[at - 1] == '\n' && at < r->log_size && ++lines == CRASH_LOG_LINE_MAX)
+			break;
+	r->log_size -= at;
+	memmove(r->log, r->log + at, r->log_size);
+}
 
 static int check(struct crash_record *r, size_t size)
 {
@@ -104,6 +117,7 @@ static int check(struct crash_record *r, size_t size)
 	for (uint32_t i = 0; i < r->log_size; i++)
 		if (r->log[i] != '\n' && ((unsigned char)r->log[i] < ' ' || (unsigned char)r->log[i] > '~'))
 			r->log[i] = '?';
+	keep_last_lines(r);
 	return 0;
 }
 

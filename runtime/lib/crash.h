@@ -1,7 +1,7 @@
 /*
  * Crash reports: the last word of a process of VTL2 that dies of a fatal signal. At
- * its start a process calls crash_init(); when it crashes, a handler on a stack of its
- * own writes one record, and then what stood on the stack, as two messages to CRASH_FD,
+ * its start a process calls crash_init(), and each further thread crash_thread_begin();
+ * when it crashes, a handler on a stack of its own writes one record, and then what stood on the stack, as two messages to CRASH_FD,
  * a SOCK_SEQPACKET end that its parent made, and ends the process. The parent reads them
  * when it reaps. A call that a cage forbids kills at once: of that there is no record, and
  * the wait status says so.
@@ -16,11 +16,15 @@
 #include "common/base/types.h"
 #include "runtime/lib/control.h"
 
+#include <signal.h>
+
 #define CRASH_FD (CONTROL_FD + 1)
 #define CRASH_VERSION 1u
 #define CRASH_REGISTER_MAX 40
 #define CRASH_LOG_BYTES 1024u   /* of the process's last log lines */
+#define CRASH_LOG_LINE_MAX 32u  /* of them a reader takes these last ones */
 #define CRASH_STACK_BYTES 1024u /* from the stack pointer upwards */
+#define CRASH_HANDLER_BYTES 16384 /* of the stack that the handler runs on; the kernel's frame is on it, too */
 #define CRASH_LINE_MAX 200      /* bytes of a line of crash_text(), with its NUL */
 
 struct crash_record {
@@ -38,8 +42,20 @@ struct crash_record {
 void crash_init(void);
 
 /*
+ * What a thread beside the first needs for its own crashes to be reported, those of its stack's end too: a
+ * variable of the thread's function, from crash_thread_begin(), first thing, to crash_thread_end().
+ */
+struct crash_thread {
+	stack_t before;
+	uint8_t stack[CRASH_HANDLER_BYTES];
+};
+
+void crash_thread_begin(struct crash_thread *t);
+void crash_thread_end(const struct crash_thread *t);
+
+/*
  * Takes the record that waits on `fd`, with `*stack_size` bytes of the stack, if there is one. Bytes of the log
- * that are no text become '?'. VL_E_AGAIN, VL_E_CLOSED (none); VL_E_TRUNCATED, VL_E_VERSION, VL_E_LIMIT,
+ * that are no text become '?', and its last CRASH_LOG_LINE_MAX lines are left. VL_E_AGAIN, VL_E_CLOSED (none); VL_E_TRUNCATED, VL_E_VERSION, VL_E_LIMIT,
  * VL_E_RANGE.
  */
 int crash_receive(int fd, struct crash_record *r, uint8_t stack[CRASH_STACK_BYTES], size_t *stack_size);

@@ -10,6 +10,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -109,22 +110,20 @@ static int on_saved(struct paravisor *p, int error, int fd)
 	if (e->life != VM_SAVING)
 		return VL_E_PROTOCOL;
 	e->life = VM_PAUSED;
-	/* Without the file the guest would be lost with its process: then it stays where it is. */
-	if (!error && e->what == SERVICE_RESTART) {
+	/* A restart without the file would lose the guest with its process: then it stays where it is. */
+	if (!error && (e->what == SERVICE_RESTART || e->go_on)) {
 		e->saved = fcntl(fd, F_DUPFD_CLOEXEC, 0);
 		error = e->saved < 0 ? VL_E_OS : 0;
-		if (!error) {
-			e->life = VM_REPLACING;
-			paravisor_stop_vm(p);
-			return 0;
-		}
+	}
+	if (!error && e->what == SERVICE_RESTART) {
+		e->life = VM_REPLACING;
+		paravisor_stop_vm(p);
+		return 0;
 	}
 	if (error)
 		answer(p, error, "the guest's state was not saved", -1);
 	else if (!e->go_on)
 		answer(p, 0, "", fd);
-	else
-		e->saved = fcntl(fd, F_DUPFD_CLOEXEC, 0);
 	if (e->go_on)
 		direct(p, CONTROL_START, VM_STARTING);
 	return 0;
@@ -320,6 +319,33 @@ void errands_deadline(struct paravisor *p)
 	process_kill(w);
 }
 
+/* --- Crashes ---------------------------------------------------------------------------------- */
+
+static bool is_ours(struct paravisor *p, uint32_t pid)
+{
+	const struct worker *w;
+
+	for (unsigned n = 0; (w = paravisor_worker(p, n)); n++)
+		if (w->pid > 0 && (uint32_t)w->pid == pid)
+			return true;
+	return (uint32_t)getpid() == pid;
+}
+
+/* The report comes the way of any other crash; the client is answered before, for it may be its server. */
+static void crash(struct paravisor *p, const struct service_ask *ask)
+{
+	char text[SERVICE_TEXT_MAX];
+
+	if (!is_ours(p, ask->pid)) {
+		vl_format(text, sizeof(text), "VTL2 has no process %u that can crash", ask->pid);
+		diag_worker_reply(&p->diag, ask->id, VL_E_NOTFOUND, text, -1);
+		return;
+	}
+	vl_warn("a client has process %u crash", ask->pid);
+	diag_worker_reply(&p->diag, ask->id, 0, "", -1);
+	kill((pid_t)ask->pid, SIGABRT);
+}
+
 /* --- What is asked ---------------------------------------------------------------------------- */
 
 /* The row of the filter that lets it pass; the server asked it before, and is not believed. */
@@ -341,6 +367,8 @@ void errands_ask(struct paravisor *p, const struct service_ask *ask, int fd)
 		open_file(p, ask);
 	else if (ask->what == SERVICE_PROFILE)
 		profile(p, ask, fd);
+	else if (ask->what == SERVICE_CRASH)
+		crash(p, ask);
 	else
 		begin(p, ask);
 	if (fd >= 0)

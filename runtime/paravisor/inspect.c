@@ -4,12 +4,15 @@
  * about the guest, or is the host's own word, is not "safe".
  */
 #include "runtime/paravisor/inspect.h"
+#include "common/base/fmt.h"
 #include "runtime/lib/clock.h"
 #include "runtime/lib/kmsg.h"
 
 #include <sys/utsname.h>
+#include <unistd.h>
 
-const char *const paravisor_entries[] = { "boot", "version", "workers", "host", "settings", "crashes", NULL };
+const char *const paravisor_entries[] = { "boot", "version", "workers", "host", "settings", "crashes", "mesh",
+	NULL };
 
 static void put_boot(const struct paravisor *p, struct inspect *i)
 {
@@ -83,6 +86,34 @@ static void put_workers(const struct paravisor *p, struct inspect *i)
 	inspect_close(i);
 }
 
+static void put_process(struct inspect *i, pid_t pid, const char *name)
+{
+	char number[24];
+
+	vl_format(number, sizeof(number), "%d", (int)pid);
+	if (!inspect_open(i, number, INSPECT_SAFE))
+		return;
+	inspect_text(i, "name", INSPECT_SAFE, name);
+	inspect_close(i);
+}
+
+/* VTL2's processes by number, where the reference implementation has them: its client looks names up there. */
+static void put_mesh(struct paravisor *p, struct inspect *i)
+{
+	const struct worker *w;
+
+	if (!inspect_open(i, "mesh", INSPECT_SAFE))
+		return;
+	if (inspect_open(i, "hosts", INSPECT_SAFE)) {
+		put_process(i, getpid(), "vallum");
+		for (unsigned n = 0; (w = paravisor_worker(p, n)); n++)
+			if (w->pid > 0)
+				put_process(i, w->pid, w->rule->name);
+		inspect_close(i);
+	}
+	inspect_close(i);
+}
+
 static void put_host(const struct paravisor *p, struct inspect *i)
 {
 	uint64_t now = clock_boot_ns();
@@ -140,12 +171,13 @@ static void put_settings(const struct paravisor *p, struct inspect *i)
 
 void paravisor_inspect(void *context, struct inspect *i)
 {
-	const struct paravisor *p = context;
+	struct paravisor *p = context;
 
 	put_boot(p, i);
 	put_version(p, i);
 	put_workers(p, i);
 	put_host(p, i);
 	put_settings(p, i);
+	put_mesh(p, i);
 	crashes_inspect(&p->crashes, i);
 }

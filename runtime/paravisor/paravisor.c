@@ -52,10 +52,18 @@ void paravisor_init(struct paravisor *p, const struct paravisor_ops *ops, void *
 	errands_init(&p->errands);
 	p->vm_unit = -1;
 	p->crashes.filter = &p->machine.filter;
-	for (unsigned i = 0; i < CONTROL_DEVICE_COUNT; i++)
-		p->devices.list[i].worker.crashes = &p->crashes;
-	p->diag.worker.crashes = &p->crashes;
-	p->errands.profiler.crashes = &p->crashes;
+	for (unsigned n = 0; paravisor_worker(p, n); n++)
+		paravisor_worker(p, n)->crashes = &p->crashes;
+}
+
+struct worker *paravisor_worker(struct paravisor *p, unsigned n)
+{
+	struct worker *rest[] = { &p->vm, &p->diag.worker, &p->errands.profiler, NULL };
+
+	if (n < CONTROL_DEVICE_COUNT)
+		return &p->devices.list[n].worker;
+	n -= CONTROL_DEVICE_COUNT;
+	return n < VL_ARRAY_COUNT(rest) ? rest[n] : NULL;
 }
 
 static bool isolated(const struct paravisor *p)

@@ -108,6 +108,9 @@ int paravisor_run(struct paravisor *p);
  */
 void paravisor_fail(struct paravisor *p, int error, const char *fmt, ...) VL_PRINTF(3, 4);
 
+/* The n-th of the workers there can be, with or without a process; NULL behind the last one. */
+struct worker *paravisor_worker(struct paravisor *p, unsigned n);
+
 /* Has the VM worker end; the next one takes over what errands_replaced() gives. For errands.c. */
 void paravisor_stop_vm(struct paravisor *p);
 

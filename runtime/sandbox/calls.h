@@ -41,6 +41,7 @@
 	CALL(sched_setaffinity) \
 	CALL(sched_setscheduler) \
 	CALL(rt_sigprocmask) \
+	CALL(sigaltstack) \
 	/* what it makes for itself: events, timers, saved state */ \
 	CALL(eventfd2) \
 	CALL(timerfd_create) \
@@ -94,6 +95,7 @@
 	CALL_IF(clone, THREAD) \
 	SANDBOX_GLIBC_CALLS(CALL, CALL_IF) \
 	CALL(rt_sigprocmask) \
+	CALL(sigaltstack) \
 	CALL(exit) \
 	CALL(exit_group)
 
@@ -201,7 +203,6 @@
 	CALL(sysinfo) \
 	CALL(lseek) \
 	/* a worker's way into its own cage */ \
-	CALL(sigaltstack) \
 	CALL(prlimit64) \
 	CALL(unshare) \
 	CALL(chroot) \

@@ -7,6 +7,7 @@
 #include "common/base/log.h"
 #include "runtime/lib/channel.h"
 #include "runtime/lib/clock.h"
+#include "runtime/lib/crash.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -564,12 +565,15 @@ static bool pass_on(struct remote *r)
 static void *run(void *context)
 {
 	struct remote *r = context;
+	struct crash_thread crash;
 
+	crash_thread_begin(&crash);
 	pthread_mutex_lock(r->machine);
 	while (!r->ends)
 		if (!pass_on(r))
 			pthread_cond_wait(&r->work, r->machine);
 	pthread_mutex_unlock(r->machine);
+	crash_thread_end(&crash);
 	return NULL;
 }
 

@@ -2,6 +2,7 @@
  * The threads that run VTL0: one per VP, bound to the VP's CPU, each parked or
  * doing one job. Called by the I/O loop's thread, which hands out the jobs.
  */
+#include "runtime/lib/crash.h"
 #include "runtime/vm/port.h"
 
 const char *vp_exit_name(uint32_t type)
@@ -99,8 +100,11 @@ static void *vp_thread(void *arg)
 {
 	struct vp *vp = arg;
 	struct vm *vm = vp->vm;
-	int err = hvport_vp_bind(&vp->hv);
+	struct crash_thread crash;
+	int err;
 
+	crash_thread_begin(&crash);
+	err = hvport_vp_bind(&vp->hv);
 	pthread_mutex_lock(&vm->run_lock);
 	for (;;) {
 		enum vp_job job;
@@ -118,6 +122,7 @@ static void *vp_thread(void *arg)
 		pthread_mutex_lock(&vm->run_lock);
 	}
 	pthread_mutex_unlock(&vm->run_lock);
+	crash_thread_end(&crash);
 	return NULL;
 }
 

@@ -1,5 +1,6 @@
 /* engine.h */
 #include "runtime/vtpm/engine.h"
+#include "runtime/lib/crash.h"
 
 #include <string.h>
 #include <sys/eventfd.h>
@@ -21,7 +22,9 @@ static void notify(struct engine *e)
 static void *thread_main(void *context)
 {
 	struct engine *e = context;
+	struct crash_thread crash;
 
+	crash_thread_begin(&crash);
 	pthread_mutex_lock(&e->lock);
 	for (;;) {
 		while (!e->submitted && !e->quit)
@@ -37,6 +40,7 @@ static void *thread_main(void *context)
 		notify(e);
 	}
 	pthread_mutex_unlock(&e->lock);
+	crash_thread_end(&crash);
 	return NULL;
 }
 

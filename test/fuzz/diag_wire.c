@@ -17,6 +17,7 @@ static void payloads(const uint8_t *data, size_t size)
 	struct diag_profile_request profile;
 	struct diag_capture_request capture;
 	struct diag_start_request start;
+	struct diag_crash_request crash;
 	const uint8_t *field;
 	size_t field_size;
 
@@ -27,6 +28,7 @@ static void payloads(const uint8_t *data, size_t size)
 	diag_profile_decode(data, size, &profile);
 	diag_capture_decode(data, size, &capture);
 	diag_start_decode(data, size, &start);
+	diag_crash_decode(data, size, &crash);
 	if (!diag_response_decode(data, size, &field, &field_size) && field_size > size)
 		abort();
 }

@@ -512,6 +512,7 @@ static const struct {
 	{ DIAG_SERVICE, "PacketCapture", FILTER_DIAG_CAPTURE },
 	{ DIAG_SERVICE_PROFILE, "Profile", FILTER_DIAG_PROFILE },
 	/* These would go to the paravisor. */
+	{ DIAG_SERVICE, "Crash", FILTER_DIAG_LIFE },
 	{ DIAG_SERVICE, "Pause", FILTER_DIAG_LIFE },
 	{ DIAG_SERVICE, "Resume", FILTER_DIAG_LIFE },
 	{ DIAG_SERVICE, "Restart", FILTER_DIAG_LIFE },

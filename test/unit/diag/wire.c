@@ -277,6 +277,7 @@ START_TEST(the_requests_of_the_reference_client_are_understood)
 	struct diag_update_request update;
 	struct diag_stream_request stream;
 	struct diag_capture_request capture;
+	struct diag_crash_request crash;
 	struct ttrpc_request q;
 	uint8_t bytes[256];
 	size_t size = golden_read("inspect-request.bin", bytes, sizeof(bytes));
@@ -298,6 +299,11 @@ START_TEST(the_requests_of_the_reference_client_are_understood)
 	ck_assert_int_eq(ttrpc_request_decode(bytes + 10, size - 10, &q), 0);
 	ck_assert_int_eq(diag_capture_decode(q.payload, q.payload_size, &capture), 0);
 	ck_assert_uint_eq(capture.operation, DIAG_CAPTURE_START);
+	size = golden_read("crash.frame", bytes, sizeof(bytes));
+	ck_assert_int_eq(ttrpc_request_decode(bytes + 10, size - 10, &q), 0);
+	ck_assert_str_eq(q.method, "Crash");
+	ck_assert_int_eq(diag_crash_decode(q.payload, q.payload_size, &crash), 0);
+	ck_assert_uint_eq(crash.pid, 42);
 }
 END_TEST
 

@@ -1,12 +1,10 @@
 /* Crash reports: what a dying process leaves, what its reader takes, what a host may see of it. */
-#include "common/inspect/view.h"
 #include "runtime/lib/channel.h"
 #include "runtime/lib/kmsg.h"
-#include "runtime/lib/inspect_unit.h"
 #include "runtime/paravisor/crashes.h"
 #include "runtime/paravisor/process.h"
+#include "test/unit/paravisor/ask.h"
 
-#include <check.h>
 #include <fcntl.h>
 #include <poll.h>
 #include <pthread.h>
@@ -196,21 +194,41 @@ static void keep(uint32_t pid)
 	crashes_keep(&crashes, "vallum-vm", &r);
 }
 
+static void show_crashes(void *context, struct inspect *i)
+{
+	crashes_inspect(context, i);
+}
+
 static struct inspect_node ask(const char *path, enum inspect_level level)
 {
-	static uint8_t bytes[INSPECT_UNIT_NODE_MAX];
 	const struct inspect_request q = { .path = path, .depth = INSPECT_ALL, .level = level };
-	struct inspect_node n;
-	struct inspect i;
-	int64_t size;
 
-	inspect_begin(&i, &q, bytes, sizeof(bytes));
-	crashes_inspect(&crashes, &i);
-	size = inspect_end(&i);
-	ck_assert_int_gt(size, 0);
-	ck_assert_int_eq(inspect_node_read(bytes, (size_t)size, &n), 0);
-	return n;
+	return ask_tree(show_crashes, &crashes, &q);
 }
+
+/* Six reports, all there can be, fit an answer of the inspect tree with whatever a process has left. */
+START_TEST(of_a_log_of_many_lines_the_last_ones_are_taken_and_all_reports_are_shown)
+{
+	struct crash_report report = { .pid = 7 };
+	struct crash_record sent = a_record();
+
+	memset(sent.log, '\n', sizeof(sent.log));
+	memcpy(sent.log + sizeof(sent.log) - 9, "\nlast one", 9);
+	sent.log_size = sizeof(sent.log);
+	sent.register_count = CRASH_REGISTER_MAX;
+	while (!crash_register_name(sent.register_count - 1))
+		sent.register_count--;
+	ck_assert_int_eq(channel_send(other_end, &sent, sizeof(sent), NULL, 0, 0), 0);
+	ck_assert_int_eq(crash_receive(worker.crash, &report.record, report.stack, &report.stack_size), 0);
+	ck_assert_uint_eq(report.record.log_size, CRASH_LOG_LINE_MAX - 1 + 8);
+	ck_assert_mem_eq(report.record.log + CRASH_LOG_LINE_MAX - 1, "last one", 8);
+	report.stack_size = sizeof(report.stack);
+	for (unsigned n = 0; n < CRASH_REPORT_MAX; n++)
+		crashes_keep(&crashes, "vallum-devworker", &report);
+	ck_assert_int_eq(memcmp(ask("crashes/6/log/31", INSPECT_SENSITIVE).value.bytes, "last one", 8), 0);
+	ck_assert_uint_eq(ask("crashes", INSPECT_SENSITIVE).kind, INSPECT_NODE_DIR);
+}
+END_TEST
 
 START_TEST(the_newest_reports_are_kept_and_each_is_told_once)
 {
@@ -267,6 +285,7 @@ Suite *suite_crash(void)
 	tcase_add_loop_test(t, a_process_that_is_killed_without_a_word_is_reported_and_one_that_we_killed_is_not, 0, 2);
 	tcase_add_test(t, a_process_that_ends_by_itself_is_no_crash);
 	tcase_add_loop_test(t, a_record_that_is_none_is_refused_by_name, 0, VL_ARRAY_COUNT(records));
+	tcase_add_test(t, of_a_log_of_many_lines_the_last_ones_are_taken_and_all_reports_are_shown);
 	tcase_add_test(t, a_record_is_a_few_lines_for_a_person);
 	tcase_add_test(t, the_newest_reports_are_kept_and_each_is_told_once);
 	tcase_add_test(t, of_an_isolated_vms_crash_nobody_learns_more_than_process_and_signal);

@@ -9,6 +9,7 @@
 
 #include <check.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <signal.h>
 #include <sys/mman.h>
 #include <sys/wait.h>
@@ -39,8 +40,36 @@ static void crash_on_a_shallow_stack(void)
 	swapcontext(&here, &there);
 }
 
-/* How much of its stack the report of a process has that ends by crash(). */
-static size_t stack_of(void (*crash)(void))
+/* Calls itself until there is no stack left. */
+static __attribute__((noinline)) unsigned dig(unsigned depth)
+{
+	volatile unsigned frame[64];
+
+	frame[depth % 64] = depth;
+	return (depth < ~0u ? dig(depth + 1) : 0) + frame[depth % 64];
+}
+
+static void *dig_in_a_thread(void *context)
+{
+	struct crash_thread crash;
+
+	crash_thread_begin(&crash);
+	*(volatile unsigned *)context = dig(0);
+	crash_thread_end(&crash);
+	return NULL;
+}
+
+static void crash_of_a_thread_without_stack(void)
+{
+	pthread_t thread;
+	unsigned sum;
+
+	if (!pthread_create(&thread, NULL, dig_in_a_thread, &sum))
+		pthread_join(thread, NULL);
+}
+
+/* How much of its stack the report of a process has that ends by crash(), which `signal` ends. */
+static size_t stack_of(void (*crash)(void), int signal)
 {
 	static uint8_t stack[CRASH_STACK_BYTES];
 	struct crash_record record;
@@ -60,6 +89,7 @@ static size_t stack_of(void (*crash)(void))
 	}
 	ck_assert_int_eq(waitpid(pid, NULL, 0), pid);
 	ck_assert_int_eq(crash_receive(pair[0], &record, stack, &size), 0);
+	ck_assert_int_eq((int)record.signal, signal);
 	close(pair[0]);
 	close(pair[1]);
 	return size;
@@ -67,16 +97,48 @@ static size_t stack_of(void (*crash)(void))
 
 START_TEST(a_report_has_the_stack_from_the_stack_pointer_on)
 {
-	ck_assert_uint_eq(stack_of(crash_at_once), CRASH_STACK_BYTES);
+	ck_assert_uint_eq(stack_of(crash_at_once, SIGABRT), CRASH_STACK_BYTES);
 }
 END_TEST
 
 START_TEST(of_a_stack_that_ends_within_the_page_what_is_left_is_told)
 {
-	size_t size = stack_of(crash_on_a_shallow_stack);
+	size_t size = stack_of(crash_on_a_shallow_stack, SIGABRT);
 
 	ck_assert_uint_gt(size, 0);
 	ck_assert_uint_lt(size, CRASH_STACK_BYTES);
+}
+END_TEST
+
+START_TEST(a_thread_that_has_used_up_its_stack_leaves_a_report_with_the_end_of_it)
+{
+	ck_assert_uint_eq(stack_of(crash_of_a_thread_without_stack, SIGSEGV), CRASH_STACK_BYTES);
+}
+END_TEST
+
+static void *begin_and_end(void *context)
+{
+	struct crash_thread crash;
+	stack_t *seen = context;
+
+	sigaltstack(NULL, &seen[0]);
+	crash_thread_begin(&crash);
+	sigaltstack(NULL, &seen[1]);
+	crash_thread_end(&crash);
+	sigaltstack(NULL, &seen[2]);
+	return NULL;
+}
+
+START_TEST(a_thread_gives_back_the_stack_of_its_handler)
+{
+	stack_t seen[3];
+	pthread_t thread;
+
+	ck_assert_int_eq(pthread_create(&thread, NULL, begin_and_end, seen), 0);
+	pthread_join(thread, NULL);
+	ck_assert_uint_eq(seen[1].ss_size, CRASH_HANDLER_BYTES);
+	ck_assert_ptr_eq(seen[2].ss_sp, seen[0].ss_sp);
+	ck_assert_int_eq(seen[2].ss_flags, seen[0].ss_flags);
 }
 END_TEST
 
@@ -87,6 +149,8 @@ Suite *suite_crash_stack(void)
 
 	tcase_add_test(t, a_report_has_the_stack_from_the_stack_pointer_on);
 	tcase_add_test(t, of_a_stack_that_ends_within_the_page_what_is_left_is_told);
+	tcase_add_test(t, a_thread_that_has_used_up_its_stack_leaves_a_report_with_the_end_of_it);
+	tcase_add_test(t, a_thread_gives_back_the_stack_of_its_handler);
 	suite_add_tcase(s, t);
 	return s;
 }

@@ -1,30 +1,21 @@
 /* The paravisor's part of the inspect tree: what a client finds there, and may change. */
-#include "common/inspect/view.h"
 #include "runtime/lib/kmsg.h"
 #include "runtime/paravisor/inspect.h"
+#include "test/unit/paravisor/ask.h"
 
-#include <check.h>
+#include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 Suite *suite_inspect_tree(void);
 
 static struct paravisor p;
-static uint8_t bytes[INSPECT_UNIT_NODE_MAX];
 
 static struct inspect_node ask(const char *path, enum inspect_level level, const char *update)
 {
 	const struct inspect_request q = { .path = path, .depth = INSPECT_ALL, .level = level, .value = update };
-	struct inspect_node n;
-	struct inspect i;
-	int64_t size;
 
-	inspect_begin(&i, &q, bytes, sizeof(bytes));
-	paravisor_inspect(&p, &i);
-	size = inspect_end(&i);
-	ck_assert_int_gt(size, 0);
-	ck_assert_int_eq(inspect_check(bytes, (size_t)size, level), 0);
-	ck_assert_int_eq(inspect_node_read(bytes, (size_t)size, &n), 0);
-	return n;
+	return ask_tree(paravisor_inspect, &p, &q);
 }
 
 static void setup(void)
@@ -55,6 +46,17 @@ START_TEST(every_entry_that_the_server_is_told_of_is_there_and_settings_are_not_
 }
 END_TEST
 
+START_TEST(a_process_is_found_by_its_name_where_a_client_of_the_reference_looks)
+{
+	char own[64];
+
+	snprintf(own, sizeof(own), "mesh/hosts/%d/name", getpid());
+	p.vm.pid = 4711;
+	ck_assert_int_eq(memcmp(ask(own, INSPECT_SAFE, NULL).value.bytes, "vallum", 6), 0);
+	ck_assert_int_eq(memcmp(ask("mesh/hosts/4711/name", INSPECT_SAFE, NULL).value.bytes, "vm", 2), 0);
+}
+END_TEST
+
 START_TEST(the_log_level_is_changed_by_an_update_and_by_no_other_word)
 {
 	struct inspect_node n = ask("settings/log-level", INSPECT_SENSITIVE, "debug");
@@ -77,6 +79,7 @@ Suite *suite_inspect_tree(void)
 	tcase_add_checked_fixture(c, setup, NULL);
 	tcase_add_test(c, phases_of_the_boot_are_unsigned_numbers_that_everybody_may_see);
 	tcase_add_test(c, every_entry_that_the_server_is_told_of_is_there_and_settings_are_not_for_everybody);
+	tcase_add_test(c, a_process_is_found_by_its_name_where_a_client_of_the_reference_looks);
 	tcase_add_test(c, the_log_level_is_changed_by_an_update_and_by_no_other_word);
 	suite_add_tcase(s, c);
 	return s;

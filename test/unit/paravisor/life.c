@@ -346,9 +346,30 @@ static void diag_changes_the_guests_life(int control)
 	wait_for_end(control);
 }
 
+static void diag_has_crash(int control, uint32_t pid, int error)
+{
+	struct service_ask a = { .type = SERVICE_ASK, .what = SERVICE_CRASH, .id = 70 + *diag_steps, .pid = pid };
+
+	channel_send(control, &a, sizeof(a), NULL, 0, LIMIT_MS);
+	diag_expect(control, SERVICE_REPLY);
+	if (diag_in.reply.id == a.id && diag_in.reply.error == error)
+		++*diag_steps;
+}
+
+/* Its own process, and none of VTL2's; its successor counts as well. */
+static void diag_crashes_on_demand(int control)
+{
+	diag_hello(control);
+	diag_has_crash(control, 0x7fffffff, VL_E_NOTFOUND);
+	diag_has_crash(control, (uint32_t)getppid() + 0x10000000, VL_E_NOTFOUND);
+	diag_has_crash(control, (uint32_t)getpid(), 0);
+	wait_for_end(control);
+}
+
 static void diag_asks_what_it_may_not(int control)
 {
 	diag_hello(control);
+	diag_has_crash(control, (uint32_t)getpid(), VL_E_DENIED);
 	diag_ask(control, SERVICE_PAUSE, "", VL_E_DENIED, false);
 	diag_ask(control, SERVICE_SAVE, "", VL_E_DENIED, false);
 	diag_ask(control, SERVICE_OPEN, "/proc/version", VL_E_DENIED, false);
@@ -545,10 +566,47 @@ END_TEST
 
 START_TEST(an_isolated_vms_server_gets_nothing_done_whatever_it_asks)
 {
-	wanted_steps = 3;
+	wanted_steps = 4;
 	p.machine.filter.isolation = ISOLATION_VBS;
 	with_diagnostics(diag_asks_what_it_may_not, worker_waits_for_steps);
-	ck_assert_uint_eq(*diag_steps, 3);
+	ck_assert_uint_eq(*diag_steps, 4);
+}
+END_TEST
+
+START_TEST(a_client_has_a_process_of_vtl2_crash_and_no_other)
+{
+	wanted_steps = 6;
+	with_diagnostics(diag_crashes_on_demand, worker_waits_for_steps);
+	ck_assert_uint_ge(*diag_steps, 6);
+	ck_assert_uint_ge(p.crashes.count, 1);
+	ck_assert_uint_eq(p.crashes.list[0].record.signal, SIGABRT);
+	ck_assert_msg(strstr(told, "vallum-diag (process ") != NULL && strstr(told, ") crashed: signal 6") != NULL, "%s", told);
+}
+END_TEST
+
+/* What cannot be kept until the guest runs again is an error, and at once. */
+START_TEST(a_state_of_the_running_guest_that_cannot_be_kept_is_refused_and_the_guest_goes_on)
+{
+	struct errands *e = &p.errands;
+	int control[2], diag[2];
+
+	ck_assert_int_eq(channel_pair(control), 0);
+	ck_assert_int_eq(channel_pair(diag), 0);
+	p.vm.control = control[0];
+	p.diag.worker.control = diag[0];
+	*e = (struct errands){ .life = VM_SAVING, .what = SERVICE_SAVE, .id = 7, .go_on = true, .saved = -1 };
+	ck_assert_int_eq(errands_done(&p, CONTROL_SAVE, 0, -1), 0);
+	diag_expect(diag[1], SERVICE_REPLY);
+	ck_assert_uint_eq(diag_in.reply.id, 7);
+	ck_assert_int_eq(diag_in.reply.error, VL_E_OS);
+	expect(control[1], CONTROL_START);
+	ck_assert_int_eq(errands_started(&p), 0);
+	ck_assert_int_eq(e->life, VM_RUNS);
+	ck_assert_int_eq(e->saved, -1);
+	for (unsigned i = 0; i < 2; i++) {
+		close(control[i]);
+		close(diag[i]);
+	}
 }
 END_TEST
 
@@ -889,6 +947,8 @@ static void add_tests(TCase *c)
 	tcase_add_test(c, a_client_gives_the_guest_to_a_new_vm_worker_running_or_paused);
 	tcase_add_test(c, a_guest_that_the_new_vm_worker_cannot_take_over_is_at_its_end);
 	tcase_add_test(c, an_isolated_vms_server_gets_nothing_done_whatever_it_asks);
+	tcase_add_test(c, a_client_has_a_process_of_vtl2_crash_and_no_other);
+	tcase_add_test(c, a_state_of_the_running_guest_that_cannot_be_kept_is_refused_and_the_guest_goes_on);
 	tcase_add_test(c, a_server_that_dies_again_and_again_is_given_up_and_the_guest_goes_on);
 	tcase_add_test(c, a_server_that_sends_garbage_is_ended_and_starts_again);
 	tcase_add_test(c, each_death_of_a_device_worker_that_the_settings_name_is_counted_and_told);
