@@ -4,6 +4,7 @@
 
 #include <string.h>
 #include <sys/eventfd.h>
+#include <time.h>
 #include <unistd.h>
 
 static void run(struct engine *e)
@@ -46,6 +47,8 @@ static void *thread_main(void *context)
 
 int engine_open(struct engine *e, const struct vtpm_nv *nv, bool threaded)
 {
+	pthread_condattr_t attributes;
+
 	memset(e, 0, sizeof(*e));
 	e->nv = *nv;
 	e->event_fd = -1;
@@ -55,7 +58,10 @@ int engine_open(struct engine *e, const struct vtpm_nv *nv, bool threaded)
 	if (e->event_fd < 0)
 		return VL_E_OS;
 	pthread_mutex_init(&e->lock, NULL);
-	pthread_cond_init(&e->changed, NULL);
+	pthread_condattr_init(&attributes);
+	pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
+	pthread_cond_init(&e->changed, &attributes);
+	pthread_condattr_destroy(&attributes);
 	if (!pthread_create(&e->thread, NULL, thread_main, e))
 		return 0;
 	close(e->event_fd);
@@ -77,6 +83,22 @@ void engine_close(struct engine *e)
 	tpm_power_off(&e->tpm);
 }
 
+/* Lock held. */
+static void wait_a_little(struct engine *e)
+{
+	struct timespec end;
+	int err = 0;
+
+	clock_gettime(CLOCK_MONOTONIC, &end);
+	end.tv_nsec += ENGINE_PATIENCE_NS;
+	if (end.tv_nsec >= 1000000000) {
+		end.tv_nsec -= 1000000000;
+		end.tv_sec++;
+	}
+	while (!e->done && !err)
+		err = pthread_cond_timedwait(&e->changed, &e->lock, &end);
+}
+
 void engine_submit(struct engine *e, unsigned locality, const uint8_t *command, size_t size)
 {
 	memcpy(e->command, command, size);
@@ -91,6 +113,7 @@ void engine_submit(struct engine *e, unsigned locality, const uint8_t *command, 
 	pthread_mutex_lock(&e->lock);
 	e->submitted = true;
 	pthread_cond_broadcast(&e->changed);
+	wait_a_little(e);
 	pthread_mutex_unlock(&e->lock);
 }
 

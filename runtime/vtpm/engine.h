@@ -1,7 +1,9 @@
 /*
  * Runs TPM commands beside the device model, so that a command that takes its
- * time (making a key) never keeps a register access waiting. One command at a
- * time. Without a thread of its own a command runs within engine_submit().
+ * time (making a key) never keeps a register access waiting. Most take less
+ * than asking whether they have ended: so the access that begins one waits for
+ * it, at most ENGINE_PATIENCE_NS. One command at a time. Without a thread of its
+ * own a command runs within engine_submit().
  *
  * Threads: everything but the engine's own thread is called by the thread that
  * calls the model. While a command runs, `tpm` belongs to the engine.
@@ -11,6 +13,8 @@
 
 #include "runtime/vtpm/tpm.h"
 #include <pthread.h>
+
+#define ENGINE_PATIENCE_NS 1000000
 
 struct engine {
 	struct tpm tpm;
@@ -32,7 +36,7 @@ int engine_open(struct engine *e, const struct vtpm_nv *nv, bool threaded);
 /* Ends its thread, after the command that it runs. */
 void engine_close(struct engine *e);
 
-/* Begins a command of at most TPM_BUFFER_BYTES; only while not busy. */
+/* Begins a command of at most TPM_BUFFER_BYTES, which may have ended on return; only while not busy. */
 void engine_submit(struct engine *e, unsigned locality, const uint8_t *command, size_t size);
 /* Asks for an early end of the command, if one runs. */
 void engine_cancel(struct engine *e);

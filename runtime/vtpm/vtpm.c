@@ -6,7 +6,7 @@
 #include "runtime/vtpm/parts.h"
 #include "common/base/log.h"
 
-#include <bearssl.h>
+#include <openssl/evp.h>
 #include <string.h>
 
 /* INTERFACE_ID, tables 23 and 30. */
@@ -107,7 +107,7 @@ void vtpm_execute(struct vtpm *v, size_t received)
 	v->data_bytes = (uint32_t)size;
 	v->phase = VTPM_EXECUTING;
 	engine_submit(v->engine, v->active, v->data, size);
-	collect(v); /* an engine without a thread is done */
+	collect(v); /* it may be done */
 }
 
 /* A command has ended, perhaps. */
@@ -430,6 +430,7 @@ enum {
 	FIELD_LOG = 34,
 	FIELD_BOOT = 35,
 };
+#define DIGEST_BYTES 32u
 
 static const struct state_field vtpm_fields[] = {
 	STATE_FIELD(1, struct vtpm, interface, VTPM_CRB),
@@ -454,26 +455,31 @@ static const struct state_field vtpm_fields[] = {
 	STATE_FIELD(20, struct vtpm, log.banks, (1u << TPM_BANK_COUNT) - 1),
 };
 
-static void digest_of(const struct vtpm *v, uint8_t *out)
+/* By libcrypto, which is here for libtpms and takes a tenth of BearSSL's time: this is done at each command. */
+static int digest_of(const struct vtpm *v, uint8_t *out)
 {
-	br_sha256_context sha;
+	EVP_MD_CTX *sha = EVP_MD_CTX_new();
+	bool ok = sha && EVP_DigestInit_ex(sha, EVP_sha256(), NULL) &&
+		EVP_DigestUpdate(sha, v->permanent, v->permanent_bytes) &&
+		EVP_DigestUpdate(sha, v->volatile_state, v->volatile_bytes) && EVP_DigestFinal_ex(sha, out, NULL);
 
-	br_sha256_init(&sha);
-	br_sha256_update(&sha, v->permanent, v->permanent_bytes);
-	br_sha256_update(&sha, v->volatile_state, v->volatile_bytes);
-	br_sha256_out(&sha, out);
+	EVP_MD_CTX_free(sha);
+	return ok ? 0 : VL_E_NOMEM;
 }
 
 static void vtpm_save(void *dev, struct state_writer *w)
 {
 	const struct vtpm *v = dev;
-	uint8_t digest[br_sha256_SIZE];
+	uint8_t digest[DIGEST_BYTES];
 
 	state_put_fields(w, vtpm_fields, VL_ARRAY_COUNT(vtpm_fields), v);
 	state_put_bytes(w, FIELD_DATA, v->data, v->phase == VTPM_RECEIVING ? sizeof(v->data) : v->data_bytes);
 	if (!v->powered)
 		return;
-	digest_of(v, digest);
+	if (digest_of(v, digest)) {
+		w->w.err = w->w.err ? w->w.err : VL_E_NOMEM;
+		return;
+	}
 	state_put_bytes(w, FIELD_PERMANENT | STATE_MANDATORY, v->permanent, v->permanent_bytes);
 	state_put_bytes(w, FIELD_VOLATILE | STATE_MANDATORY, v->volatile_state, v->volatile_bytes);
 	state_put_bytes(w, FIELD_DIGEST | STATE_MANDATORY, digest, sizeof(digest));
@@ -499,7 +505,7 @@ static void get_bytes(struct state_reader *r, uint32_t number, void *out, size_t
 
 static void get_tpm(struct vtpm *v, struct state_reader *r)
 {
-	uint8_t digest[br_sha256_SIZE], want[br_sha256_SIZE];
+	uint8_t digest[DIGEST_BYTES], want[DIGEST_BYTES];
 	size_t log_bytes;
 
 	get_bytes(r, FIELD_PERMANENT, v->permanent, sizeof(v->permanent), &v->permanent_bytes);
@@ -509,8 +515,9 @@ static void get_tpm(struct vtpm *v, struct state_reader *r)
 		state_reader_fail(r, VL_E_MISSING);
 		return;
 	}
-	digest_of(v, want);
-	if (memcmp(digest, want, sizeof(digest)) != 0)
+	if (digest_of(v, want))
+		state_reader_fail(r, VL_E_NOMEM);
+	else if (memcmp(digest, want, sizeof(digest)) != 0)
 		state_reader_fail(r, VL_E_CHECKSUM);
 	get_bytes(r, FIELD_LOG, v->log.bytes, sizeof(v->log.bytes), &log_bytes);
 	v->log.w.pos = log_bytes;

@@ -1,9 +1,10 @@
 /*
- * workers-bench DIRECTORY: the programs of device workers, from DIRECTORY, as
+ * workers-bench DIRECTORY [SOCKET]: the programs of device workers, from DIRECTORY, as
  * the paravisor runs them: its own supervision, store and process code starts
  * and replaces them, in their cages, and the VM worker's end asks them. Prints
- * what each takes of memory and how long its device is without it when it is
- * killed. Natively, as root; run by `make bench`.
+ * what each takes of memory, how long its device is without it when it is
+ * killed, and TPM commands per second beside those of a swtpm that listens on
+ * SOCKET. Natively, as root; run by test/bench/tpm/run.
  */
 #define CAPACITY VMGS_CAPACITY_DEFAULT
 #include "common/devipc/devipc.h"
@@ -14,6 +15,7 @@
 #include "runtime/vtpm/boot_region.h"
 #include "test/fuzz/memory_disk.h"
 #include "test/unit/dev/fake_env.h"
+#include "test/bench/tpm/commands.h"
 #include "test/timing/pss.h"
 
 #include <errno.h>
@@ -193,16 +195,30 @@ static void measure(struct device *d, enum control_device id)
 		lose_ms(d, w), w->rule->backoff_ms);
 }
 
+/* The machine lock is held as it is for a guest's access. */
+static void compare_with_swtpm(struct device *d, int socket)
+{
+	struct dev_instance i = { "vtpm", &remote_model, &d->remote };
+
+	pthread_mutex_lock(&d->machine);
+	remote_model.write(&d->remote, VTPM_REGION_BOOT, 0, 4, VTPM_BOOT_FINISH);
+	remote_model.start(&d->remote);
+	compare_commands("through its worker", &i, socket);
+	pthread_mutex_unlock(&d->machine);
+}
+
 int main(int argc, char **argv)
 {
 	static struct device com1, tpm;
 	pthread_t supervisor;
+	int socket;
 
-	if (argc != 2) {
-		fprintf(stderr, "usage: workers-bench DIRECTORY\n");
+	if (argc < 2 || argc > 3) {
+		fprintf(stderr, "usage: workers-bench DIRECTORY [SOCKET]\n");
 		return 1;
 	}
 	directory = argv[1];
+	socket = argc > 2 ? open_socket(argv[2]) : -1;
 	make_place();
 	hide_rseq();
 	if (vmgs_format(&state, &io))
@@ -223,6 +239,7 @@ int main(int argc, char **argv)
 		"median of %u\n", ROUNDS);
 	measure(&com1, CONTROL_DEVICE_COM1);
 	measure(&tpm, CONTROL_DEVICE_TPM);
+	compare_with_swtpm(&tpm, socket);
 	ends = true;
 	pthread_join(supervisor, NULL);
 	return 0;

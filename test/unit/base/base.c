@@ -138,9 +138,16 @@ END_TEST
 
 START_TEST(the_crc_is_that_of_ieee_802_3)
 {
+	uint8_t every[256];
+
 	ck_assert_uint_eq(vl_crc32(0, "123456789", 9), 0xcbf43926);
 	ck_assert_uint_eq(vl_crc32(vl_crc32(0, "1234", 4), "56789", 5), 0xcbf43926);
 	ck_assert_uint_eq(vl_crc32(0, "", 0), 0);
+	for (unsigned i = 0; i < sizeof(every); i++)
+		every[i] = (uint8_t)i;
+	ck_assert_uint_eq(vl_crc32(0, every, sizeof(every)), 0x29058c73);
+	for (unsigned i = 0; i <= 20; i++) /* whatever the alignment and wherever it is cut */
+		ck_assert_uint_eq(vl_crc32(vl_crc32(0, every, i), every + i, sizeof(every) - i), 0x29058c73);
 }
 END_TEST
 
