@@ -13,42 +13,36 @@
 
 #include <linux/random.h>
 
-#define ENTROPY_BYTES 256 /* the shim passes no more */
-
-struct pool_info { /* struct rand_pool_info with room for our bytes */
-	int entropy_count, buf_size;
-	uint8_t bytes[ENTROPY_BYTES];
-};
-
-static int add(struct pool_info *info, bool credit)
+int init_entropy_add(const void *bytes, size_t size, bool credit)
 {
+	struct { /* struct rand_pool_info with room for our bytes */
+		int entropy_count, buf_size;
+		uint8_t bytes[INIT_ENTROPY_BYTES];
+	} info = { .entropy_count = (int)size * 8 /* bits */, .buf_size = (int)size };
 	int fd = open("/dev/random", O_WRONLY | O_CLOEXEC), failed;
 
 	if (fd < 0)
 		return VL_E_OS;
-	info->entropy_count = info->buf_size * 8; /* bits */
-	failed = credit ? ioctl(fd, RNDADDENTROPY, info) != 0 :
-		write(fd, info->bytes, (size_t)info->buf_size) != info->buf_size;
+	memcpy(info.bytes, bytes, size);
+	failed = credit ? ioctl(fd, RNDADDENTROPY, &info) != 0 : write(fd, bytes, size) != (ssize_t)size;
+	explicit_bzero(&info, sizeof(info));
 	close(fd);
 	return failed ? VL_E_OS : 0;
 }
 
-int init_entropy(void)
+int init_entropy(const char *tree, int (*add)(const void *bytes, size_t size, bool credit))
 {
+	uint8_t bytes[INIT_ENTROPY_BYTES];
 	struct filter_context filter;
-	struct pool_info info;
 	struct devtree t;
-	int err = devtree_open(&t, DEVTREE_PATH);
+	int err = devtree_open(&t, tree), size;
 
 	if (err)
 		return err;
-	info.buf_size = devtree_read(&t, "openhcl/entropy/reg", info.bytes, sizeof(info.bytes));
+	size = devtree_read(&t, "openhcl/entropy/reg", bytes, sizeof(bytes));
 	(void)isolation_read(&filter, &t); /* what cannot be read is taken for the worst */
-	if (info.buf_size < 0)
-		err = info.buf_size;
-	else
-		err = add(&info, filter_keeps(&filter, FILTER_ENTROPY_CREDIT));
-	explicit_bzero(&info, sizeof(info));
+	err = size < 0 ? size : add(bytes, (size_t)size, filter_keeps(&filter, FILTER_ENTROPY_CREDIT));
+	explicit_bzero(bytes, sizeof(bytes));
 	devtree_close(&t);
 	return err;
 }

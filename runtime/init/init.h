@@ -11,6 +11,7 @@
 #include "runtime/lib/crash.h"
 #include "security/filter/filter.h"
 
+#define INIT_ENTROPY_BYTES 256 /* the shim passes no more */
 #define INIT_OPTION_MAX 32     /* environment entries */
 #define INIT_OPTIONS_BYTES 4096 /* of the kernel command line */
 
@@ -38,12 +39,14 @@ int init_devices(const char *path, uint32_t owner);
 void init_settings(void);
 
 /*
- * entropy.c: mixes /openhcl/entropy of the device tree into the kernel's
- * random pool; credits it unless the VM is isolated (then the host, which is
- * not trusted, knows it). VL_E_NOTFOUND when the host gave none, VL_E_OS,
- * errors of devtree_read().
+ * entropy.c: hands /openhcl/entropy of the device tree at the path `tree` to `add`
+ * (init_entropy_add), to be credited unless the VM is isolated (then the host, which
+ * is not trusted, knows it). VL_E_NOTFOUND when the host gave none, errors of
+ * devtree_read() and of `add`.
  */
-int init_entropy(void);
+int init_entropy(const char *tree, int (*add)(const void *bytes, size_t size, bool credit));
+/* Mixes at most INIT_ENTROPY_BYTES into the kernel's random pool. VL_E_OS. */
+int init_entropy_add(const void *bytes, size_t size, bool credit);
 
 /*
  * options.c: the environment for the paravisor. Takes the words NAME=value of

@@ -156,7 +156,7 @@ int main(void)
 	err = sandbox_enter(&sandbox_init, &what);
 	if (err)
 		return fatal(what, err);
-	err = init_entropy();
+	err = init_entropy(DEVTREE_PATH, init_entropy_add);
 	if (err)
 		vl_warn("no entropy from the host: %s", vl_err_text(err));
 	read_isolation(&filter);

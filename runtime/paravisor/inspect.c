@@ -124,6 +124,7 @@ static void put_host(const struct paravisor *p, struct inspect *i)
 	inspect_u64(i, "reference-100ns", INSPECT_SAFE, INSPECT_PLAIN,
 		p->time.reference_100ns + (now - p->time.boot_ns) / 100);
 	inspect_u64(i, "utc-ns-at-boot", INSPECT_UNSPECIFIED, INSPECT_PLAIN, p->time.utc_ns);
+	inspect_u64(i, "notifications", INSPECT_SAFE, INSPECT_COUNT, p->notifications);
 	inspect_bool(i, "state-open", INSPECT_SAFE, p->state.open);
 	inspect_bool(i, "state-ephemeral", INSPECT_SAFE, p->state.ephemeral);
 	inspect_close(i);

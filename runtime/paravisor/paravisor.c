@@ -133,6 +133,7 @@ static void on_notification(void *context, const void *message, size_t size)
 
 	if (id == GET_SAVE_GUEST_VTL2_STATE_NOTIFICATION)
 		p->save_asked = true;
+	p->notifications++;
 	vl_warn("host notification %s is not supported, ignored", get_name(GET_GUEST_NOTIFICATION, id));
 }
 

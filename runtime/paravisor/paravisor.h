@@ -67,6 +67,7 @@ struct paravisor {
 	uint64_t end_deadline_ns;
 	bool failed;
 	bool save_asked; /* the host wants servicing, which must be answered */
+	uint64_t notifications; /* of the host's, none of which is heeded (filter: FILTER_HOST_CHANNEL) */
 	struct get_client host;
 	struct get_client_time time;
 	struct dps_settings dps;

@@ -62,9 +62,9 @@
 	ROW(PARAMETER_SLIT, IGVM, "SLIT", "DDDDDDD", "not read") \
 	ROW(PARAMETER_PPTT, IGVM, "PPTT", "DDDDDDD", "not read") \
 	/* What survives a servicing in memory, and what else starts before Linux. */ \
-	ROW(PERSISTED_STATE, BOOT, "persisted state of a servicing", "KDDDKKK", \
-		"a new VTL2 begins from nothing: the host could have written it") \
-	ROW(SIDECAR, BOOT, "sidecar", "KDDDDDD", "all processors run VTL2's Linux") \
+	ROW(PERSISTED_STATE, BOOT, "persisted state of a servicing", "DDDDDDD", \
+		"not read: a VTL2 begins from nothing") \
+	ROW(SIDECAR, BOOT, "sidecar", "DDDDDDD", "there is none: all processors run VTL2's Linux") \
 	ROW(BOOT_CRASH, BOOT, "reason of a boot that failed, to the host", "KDDDKKK", \
 		"the boot halts without a word") \
 	/* Options of user space: words of the kernel's command line, only measured ones when isolated. */ \
@@ -125,11 +125,12 @@
 	/* Messages of the host channel while the guest runs. */ \
 	ROW(GET_TIME, HOST_CHANNEL, "time of day", "KKKKKKK", \
 		"sets the guest's clock only; nothing in VTL2 trusts it") \
-	ROW(GET_SAVE, HOST_CHANNEL, "save for servicing", "KDDDKKK", "refused: VTL2's memory does not leave it") \
-	ROW(GET_SETTINGS, HOST_CHANNEL, "modify VTL2 settings", "KDDDKKK", "ignored") \
-	ROW(GET_DEBUG_INTERRUPT, HOST_CHANNEL, "inject debug interrupt", "KDDDKKK", "ignored") \
-	ROW(GET_GENERATION_ID, HOST_CHANNEL, "update generation id", "KKKKKKK", "a name") \
-	ROW(GET_BATTERY, HOST_CHANNEL, "battery", "KKKKKKK", "a virtual battery") \
+	ROW(GET_SAVE, HOST_CHANNEL, "save for servicing", "DDDDDDD", "refused: VTL2's memory does not leave it") \
+	ROW(GET_DEBUG_INTERRUPT, HOST_CHANNEL, "inject debug interrupt", "DDDDDDD", "counted, not heeded") \
+	ROW(GET_GENERATION_ID, HOST_CHANNEL, "update generation id", "DDDDDDD", \
+		"counted, not heeded: a guest keeps the one it booted with") \
+	ROW(GET_OTHER, HOST_CHANNEL, "everything else that was not asked for", "DDDDDDD", \
+		"not read: the channel ends (settings, battery), or it is counted (migration)") \
 	/* Diagnostics: a client of the host asks VTL2. */ \
 	ROW(DIAG_INSPECT, DIAGNOSTICS, "inspect, nodes marked safe", "KKKKKKK", \
 		"counts and states that hold nothing of the guest's") \
@@ -138,7 +139,7 @@
 	ROW(DIAG_UPDATE, DIAGNOSTICS, "inspect update", "KDDDKKK", "refused") \
 	ROW(DIAG_KMSG, DIAGNOSTICS, "kernel log", "KDDDKKK", "refused") \
 	ROW(DIAG_FILE, DIAGNOSTICS, "read file", "KDDDKKK", "refused") \
-	ROW(DIAG_EXEC, DIAGNOSTICS, "run a program", "KDDDKKK", "refused") \
+	ROW(DIAG_EXEC, DIAGNOSTICS, "run a program", "DDDDDDD", "there is no such call") \
 	ROW(DIAG_LIFE, DIAGNOSTICS, "start, pause, resume, restart, crash", "KDDDKKK", "refused") \
 	ROW(DIAG_STATE, DIAGNOSTICS, "dump saved state", "KDDDKKK", "refused") \
 	ROW(DIAG_CAPTURE, DIAGNOSTICS, "packet capture", "KDDDKKK", "refused") \
@@ -153,4 +154,4 @@
 		"into VTL2's own log, which has its own rows") \
 	ROW(TELL_FAILURE, TELL, "text of a failure", "KDDDKKK", "the error's own sentence, and for the guest's state the step") \
 	ROW(TELL_REGISTERS, TELL, "registers and stack of a VP or process that failed", "KDDDKKK", "left out") \
-	ROW(TELL_CORE, TELL, "core dump", "KDDDKKK", "none is made")
+	ROW(TELL_CORE, TELL, "core dump", "DDDDDDD", "none is made: every process has a limit of 0")

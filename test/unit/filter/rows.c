@@ -8,18 +8,16 @@
 #include "runtime/init/init.h"
 #include "security/filter/filter.h"
 #include "test/port/boot/machine.h"
+#include "test/unit/filter/columns.h"
 #include "test/unit/boot/trees.h"
 
 #include <check.h>
 #include <libfdt.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 Suite *suite_filter(void);
-
-static const struct filter_context columns[FILTER_COLUMNS] = {
-	{ ISOLATION_NONE, false }, { ISOLATION_VBS, false }, { ISOLATION_SNP, false }, { ISOLATION_TDX, false },
-	{ ISOLATION_VBS, true }, { ISOLATION_SNP, true }, { ISOLATION_TDX, true },
-};
 
 static void *host;
 
@@ -96,6 +94,8 @@ static void pptt(void)
 		PARAMETER_PPTT_PAGES * VL_PAGE_BYTES);
 }
 
+static void persisted(void) { memset(machine_at(MACHINE_BASE), 0x5a, SHIM_PERSISTED_BYTES); }
+
 /* What of the result a row decides. */
 enum result { ALL, VTL2_RAM, VTL2_MMIO };
 
@@ -123,6 +123,7 @@ static const struct {
 	{ FILTER_PARAMETER_DEVICE_TREE, NULL, guest_disks, ALL },
 	{ FILTER_PARAMETER_SLIT, NULL, slit, ALL },
 	{ FILTER_PARAMETER_PPTT, NULL, pptt, ALL },
+	{ FILTER_PERSISTED_STATE, NULL, persisted, ALL },
 };
 
 struct seen {
@@ -176,8 +177,8 @@ START_TEST(what_the_host_tree_says_counts_where_the_row_keeps_it_and_only_there)
 	const struct filter_row *row = filter_row(rows[_i].item);
 
 	for (unsigned c = 0; c < FILTER_COLUMNS; c++) {
-		boot(&columns[c], rows[_i].base, &base);
-		boot(&columns[c], rows[_i].other, &other);
+		boot(&filter_columns[c], rows[_i].base, &base);
+		boot(&filter_columns[c], rows[_i].other, &other);
 		ck_assert_msg(same(&base, &other, rows[_i].result) == (row->verdicts[c] == 'D'),
 			"%s, column %u (%c)", row->name, c, row->verdicts[c]);
 	}
@@ -188,13 +189,45 @@ START_TEST(the_reason_of_a_failed_boot_leaves_vtl2_where_its_row_keeps_it)
 {
 	for (unsigned c = 0; c < FILTER_COLUMNS; c++) {
 		machine_init();
-		machine.isolation = columns[c].isolation;
-		machine_command_line(COMMAND_LINE_STATIC, columns[c].debug ? "OPENHCL_CONFIDENTIAL_DEBUG=1" : "");
+		machine.isolation = filter_columns[c].isolation;
+		machine_command_line(COMMAND_LINE_STATIC, filter_columns[c].debug ? "OPENHCL_CONFIDENTIAL_DEBUG=1" : "");
 		memset(machine_host_tree(), 0, 64);
 		machine_boot();
 		ck_assert_int_eq(machine.end, MACHINE_HALTED);
 		ck_assert_int_eq(machine.crash_reported, filter_row(FILTER_BOOT_CRASH)->verdicts[c] == 'K');
 	}
+}
+END_TEST
+
+/* The words that make the reference's shim start one. */
+static void wants_sidecar(void) { tree_set_text(host, "/chosen", "bootargs", "OPENHCL_SIDECAR=on OPENHCL_BOOT_LOG=1"); }
+
+START_TEST(no_host_gets_a_sidecar)
+{
+	static struct seen seen;
+	unsigned cpus = 0;
+	int node;
+
+	boot(&filter_columns[_i], wants_sidecar, &seen);
+	ck_assert(!filter_row_keeps(FILTER_SIDECAR, _i));
+	ck_assert_int_eq(fdt_path_offset(seen.tree, "/openhcl/sidecar"), -FDT_ERR_NOTFOUND);
+	ck_assert_ptr_null(fdt_getprop(seen.tree, 0, "reftime_sidecar_start", NULL));
+	for (unsigned i = 0; i < seen.plan.map.count; i++) {
+		ck_assert_uint_ne(seen.plan.map.range[i].type, BOOT_MEMORY_SIDECAR_IMAGE);
+		ck_assert_uint_ne(seen.plan.map.range[i].type, BOOT_MEMORY_SIDECAR_NODE);
+	}
+	fdt_for_each_subnode(node, seen.tree, fdt_path_offset(seen.tree, "/cpus"))
+		cpus += !strcmp(fdt_getprop(seen.tree, node, "status", NULL), "okay");
+	ck_assert_uint_eq(cpus, 2);
+}
+END_TEST
+
+START_TEST(the_shims_log_is_there_for_vtl2_in_every_column)
+{
+	static struct seen seen;
+
+	boot(&filter_columns[_i], NULL, &seen);
+	ck_assert_int_eq(le32_to_cpu(machine_log()->length) > 0, filter_row_keeps(FILTER_TELL_SHIM_LOG, _i));
 }
 END_TEST
 
@@ -206,12 +239,12 @@ START_TEST(vtl2s_tree_says_how_the_vm_is_isolated)
 		int node, length;
 		const char *name;
 
-		boot(&columns[c], NULL, &seen);
+		boot(&filter_columns[c], NULL, &seen);
 		node = fdt_path_offset(seen.tree, "/openhcl");
 		name = fdt_getprop(seen.tree, node, "isolation-type", &length);
-		ck_assert_str_eq(name, isolation_name(columns[c].isolation));
+		ck_assert_str_eq(name, isolation_name(filter_columns[c].isolation));
 		ck_assert_int_eq(fdt_getprop(seen.tree, node, "vallum,confidential-debug", &length) != NULL,
-			columns[c].debug);
+			filter_columns[c].debug);
 	}
 }
 END_TEST
@@ -255,7 +288,7 @@ START_TEST(a_setting_counts_where_its_row_keeps_it_and_only_there)
 	ck_assert_uint_gt(paths.count, 40);
 	for (unsigned c = 0; c < FILTER_COLUMNS; c++) {
 		filtered = hostile;
-		filter_settings(&columns[c], &filtered);
+		filter_settings(&filter_columns[c], &filtered);
 		for (unsigned i = 0; i < paths.count; i++) {
 			const char *path = paths.path[i];
 			int item = filter_find(FILTER_SETTING, path, strlen(path));
@@ -293,7 +326,7 @@ START_TEST(an_isolated_guest_has_the_strict_settings_whatever_the_host_wants)
 	struct dps_settings s;
 
 	make_hostile(&s);
-	filter_settings(&columns[1], &s);
+	filter_settings(&filter_columns[1], &s);
 	ck_assert(s.secure_boot_enabled);
 	ck_assert(s.measure_additional_pcrs);
 	ck_assert(!s.enable_hibernation);
@@ -315,7 +348,7 @@ START_TEST(an_option_reaches_the_environment_where_its_row_keeps_it)
 
 		for (unsigned c = 0; row->group == FILTER_OPTION && c < FILTER_COLUMNS; c++) {
 			strcat(strcpy(line, row->name), "=1 ANOTHER=1");
-			ck_assert_int_eq(init_options(line, env, &columns[c]), row->verdicts[c] == 'K');
+			ck_assert_int_eq(init_options(line, env, &filter_columns[c]), row->verdicts[c] == 'K');
 		}
 	}
 }
@@ -336,8 +369,8 @@ END_TEST
 
 START_TEST(what_is_not_in_the_table_does_not_pass)
 {
-	ck_assert(!filter_keeps(&columns[0], FILTER_ITEM_COUNT));
-	ck_assert(!filter_keeps(&columns[0], (enum filter_item)VL_E_NOTFOUND));
+	ck_assert(!filter_keeps(&filter_columns[0], FILTER_ITEM_COUNT));
+	ck_assert(!filter_keeps(&filter_columns[0], (enum filter_item)VL_E_NOTFOUND));
 	ck_assert_int_eq(filter_find(FILTER_OPTION, "LD_PRELOAD", 10), VL_E_NOTFOUND);
 	ck_assert_int_eq(filter_find(FILTER_OPTION, "VALLUM_LO", 9), VL_E_NOTFOUND);
 	ck_assert_int_eq(filter_find(FILTER_SETTING, "VALLUM_LOG", 10), VL_E_NOTFOUND);
@@ -346,31 +379,86 @@ END_TEST
 
 /* --- Completeness -------------------------------------------------------------------------------- */
 
-/* Rows whose proof is another test, or whose code asks the table by this item alone. */
-static const enum filter_item elsewhere[] = {
-	FILTER_INTERRUPTS,     /* the ports' own tests of their device trees */
-	FILTER_ENTROPY_CREDIT, /* init's entropy.c: one question, one ioctl */
-	FILTER_PERSISTED_STATE, FILTER_SIDECAR, /* this build has neither */
-	FILTER_BOOT_CRASH,     /* above */
-	FILTER_TELL_FAILURE, FILTER_TELL_REGISTERS, FILTER_TELL_WORKERS, /* test/unit/paravisor/life.c */
-	FILTER_TELL_LOG, FILTER_TELL_SHIM_LOG, FILTER_TELL_PHASES, FILTER_TELL_EVENT, FILTER_TELL_CORE,
-	FILTER_GET_TIME, FILTER_GET_SAVE, FILTER_GET_SETTINGS, FILTER_GET_DEBUG_INTERRUPT, FILTER_GET_GENERATION_ID,
-	FILTER_GET_BATTERY,
+/* Rows whose proof is a test of their own: its file and its name there. */
+#define LIFE "test/unit/paravisor/life.c"
+#define DIAG "test/unit/diag/server.c", "a_call_passes_where_its_row_of_the_filter_keeps_it_and_only_there"
+#define OWN(item, ...) { FILTER_##item, "FILTER_" #item, __VA_ARGS__ }
+static const struct {
+	enum filter_item item;
+	const char *token, *file, *test;
+} elsewhere[] = {
+	OWN(INTERRUPTS, "ports/aarch64/test/unit/boot_platform.c", "the_hosts_interrupts_are_vtl2s_in_every_column"),
+	OWN(SIDECAR, "test/unit/filter/rows.c", "no_host_gets_a_sidecar"),
+	OWN(BOOT_CRASH, "test/unit/filter/rows.c", "the_reason_of_a_failed_boot_leaves_vtl2_where_its_row_keeps_it"),
+	OWN(ENTROPY_CREDIT, "test/unit/init/entropy.c", "the_hosts_entropy_counts_where_its_row_keeps_it"),
+	OWN(GET_TIME, LIFE, "phases_events_and_the_hosts_time_pass_where_their_rows_keep_them"),
+	OWN(GET_SAVE, LIFE, "nothing_that_a_host_says_unasked_changes_anything"),
+	OWN(GET_DEBUG_INTERRUPT, LIFE, "nothing_that_a_host_says_unasked_changes_anything"),
+	OWN(GET_GENERATION_ID, LIFE, "nothing_that_a_host_says_unasked_changes_anything"),
+	OWN(GET_OTHER, LIFE, "what_no_rule_knows_of_the_host_ends_the_channel"),
+	OWN(DIAG_INSPECT, DIAG),
+	OWN(DIAG_PING, DIAG),
+	OWN(DIAG_UPDATE, DIAG),
+	OWN(DIAG_KMSG, DIAG),
+	OWN(DIAG_FILE, DIAG),
+	OWN(DIAG_EXEC, DIAG),
+	OWN(DIAG_LIFE, DIAG),
+	OWN(DIAG_STATE, DIAG),
+	OWN(DIAG_CAPTURE, DIAG),
+	OWN(DIAG_PROFILE, DIAG),
+	OWN(DIAG_INSPECT_ALL, "test/unit/diag/server.c", "what_is_not_marked_safe_is_shown_where_its_row_keeps_it"),
+	OWN(TELL_PHASES, LIFE, "phases_events_and_the_hosts_time_pass_where_their_rows_keep_them"),
+	OWN(TELL_EVENT, LIFE, "phases_events_and_the_hosts_time_pass_where_their_rows_keep_them"),
+	OWN(TELL_SHIM_LOG, "test/unit/filter/rows.c", "the_shims_log_is_there_for_vtl2_in_every_column"),
+	OWN(TELL_LOG, "test/unit/paravisor/crash.c", "a_crash_keeps_what_the_rows_keep"),
+	OWN(TELL_REGISTERS, "test/unit/paravisor/crash.c", "a_crash_keeps_what_the_rows_keep"),
+	OWN(TELL_WORKERS, LIFE, "the_end_of_a_worker_is_told_in_every_column"),
+	OWN(TELL_FAILURE, LIFE, "the_text_of_a_failure_is_told_where_the_row_keeps_it"),
+	OWN(TELL_CORE, "test/unit/sandbox/sandbox.c", "a_cage_bounds_core_files_descriptors_and_the_size_of_files"),
 };
+
+/* The file has a test of that name, and it speaks of the item. */
+static bool has_test(const char *file, const char *test, const char *token)
+{
+	static char text[1 << 18];
+	const char *folder = getenv("VL_TEST_DIR");
+	char path[4200], start[200];
+	size_t size;
+	FILE *f;
+
+	ck_assert_msg(folder != NULL, "VL_TEST_DIR is not set: run this by `make unit`");
+	snprintf(path, sizeof(path), "%s/../%s", folder, file);
+	f = fopen(path, "r");
+	if (!f)
+		return false;
+	size = fread(text, 1, sizeof(text) - 1, f);
+	fclose(f);
+	text[size] = 0;
+	snprintf(start, sizeof(start), "START_TEST(%s)", test);
+	return strstr(text, start) && strstr(text, token);
+}
 
 START_TEST(every_row_has_its_proof)
 {
 	for (unsigned item = 0; item < FILTER_ITEM_COUNT; item++) {
 		const struct filter_row *row = filter_row(item);
-		unsigned proofs = row->group == FILTER_SETTING || row->group == FILTER_OPTION ||
-			row->group == FILTER_DIAGNOSTICS;
+		unsigned proofs = row->group == FILTER_SETTING || row->group == FILTER_OPTION;
 
 		for (unsigned i = 0; i < VL_ARRAY_COUNT(rows); i++)
 			proofs += rows[i].item == item;
 		for (unsigned i = 0; i < VL_ARRAY_COUNT(elsewhere); i++)
-			proofs += elsewhere[i] == item;
+			proofs += elsewhere[i].item == item;
 		ck_assert_msg(proofs == 1, "%s has %u proofs", row->name, proofs);
 	}
+}
+END_TEST
+
+START_TEST(every_proof_elsewhere_is_a_test_that_speaks_of_its_row)
+{
+	for (unsigned i = 0; i < VL_ARRAY_COUNT(elsewhere); i++)
+		ck_assert_msg(has_test(elsewhere[i].file, elsewhere[i].test, elsewhere[i].token), "%s: no test %s in %s",
+			elsewhere[i].token, elsewhere[i].test, elsewhere[i].file);
+	ck_assert(!has_test("test/unit/filter/rows.c", "no_such_" "test", "FILTER_"));
 }
 END_TEST
 
@@ -395,6 +483,8 @@ Suite *suite_filter(void)
 	tcase_add_loop_test(c, what_the_host_tree_says_counts_where_the_row_keeps_it_and_only_there, 0,
 		(int)VL_ARRAY_COUNT(rows));
 	tcase_add_test(c, the_reason_of_a_failed_boot_leaves_vtl2_where_its_row_keeps_it);
+	tcase_add_loop_test(c, no_host_gets_a_sidecar, 0, FILTER_COLUMNS);
+	tcase_add_loop_test(c, the_shims_log_is_there_for_vtl2_in_every_column, 0, FILTER_COLUMNS);
 	tcase_add_test(c, vtl2s_tree_says_how_the_vm_is_isolated);
 	tcase_add_test(c, a_setting_counts_where_its_row_keeps_it_and_only_there);
 	tcase_add_test(c, every_row_of_a_setting_names_one_that_exists);
@@ -403,6 +493,7 @@ Suite *suite_filter(void)
 	tcase_add_test(c, an_isolation_without_a_column_lets_nothing_pass);
 	tcase_add_test(c, what_is_not_in_the_table_does_not_pass);
 	tcase_add_test(c, every_row_has_its_proof);
+	tcase_add_test(c, every_proof_elsewhere_is_a_test_that_speaks_of_its_row);
 	tcase_add_test(c, isolation_never_lets_more_pass_than_its_absence);
 	suite_add_tcase(s, c);
 	return s;

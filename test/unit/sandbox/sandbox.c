@@ -251,7 +251,7 @@ START_TEST(a_cage_leaves_its_user_and_its_capabilities_and_no_more)
 }
 END_TEST
 
-/* In a whole cage without namespaces: what its limits are; needs root. */
+/* In a whole cage without namespaces: what its limits are (FILTER_TELL_CORE: no core); needs root. */
 static int limits_inside(void)
 {
 	static const struct sandbox_rule rules[] = { { SYS_prlimit64, SANDBOX_ANY }, { SYS_exit_group, SANDBOX_ANY } };

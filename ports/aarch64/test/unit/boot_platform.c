@@ -4,6 +4,7 @@
  */
 #include "test/port/boot/machine.h"
 #include "test/unit/boot/trees.h"
+#include "test/unit/filter/columns.h"
 
 #include <check.h>
 #include <libfdt.h>
@@ -90,6 +91,19 @@ START_TEST(the_hosts_devices_are_in_vtl2s_tree)
 	ck_assert_uint_eq(cell(cells, 0), 1);
 	ck_assert_uint_eq(cell(cells, 1), 7);
 	ck_assert_ptr_nonnull(strstr(machine.shim.command_line, "console=ttyAMA0"));
+}
+END_TEST
+
+/* The filter's row FILTER_INTERRUPTS: kept everywhere. */
+START_TEST(the_hosts_interrupts_are_vtl2s_in_every_column)
+{
+	machine.isolation = filter_columns[_i].isolation;
+	machine_command_line(COMMAND_LINE_STATIC, filter_columns[_i].debug ? "OPENHCL_CONFIDENTIAL_DEBUG=1" : "");
+	set_interrupt("/pmu", 1, 5);
+	ck_assert_str_eq(boot(), "");
+	ck_assert_int_eq(cell(property("/pmu", "interrupts", 12), 1) == 5, filter_row_keeps(FILTER_INTERRUPTS, _i));
+	ck_assert_int_eq(fdt64_ld((const void *)(property("/intc@ffff0000", "reg", 32) + 16)) == 0xff000000,
+		filter_row_keeps(FILTER_INTERRUPTS, _i));
 }
 END_TEST
 
@@ -197,6 +211,7 @@ Suite *suite_boot_platform(void)
 
 	tcase_add_checked_fixture(t, setup, NULL);
 	tcase_add_test(t, the_hosts_devices_are_in_vtl2s_tree);
+	tcase_add_loop_test(t, the_hosts_interrupts_are_vtl2s_in_every_column, 0, FILTER_COLUMNS);
 	tcase_add_test(t, timer_and_vmbus_have_hyper_vs_interrupts);
 	tcase_add_test(t, processors_start_by_psci);
 	tcase_add_test(t, the_kernel_finds_its_line_and_initrd_in_chosen);
