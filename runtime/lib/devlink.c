@@ -7,6 +7,7 @@
 
 #define LOOKS_MAX 20000u /* some 10 us */
 #define LOOKS_MIN 16u
+#define SEE_HURRY_MS 200 /* so often one that sleeps looks whether it is to hurry */
 #define TRY_ANEW_TURNS 64u /* so often an end that gave up looking tries it for the full time */
 
 void devlink_asker(struct devlink_end *e, int link, uint8_t *shared)
@@ -58,6 +59,23 @@ static int take_bell(struct devlink_end *e, int limit_ms)
 	return err == VL_E_LIMIT ? VL_E_PROTOCOL : err;
 }
 
+/* Sleeps until there is a bell or the limit; with e->hurry not longer than until that may say something new. */
+static int sleep_on_link(struct devlink_end *e, int left_ms)
+{
+	int limit_ms = e->hurry && left_ms > SEE_HURRY_MS ? SEE_HURRY_MS : left_ms;
+	int err = take_bell(e, limit_ms);
+
+	return err == VL_E_TIMEOUT && limit_ms < left_ms ? 0 : err;
+}
+
+static void hurry_up(const struct devlink_end *e, uint64_t *deadline_ns)
+{
+	uint64_t soon_ns = clock_deadline(DEVLINK_HURRY_MS);
+
+	if (e->hurry && atomic_load(e->hurry) && soon_ns < *deadline_ns)
+		*deadline_ns = soon_ns;
+}
+
 static int wait_for_answer(struct devlink_end *e, unsigned limit_ms)
 {
 	uint64_t deadline = clock_deadline(limit_ms);
@@ -66,12 +84,14 @@ static int wait_for_answer(struct devlink_end *e, unsigned limit_ms)
 	if (look(e, &e->mail->answered, e->count - 1))
 		return 0;
 	while (!err) {
-		int left = clock_left_ms(deadline);
+		int left;
 
 		atomic_store(&e->mail->asker_sleeps, 1);
 		if (atomic_load(&e->mail->answered) != e->count - 1)
 			break;
-		err = left ? take_bell(e, left) : VL_E_TIMEOUT;
+		hurry_up(e, &deadline);
+		left = clock_left_ms(deadline);
+		err = left ? sleep_on_link(e, left) : VL_E_TIMEOUT;
 	}
 	atomic_store(&e->mail->asker_sleeps, 0);
 	return err;

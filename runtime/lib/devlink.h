@@ -23,15 +23,20 @@ struct devlink_end {
 	uint32_t count;  /* asked or answered so far */
 	bool open;       /* answering: there was a doorbell */
 	uint32_t looks, turns; /* how long to look before sleeping; adapts */
+	/* Asking: where it says that somebody waits for this answer to come, or not to; NULL: nobody ever will. */
+	const _Atomic bool *hurry;
 };
+
+/* Once it is asked to hurry an end waits no longer than this: an honest worker answers long before. */
+#define DEVLINK_HURRY_MS 2000u
 
 /* The asking end empties the mailbox: no other worker may live then. */
 void devlink_asker(struct devlink_end *e, int link, uint8_t *shared);
 void devlink_answerer(struct devlink_end *e, int link, uint8_t *shared);
 
 /*
- * Puts `q` into the mailbox and waits at most `limit_ms` until there is a reply, which devipc_take_reply()
- * reads. VL_E_TIMEOUT, VL_E_CLOSED (the worker is gone), VL_E_PROTOCOL (it counts wrong), VL_E_OS.
+ * Puts `q` into the mailbox and waits at most `limit_ms`, or DEVLINK_HURRY_MS from when e->hurry is seen to
+ * say so, until there is a reply, which devipc_take_reply() reads. VL_E_TIMEOUT, VL_E_CLOSED (the worker is gone), VL_E_PROTOCOL (it counts wrong), VL_E_OS.
  */
 int devlink_ask(struct devlink_end *e, const struct devipc_request *q, unsigned limit_ms);
 

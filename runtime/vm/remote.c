@@ -127,6 +127,8 @@ static int exchange(struct remote *r, const struct devipc_request *q, const stru
 	int err;
 
 	put_data(r, q, posted);
+	/* What starts and stops it, or moves its state, may take its time. */
+	r->end.hurry = q->op <= DEVIPC_COMPLETE ? r->hurry : NULL;
 	*demanded = false;
 	err = ask(r, q, deadline_ns);
 	while (!err) {

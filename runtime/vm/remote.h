@@ -35,6 +35,11 @@ struct remote {
 	unsigned limit_ms;        /* for one answer */
 	unsigned supply_limit_ms; /* for the next worker */
 	/*
+	 * Set while the machine waits to be stopped: an access under way is then not waited for as long as its
+	 * worker may take otherwise, for nothing is lost with that. May be NULL.
+	 */
+	const _Atomic bool *hurry;
+	/*
 	 * Requests since the last checkpoint, at most REMOTE_JOURNAL_MAX; then one is asked for, as when posted
 	 * accesses do not fit any more. The next worker is given all of them again first.
 	 */

@@ -39,6 +39,7 @@ static int connect(struct vm *vm, unsigned id, int supply, int memory)
 	vm->remote[id] = r;
 	err = remote_init(r, devices[id].name, supply, shared, &vm->lock);
 	r->limit_ms = devices[id].limit_ms;
+	r->hurry = &vm->stopping;
 	r->journal_limit = devices[id].journal_limit;
 	return err;
 }

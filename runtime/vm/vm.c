@@ -150,6 +150,7 @@ void vm_start(struct vm *vm)
 
 void vm_stop(struct vm *vm)
 {
+	atomic_store(&vm->stopping, true);
 	vps_park(vm);
 	pthread_mutex_lock(&vm->lock);
 	units_stop(vm->instance, vm->device_count);
@@ -157,6 +158,7 @@ void vm_stop(struct vm *vm)
 	for (unsigned i = 0; i < vm->stream_count; i++)
 		stream_flush(vm->stream[i]);
 	pthread_mutex_unlock(&vm->lock);
+	atomic_store(&vm->stopping, false);
 }
 
 /* --- Saved state: unit "vm" (1: VM time), one unit per device, one per VP ------- */

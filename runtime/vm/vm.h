@@ -226,6 +226,7 @@ struct vm {
 	pthread_mutex_t run_lock;
 	pthread_cond_t run_changed;
 	_Atomic bool halt; /* VPs are to leave VTL0 */
+	_Atomic bool stopping; /* someone waits until they have, and the devices stand still */
 	struct vm_end end; /* filled once, under run_lock */
 	struct vp *vp;
 	unsigned vp_count;

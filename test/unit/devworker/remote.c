@@ -373,6 +373,12 @@ static void hang(struct devhost *h)
 		pause();
 }
 
+static void *read_in_a_thread(void *context)
+{
+	*(uint64_t *)context = read_sum();
+	return NULL;
+}
+
 static void expect_replaced(int why)
 {
 	rig_start(g);
@@ -389,6 +395,35 @@ START_TEST(a_worker_that_hangs_is_complained_about_killed_and_replaced)
 	g->behaviour[0] = (struct rig_behaviour){ 3, hang, _i };
 	g->r.limit_ms = 1500;
 	expect_replaced(VL_E_TIMEOUT);
+}
+END_TEST
+
+static _Atomic bool machine_stops;
+
+/* Its own limit is an hour. */
+START_TEST(a_worker_that_hangs_is_not_waited_for_when_the_machine_is_to_be_stopped)
+{
+	uint64_t value = 0;
+	pthread_t reader;
+
+	g->behaviour[0] = (struct rig_behaviour){ 4, hang, false };
+	g->r.limit_ms = 3600000;
+	g->r.hurry = &machine_stops;
+	machine_stops = false;
+	rig_start(g);
+	rig_go(g);
+	write_sum(5);
+	ck_assert_int_eq(pthread_create(&reader, NULL, read_in_a_thread, &value), 0);
+	while (pthread_mutex_trylock(&g->r.lock) == 0) {
+		pthread_mutex_unlock(&g->r.lock);
+		usleep(100);
+	}
+	machine_stops = true;
+	rig_stop(g);
+	pthread_join(reader, NULL);
+	ck_assert_uint_eq(value, 5);
+	ck_assert_uint_eq(g->r.replaced, 1);
+	ck_assert_int_eq(g->complaint, VL_E_TIMEOUT);
 }
 END_TEST
 
@@ -585,12 +620,6 @@ END_TEST
 
 /* --- The machine is not held up ------------------------------------------------------------------ */
 
-static void *read_in_a_thread(void *context)
-{
-	*(uint64_t *)context = read_sum();
-	return NULL;
-}
-
 START_TEST(the_machine_lock_is_free_while_an_access_waits_for_its_worker)
 {
 	uint64_t value = 0;
@@ -780,6 +809,7 @@ static void add_losses(TCase *t)
 	tcase_add_loop_test(t, a_worker_may_die_in_any_request_and_nothing_is_lost_or_done_twice, 0, 24);
 	tcase_add_test(t, kill_9_a_hundred_times_under_load_loses_nothing);
 	tcase_add_loop_test(t, a_worker_that_hangs_is_complained_about_killed_and_replaced, 0, 2);
+	tcase_add_test(t, a_worker_that_hangs_is_not_waited_for_when_the_machine_is_to_be_stopped);
 	tcase_add_loop_test(t, a_worker_that_speaks_nonsense_is_complained_about_killed_and_replaced, 0,
 		VL_ARRAY_COUNT(lies));
 	tcase_add_test(t, a_worker_that_spoils_the_shared_memory_as_it_dies_does_not_spoil_its_checkpoint);
