@@ -9,24 +9,10 @@
 #include "runtime/lib/crash.h"
 #include "runtime/lib/kmsg.h"
 #include "runtime/lib/text.h"
+#include "runtime/lib/yield.h"
 #include "runtime/sandbox/sandbox.h"
 
-#include <errno.h>
-#include <sched.h>
-#include <string.h>
-#include <sys/syscall.h>
-#include <unistd.h>
-
 static struct server server; /* too big for the stack */
-
-/* As a VP's thread (hvport_vp_bind()), so that the two share a CPU; musl's own function always fails. */
-static void yield_to_guest(void)
-{
-	const struct sched_param none = { 0 };
-
-	if (syscall(SYS_sched_setscheduler, 0, SCHED_IDLE, &none) < 0)
-		vl_warn("diagnostics run before the guest: %s", strerror(errno));
-}
 
 int main(void)
 {

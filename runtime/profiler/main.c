@@ -1,8 +1,8 @@
 /*
  * `vallum-profiler` (profiler.h). Opens what needs the paravisor's privileges -
  * perf events, the tables of names - before it enters its cage, and only then
- * looks at the request. Its memory is all in its program: two limits of the
- * kernel stand behind that.
+ * looks at the request. It runs in the time that the guest leaves. Its memory is
+ * all in its program: two limits of the kernel stand behind that.
  */
 #include "common/base/fmt.h"
 #include "common/base/log.h"
@@ -11,6 +11,7 @@
 #include "runtime/lib/control.h"
 #include "runtime/lib/crash.h"
 #include "runtime/lib/kmsg.h"
+#include "runtime/lib/yield.h"
 #include "runtime/profiler/fold.h"
 #include "runtime/profiler/profiler.h"
 #include "runtime/profiler/sampler.h"
@@ -29,7 +30,7 @@
 
 #define MEMORY_MAX (16u << 20) /* of address space, rings for every CPU included */
 #define CPU_SECONDS_MAX 60
-#define DRAIN_MAX_MS 250
+#define DRAIN_MAX_MS 400
 #define SEND_LIMIT_MS 10000
 #define PROGRAMS "/bin"
 #define SYMBOLS_SUFFIX ".symbols"
@@ -265,6 +266,7 @@ int main(void)
 
 	kmsg_init("vallum-profiler", VL_LOG_INFO);
 	crash_init();
+	yield_to_guest();
 	symbols_init(&p->names);
 	p->client = -1;
 	if (!check_memory(p) && !open_sampler(p))

@@ -21,7 +21,8 @@
  *
  * The first name is the process: of the request's list, else "[kernel]" or
  * "pid-N". Functions of the kernel end in "_[k]". What has no name is
- * "[unknown]" or "[unknown]_[k]". The number counts samples; lines may repeat.
+ * "[unknown]" or "[unknown]_[k]". The number counts samples, or what rarer ones stand
+ * for (SAMPLER_RARE in sampler.h); lines may repeat.
  */
 #ifndef VL_PROFILER_PROFILER_H
 #define VL_PROFILER_PROFILER_H

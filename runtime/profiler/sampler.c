@@ -91,6 +91,7 @@ static int open_cpu(struct sampler *s, int cpu)
 		return err;
 	}
 	c->page = map;
+	c->trend.weight = 1;
 	s->cpu_count++;
 	return 0;
 }
@@ -134,21 +135,58 @@ void sampler_close(struct sampler *s)
 	s->cpu_count = 0;
 }
 
+/* One sample in `weight` of what was asked for. */
+static int set_rate(const struct sampler *s, const struct sampler_cpu *c, uint32_t weight)
+{
+	uint64_t rate = s->hardware ? s->hertz : (uint64_t)SECOND_NS / s->hertz * weight;
+
+	return ioctl(c->fd, PERF_EVENT_IOC_PERIOD, &rate) != 0 ? VL_E_OS : 0;
+}
+
 int sampler_start(struct sampler *s, unsigned hertz)
 {
-	uint64_t rate = s->hardware ? hertz : SECOND_NS / hertz;
-
+	s->hertz = hertz;
 	for (unsigned i = 0; i < s->cpu_count; i++)
-		if (ioctl(s->cpu[i].fd, PERF_EVENT_IOC_PERIOD, &rate) != 0 ||
-				ioctl(s->cpu[i].fd, PERF_EVENT_IOC_ENABLE, 0) != 0)
+		if (set_rate(s, &s->cpu[i], 1) || ioctl(s->cpu[i].fd, PERF_EVENT_IOC_ENABLE, 0) != 0)
 			return VL_E_OS;
 	return 0;
+}
+
+uint32_t sampler_judge(struct sampler_trend *t)
+{
+	/* Of the samples at least half and, as others vote each other down, mostly three quarters. */
+	bool monotonous = 2 * t->lead >= t->samples;
+
+	if (t->samples && t->samples < SAMPLER_TREND_MIN)
+		return t->weight;
+	t->samples = t->lead = 0;
+	return monotonous ? SAMPLER_RARE : 1;
+}
+
+/* A rate that cannot be changed stays, and so does the weight. */
+static void adapt(const struct sampler *s, struct sampler_cpu *c)
+{
+	uint32_t weight = sampler_judge(&c->trend);
+
+	if (!s->hardware && weight != c->trend.weight && !set_rate(s, c, weight))
+		c->trend.weight = weight;
+}
+
+static void vote(struct sampler_trend *t, uint32_t stack)
+{
+	t->samples++;
+	if (!t->lead)
+		t->stack = stack;
+	if (stack == t->stack && stack != STACKS_NONE)
+		t->lead++;
+	else if (t->lead)
+		t->lead--;
 }
 
 /* --- Reading ------------------------------------------------------------------------------- */
 
 /* Splits the chain at its marks: first the kernel's part, then the process's; both leaf first. */
-static void take_sample(const union record *r, struct stacks *out)
+static void take_sample(const union record *r, struct sampler_trend *trend, struct stacks *out)
 {
 	uint64_t frames[STACK_FRAME_MAX], from = PERF_CONTEXT_KERNEL;
 	uint64_t count = r->sample.head.count;
@@ -171,13 +209,13 @@ static void take_sample(const union record *r, struct stacks *out)
 		frames[used++] = ip;
 		kernel += from == PERF_CONTEXT_KERNEL;
 	}
-	stacks_add(out, r->sample.head.pid, frames, used, kernel);
+	vote(trend, stacks_add(out, r->sample.head.pid, frames, used, kernel, trend->weight));
 }
 
-static void take_record(const union record *r, struct stacks *out)
+static void take_record(const union record *r, struct sampler_trend *trend, struct stacks *out)
 {
 	if (r->header.type == PERF_RECORD_SAMPLE)
-		take_sample(r, out);
+		take_sample(r, trend, out);
 	else if (r->header.type == PERF_RECORD_LOST && r->header.size >= sizeof(r->lost))
 		out->lost += (uint32_t)r->lost.lost;
 }
@@ -193,7 +231,7 @@ static void copy_out(void *to, const uint8_t *ring, size_t ring_bytes, uint64_t 
 }
 
 uint64_t sampler_records(const uint8_t *ring, size_t ring_bytes, uint64_t tail, uint64_t head,
-	struct stacks *out)
+	struct sampler_trend *trend, struct stacks *out)
 {
 	while (head - tail >= sizeof(struct perf_event_header)) {
 		union record r;
@@ -203,7 +241,7 @@ uint64_t sampler_records(const uint8_t *ring, size_t ring_bytes, uint64_t tail, 
 			return head;
 		if (r.header.size <= sizeof(r)) {
 			copy_out(&r, ring, ring_bytes, tail, r.header.size);
-			take_record(&r, out);
+			take_record(&r, trend, out);
 		} else if (r.header.type == PERF_RECORD_SAMPLE) {
 			out->lost++;
 		}
@@ -219,8 +257,9 @@ void sampler_drain(struct sampler *s, struct stacks *out)
 		/* The kernel writes the records before it moves the head. */
 		uint64_t head = __atomic_load_n(&page->data_head, __ATOMIC_ACQUIRE);
 		uint64_t tail = sampler_records((const uint8_t *)page + VL_PAGE_BYTES, SAMPLER_RING_BYTES,
-			page->data_tail, head, out);
+			page->data_tail, head, &s->cpu[i].trend, out);
 
 		__atomic_store_n(&page->data_tail, tail, __ATOMIC_RELEASE);
+		adapt(s, &s->cpu[i]);
 	}
 }

@@ -16,14 +16,33 @@
 #define SAMPLER_RING_BYTES 32768u    /* of one CPU; a power of two */
 #define SAMPLER_RING_SAMPLES 40u     /* that surely fit */
 
+/*
+ * The kernel's clock rings wherever a CPU is, in the guest too, and each time costs the
+ * guest a way into VTL2 and back. A CPU that shows the same stack again and again - VTL0
+ * runs -, or none at all, is sampled so much more rarely, and a sample counts for as many.
+ */
+#define SAMPLER_RARE 8u
+#define SAMPLER_TREND_MIN 12u /* samples before a CPU is judged by them */
+
+struct sampler_trend {
+	uint32_t weight;        /* of the samples that come now: 1 or SAMPLER_RARE */
+	uint32_t samples;       /* since the last judgement */
+	uint32_t stack, lead;   /* the one that may be the most frequent, and by how much it leads (a majority vote) */
+};
+
+/* The weight that the CPU's samples are to have from now on; starts the next count when this one has enough. */
+uint32_t sampler_judge(struct sampler_trend *t);
+
 struct sampler_cpu {
 	int fd;
 	struct perf_event_mmap_page *page; /* the ring begins a page behind it */
+	struct sampler_trend trend;
 };
 
 struct sampler {
 	unsigned cpu_count;
-	bool hardware; /* cycles, not the CPU clock */
+	bool hardware; /* cycles of VTL2's own, not the CPU clock */
+	unsigned hertz;
 	struct sampler_cpu cpu[SAMPLER_CPU_MAX];
 };
 
@@ -46,6 +65,6 @@ void sampler_drain(struct sampler *s, struct stacks *out);
  * A record that breaks the format ends the reading: the tail is then `head`.
  */
 uint64_t sampler_records(const uint8_t *ring, size_t ring_bytes, uint64_t tail, uint64_t head,
-	struct stacks *out);
+	struct sampler_trend *trend, struct stacks *out);
 
 #endif

@@ -20,25 +20,25 @@ static bool same(const struct stacks *s, const struct stack *e, const struct sta
 		!memcmp(s->frames + e->first, frames, wanted->frame_count * sizeof(frames[0]));
 }
 
-static void insert(struct stacks *s, uint32_t slot, struct stack e, const uint64_t *frames)
+static uint32_t insert(struct stacks *s, uint32_t slot, struct stack e, const uint64_t *frames)
 {
 	if (s->count == STACKS_MAX || e.frame_count > STACKS_FRAMES_MAX - s->frame_count) {
 		s->lost++;
-		return;
+		return STACKS_NONE;
 	}
 	e.first = s->frame_count;
-	e.count = 1;
 	memcpy(s->frames + e.first, frames, e.frame_count * sizeof(frames[0]));
 	s->frame_count += e.frame_count;
 	s->entries[s->count++] = e;
 	s->slots[slot] = (uint16_t)s->count;
 	s->samples++;
+	return s->count - 1;
 }
 
-void stacks_add(struct stacks *s, uint32_t pid, const uint64_t *frames, unsigned frame_count,
-	unsigned kernel_count)
+uint32_t stacks_add(struct stacks *s, uint32_t pid, const uint64_t *frames, unsigned frame_count,
+	unsigned kernel_count, uint32_t weight)
 {
-	struct stack e = { .pid = pid };
+	struct stack e = { .pid = pid, .count = weight };
 	uint32_t slot;
 
 	e.frame_count = (uint16_t)(frame_count < STACK_FRAME_MAX ? frame_count : STACK_FRAME_MAX);
@@ -49,11 +49,11 @@ void stacks_add(struct stacks *s, uint32_t pid, const uint64_t *frames, unsigned
 		struct stack *have = &s->entries[s->slots[slot] - 1];
 
 		if (same(s, have, &e, frames)) {
-			have->count++;
+			have->count += weight;
 			s->samples++;
-			return;
+			return s->slots[slot] - 1;
 		}
 		slot = (slot + 1) % STACKS_SLOTS;
 	}
-	insert(s, slot, e, frames);
+	return insert(s, slot, e, frames);
 }

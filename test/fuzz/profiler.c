@@ -43,6 +43,7 @@ static void take_records(const uint8_t *data, size_t size)
 {
 	static uint8_t ring[RING_BYTES];
 	struct profiler_request q = { .process_count = 1, .processes = { { 1, 0, 0x1000, "vallum" } } };
+	struct sampler_trend trend = { .weight = 1 };
 	uint64_t tail = size ? data[0] * 16u : 0;
 
 	memset(&stacks, 0, sizeof(stacks));
@@ -50,7 +51,9 @@ static void take_records(const uint8_t *data, size_t size)
 	memset(ring, 0, sizeof(ring));
 	for (size_t i = 1; i < size && i < RING_BYTES; i++)
 		ring[(tail + i - 1) % RING_BYTES] = data[i];
-	sampler_records(ring, RING_BYTES, tail, tail + (size < RING_BYTES ? size : RING_BYTES), &stacks);
+	sampler_records(ring, RING_BYTES, tail, tail + (size < RING_BYTES ? size : RING_BYTES), &trend,
+		&stacks);
+	sampler_judge(&trend);
 	fold_want(&stacks, &q, &names);
 	fold_write(&stacks, &q, &names, take_line, NULL);
 }

@@ -12,12 +12,14 @@ Suite *suite_profiler(void);
 #define RING 4096u
 
 static struct stacks stacks;
+static struct sampler_trend trend;
 static struct symbols names;
 static uint8_t ring[RING];
 
 static void setup(void)
 {
 	memset(&stacks, 0, sizeof(stacks));
+	trend = (struct sampler_trend){ .weight = 1 };
 	symbols_init(&names);
 }
 
@@ -78,12 +80,12 @@ START_TEST(equal_stacks_are_counted_and_different_ones_kept_apart)
 {
 	const uint64_t a[] = { 1, 2, 3 }, b[] = { 1, 2, 4 };
 
-	stacks_add(&stacks, 7, a, 3, 1);
-	stacks_add(&stacks, 7, a, 3, 1);
-	stacks_add(&stacks, 7, a, 3, 2);
-	stacks_add(&stacks, 8, a, 3, 1);
-	stacks_add(&stacks, 7, b, 3, 1);
-	stacks_add(&stacks, 7, a, 2, 1);
+	stacks_add(&stacks, 7, a, 3, 1, 1);
+	stacks_add(&stacks, 7, a, 3, 1, 1);
+	stacks_add(&stacks, 7, a, 3, 2, 1);
+	stacks_add(&stacks, 8, a, 3, 1, 1);
+	stacks_add(&stacks, 7, b, 3, 1, 1);
+	stacks_add(&stacks, 7, a, 2, 1, 1);
 	ck_assert_uint_eq(stacks.count, 5);
 	ck_assert_uint_eq(stacks.entries[0].count, 2);
 	ck_assert_uint_eq(stacks.samples, 6);
@@ -94,10 +96,10 @@ END_TEST
 START_TEST(stacks_without_room_are_counted_as_lost_and_known_ones_still_count)
 {
 	for (uint64_t i = 0; i < STACKS_MAX + 10; i++)
-		stacks_add(&stacks, 1, &i, 1, 0);
+		stacks_add(&stacks, 1, &i, 1, 0, 1);
 	ck_assert_uint_eq(stacks.lost, 10);
 	ck_assert_uint_eq(stacks.samples, STACKS_MAX);
-	stacks_add(&stacks, 1, &(uint64_t){ 5 }, 1, 0);
+	stacks_add(&stacks, 1, &(uint64_t){ 5 }, 1, 0, 1);
 	ck_assert_uint_eq(stacks.samples, STACKS_MAX + 1);
 }
 END_TEST
@@ -108,7 +110,7 @@ START_TEST(frames_without_room_are_counted_as_lost)
 
 	for (uint64_t i = 0; i < STACKS_MAX; i++) {
 		frames[0] = i;
-		stacks_add(&stacks, 1, frames, VL_ARRAY_COUNT(frames), 0);
+		stacks_add(&stacks, 1, frames, VL_ARRAY_COUNT(frames), 0, 1);
 	}
 	ck_assert_uint_eq(stacks.count, STACKS_FRAMES_MAX / STACK_FRAME_MAX);
 	ck_assert_uint_eq(stacks.lost, STACKS_MAX - STACKS_FRAMES_MAX / STACK_FRAME_MAX);
@@ -146,7 +148,7 @@ START_TEST(a_sample_is_split_where_the_kernel_ends_also_across_the_rings_end)
 		uint64_t head = put_sample(start, 9, chain, 7, 7);
 
 		setup();
-		ck_assert_uint_eq(sampler_records(ring, RING, start, head, &stacks), head);
+		ck_assert_uint_eq(sampler_records(ring, RING, start, head, &trend, &stacks), head);
 		ck_assert_uint_eq(stacks.count, 1);
 		ck_assert_uint_eq(stacks.entries[0].pid, 9);
 		ck_assert_uint_eq(stacks.entries[0].frame_count, 5);
@@ -154,6 +156,33 @@ START_TEST(a_sample_is_split_where_the_kernel_ends_also_across_the_rings_end)
 		ck_assert_uint_eq(stacks.frames[0], 100);
 		ck_assert_uint_eq(stacks.frames[4], 202);
 	}
+}
+END_TEST
+
+/* `same` samples of one stack and `others` of different ones, in turn. */
+static uint32_t judged(unsigned same, unsigned others)
+{
+	uint64_t head = 0, other[] = { PERF_CONTEXT_KERNEL, 0 };
+
+	for (unsigned left = others; same || left; ) {
+		if (same)
+			head = put_sample(head, 9, chain, 7, 7), same--;
+		if (left)
+			other[1] = 1000 + left, head = put_sample(head, 9, other, 2, 2), left--;
+	}
+	sampler_records(ring, RING, 0, head, &trend, &stacks);
+	return trend.weight = sampler_judge(&trend);
+}
+
+START_TEST(a_cpu_that_shows_one_stack_is_sampled_more_rarely_until_it_shows_others_and_no_sample_loses_weight)
+{
+	ck_assert_uint_eq(judged(SAMPLER_TREND_MIN - 1, 0), 1); /* not enough to know */
+	ck_assert_uint_eq(judged(1, 0), SAMPLER_RARE);
+	ck_assert_uint_eq(judged(SAMPLER_TREND_MIN - 2, 2), SAMPLER_RARE);
+	ck_assert_uint_eq(stacks.entries[0].count, SAMPLER_TREND_MIN + (SAMPLER_TREND_MIN - 2) * SAMPLER_RARE);
+	ck_assert_uint_eq(judged(SAMPLER_TREND_MIN / 2, SAMPLER_TREND_MIN / 2), 1);
+	ck_assert_uint_eq(judged(0, SAMPLER_TREND_MIN), 1);
+	ck_assert_uint_eq(judged(0, 0), SAMPLER_RARE); /* an idle one */
 }
 END_TEST
 
@@ -166,7 +195,7 @@ START_TEST(records_of_other_kinds_are_passed_over_and_losses_counted)
 
 	put(head, &other, sizeof(other));
 	head = put_sample(head + 200, 9, chain, 7, 7);
-	ck_assert_uint_eq(sampler_records(ring, RING, 0, head, &stacks), head);
+	ck_assert_uint_eq(sampler_records(ring, RING, 0, head, &trend, &stacks), head);
 	ck_assert_uint_eq(stacks.lost, 17);
 	ck_assert_uint_eq(stacks.samples, 1);
 }
@@ -178,12 +207,12 @@ START_TEST(a_record_that_breaks_the_format_ends_the_reading_and_nothing_more)
 	uint64_t head;
 
 	put(0, &none, sizeof(none));
-	ck_assert_uint_eq(sampler_records(ring, RING, 0, 512, &stacks), 512);
+	ck_assert_uint_eq(sampler_records(ring, RING, 0, 512, &trend, &stacks), 512);
 	put(0, &beyond, sizeof(beyond));
-	ck_assert_uint_eq(sampler_records(ring, RING, 0, 512, &stacks), 512);
+	ck_assert_uint_eq(sampler_records(ring, RING, 0, 512, &trend, &stacks), 512);
 	ck_assert_uint_eq(stacks.samples + stacks.lost, 0);
 	head = put_sample(0, 9, chain, 7, 1u << 30);
-	ck_assert_uint_eq(sampler_records(ring, RING, 0, head, &stacks), head);
+	ck_assert_uint_eq(sampler_records(ring, RING, 0, head, &trend, &stacks), head);
 	ck_assert_uint_eq(stacks.samples, 0);
 	ck_assert_uint_eq(stacks.lost, 1);
 }
@@ -290,8 +319,8 @@ START_TEST(lines_name_process_functions_and_kernel_from_the_root)
 {
 	const uint64_t both[] = { 0x9010, 0x8010, 0x502010, 0x501010 };
 
-	stacks_add(&stacks, 10, both, 4, 2);
-	stacks_add(&stacks, 10, both, 4, 2);
+	stacks_add(&stacks, 10, both, 4, 2, 1);
+	stacks_add(&stacks, 10, both, 4, 2, 1);
 	fold();
 	ck_assert_str_eq(folded, "vallum-vm;main;run;sys_enter_[k];timer_[k] 2\n");
 }
@@ -302,7 +331,7 @@ START_TEST(a_return_address_names_the_caller_and_a_leaf_where_it_stands)
 {
 	const uint64_t frames[] = { 0x503000, 0x502000 };
 
-	stacks_add(&stacks, 10, frames, 2, 0);
+	stacks_add(&stacks, 10, frames, 2, 0, 1);
 	fold();
 	ck_assert_str_eq(folded, "vallum-vm;main;last 1\n");
 }
@@ -312,11 +341,11 @@ START_TEST(what_has_no_name_is_said_to_be_unknown)
 {
 	const uint64_t low[] = { 0x10 }, kernel[] = { 0x10 };
 
-	stacks_add(&stacks, 10, low, 1, 0);
-	stacks_add(&stacks, 11, low, 1, 0);
-	stacks_add(&stacks, 99, low, 1, 0);
-	stacks_add(&stacks, 99, kernel, 1, 1);
-	stacks_add(&stacks, 0, kernel, 0, 0);
+	stacks_add(&stacks, 10, low, 1, 0, 1);
+	stacks_add(&stacks, 11, low, 1, 0, 1);
+	stacks_add(&stacks, 99, low, 1, 0, 1);
+	stacks_add(&stacks, 99, kernel, 1, 1, 1);
+	stacks_add(&stacks, 0, kernel, 0, 0, 1);
 	fold();
 	ck_assert_str_eq(folded, "vallum-vm;[unknown] 1\nvallum;[unknown] 1\npid-99;[unknown] 1\n"
 		"[kernel];[unknown]_[k] 1\n[kernel] 1\n");
@@ -331,7 +360,7 @@ START_TEST(a_line_of_the_deepest_stack_and_longest_names_keeps_its_count)
 
 	for (size_t i = 0; i < STACK_FRAME_MAX; i++)
 		frames[i] = 0x501010;
-	stacks_add(&stacks, 10, frames, STACK_FRAME_MAX, 0);
+	stacks_add(&stacks, 10, frames, STACK_FRAME_MAX, 0, 1);
 	fold_want(&stacks, &q, &names);
 	snprintf(longest, sizeof(longest), "1000 T %0120d\n", 7);
 	ck_assert_int_eq(feed(FOLD_TABLE_PROCESS, longest, 100), 0);
@@ -353,8 +382,8 @@ START_TEST(writing_stops_at_the_first_error)
 	struct profiler_request q = good_request();
 	int calls = 0;
 
-	stacks_add(&stacks, 10, &(uint64_t){ 1 }, 1, 0);
-	stacks_add(&stacks, 10, &(uint64_t){ 2 }, 1, 0);
+	stacks_add(&stacks, 10, &(uint64_t){ 1 }, 1, 0, 1);
+	stacks_add(&stacks, 10, &(uint64_t){ 2 }, 1, 0, 1);
 	ck_assert_int_eq(fold_write(&stacks, &q, &names, refuse, &calls), VL_E_CLOSED);
 	ck_assert_int_eq(calls, 1);
 }
@@ -372,6 +401,7 @@ Suite *suite_profiler(void)
 	tcase_add_test(c, stacks_without_room_are_counted_as_lost_and_known_ones_still_count);
 	tcase_add_test(c, frames_without_room_are_counted_as_lost);
 	tcase_add_test(c, a_sample_is_split_where_the_kernel_ends_also_across_the_rings_end);
+	tcase_add_test(c, a_cpu_that_shows_one_stack_is_sampled_more_rarely_until_it_shows_others_and_no_sample_loses_weight);
 	tcase_add_test(c, records_of_other_kinds_are_passed_over_and_losses_counted);
 	tcase_add_test(c, a_record_that_breaks_the_format_ends_the_reading_and_nothing_more);
 	tcase_add_test(c, an_address_gets_the_function_that_it_lies_in);
