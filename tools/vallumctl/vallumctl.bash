@@ -9,7 +9,7 @@ _vallumctl() {
 	case $before in
 	--vsock | --svg | --folded) COMPREPLY=($(compgen -f -- "$current")); return ;;
 	--color) COMPREPLY=($(compgen -W 'auto always never' -- "$current")); return ;;
-	--process) COMPREPLY=($(compgen -W 'kernel init vallum vallum-vm vallum-diag' -- "$current")); return ;;
+	--process) COMPREPLY=($(compgen -W 'kernel init vallum vallum-vm vallum-devworker vallum-vtpm vallum-diag vallum-profiler' -- "$current")); return ;;
 	--timeout | --depth | --since | --seconds | --hertz) return ;;
 	esac
 	# The first word that is neither an option nor an option's value.

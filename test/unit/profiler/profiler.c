@@ -4,8 +4,16 @@
 #include "runtime/profiler/sampler.h"
 
 #include <check.h>
+#include <errno.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 Suite *suite_profiler(void);
 
@@ -22,6 +30,41 @@ static void setup(void)
 	trend = (struct sampler_trend){ .weight = 1 };
 	symbols_init(&names);
 }
+
+/* --- The kernel's events ----------------------------------------------------------------------- */
+
+/* How opening ends in a process whose kernel answers perf_event_open() with `error`. */
+static int opened_where_the_kernel_says(int error)
+{
+	struct sock_filter code[] = {
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_perf_event_open, 0, 1),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | (uint32_t)error),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+	};
+	const struct sock_fprog program = { VL_ARRAY_COUNT(code), code };
+	struct sampler s;
+	int status = 0;
+	pid_t pid = fork();
+
+	if (pid == 0) {
+		if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) || prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program))
+			_exit(99);
+		_exit(-sampler_open(&s));
+	}
+	ck_assert_int_eq(waitpid(pid, &status, 0), pid);
+	ck_assert(WIFEXITED(status));
+	return -WEXITSTATUS(status);
+}
+
+START_TEST(a_kernel_without_perf_events_is_told_from_one_that_refuses_them_or_has_no_memory)
+{
+	ck_assert_int_eq(opened_where_the_kernel_says(ENOSYS), VL_E_UNSUPPORTED);
+	ck_assert_int_eq(opened_where_the_kernel_says(EACCES), VL_E_DENIED);
+	ck_assert_int_eq(opened_where_the_kernel_says(ENOMEM), VL_E_NOMEM);
+	ck_assert_int_eq(opened_where_the_kernel_says(EMFILE), VL_E_OS);
+}
+END_TEST
 
 /* --- Messages ------------------------------------------------------------------------------ */
 
@@ -395,6 +438,7 @@ Suite *suite_profiler(void)
 	TCase *c = tcase_create("profiler");
 
 	tcase_add_checked_fixture(c, setup, NULL);
+	tcase_add_test(c, a_kernel_without_perf_events_is_told_from_one_that_refuses_them_or_has_no_memory);
 	tcase_add_test(c, a_request_is_checked_field_by_field);
 	tcase_add_test(c, a_result_is_checked_field_by_field);
 	tcase_add_test(c, equal_stacks_are_counted_and_different_ones_kept_apart);
