@@ -818,7 +818,8 @@ START_TEST(what_no_rule_knows_of_the_host_ends_the_channel)
 	ck_assert(!filter_row_keeps(FILTER_GET_OTHER, _i));
 	run_in_column(_i, worker_powers_off);
 	ck_assert_uint_eq(p.notifications, 0);
-	ck_assert_uint_eq(connections, 2); /* the last word went over a new one */
+	/* Before the guest's end, of which the host then hears over another, or after. */
+	ck_assert(connections == 2 || p.host.err == VL_E_TYPE);
 }
 END_TEST
 
