@@ -188,20 +188,23 @@ static int new_nonce(struct vmgs *v, uint8_t nonce[GCM_NONCE_BYTES])
 	return err;
 }
 
+#define WRITE_BLOCKS 2u /* what one message to the host takes: GET_PAYLOAD_MAX */
+
 /* Writes `data` to blocks, encrypted by `g` when given, the rest of the last block zeroed. */
 static int write_blocks(struct vmgs *v, uint32_t block, const uint8_t *data, size_t size, struct gcm *g)
 {
-	uint8_t buffer[VMGS_BLOCK_BYTES];
+	uint8_t buffer[WRITE_BLOCKS * VMGS_BLOCK_BYTES];
 	int err = VL_OK;
 
-	for (size_t at = 0; !err && at < size; at += sizeof(buffer), block++) {
+	for (size_t at = 0; !err && at < size; at += sizeof(buffer), block += WRITE_BLOCKS) {
 		size_t part = size - at < sizeof(buffer) ? size - at : sizeof(buffer);
+		size_t whole = (part + VMGS_BLOCK_BYTES - 1) / VMGS_BLOCK_BYTES * VMGS_BLOCK_BYTES;
 
 		memcpy(buffer, data + at, part);
-		memset(buffer + part, 0, sizeof(buffer) - part);
+		memset(buffer + part, 0, whole - part);
 		if (g)
 			gcm_run(g, true, buffer, part);
-		err = block_write(v, block, buffer);
+		err = v->io.write(v->io.ctx, (uint64_t)block * VMGS_BLOCK_BYTES, buffer, whole);
 	}
 	crypto_wipe(buffer, sizeof(buffer));
 	return err;

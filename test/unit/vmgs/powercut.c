@@ -16,12 +16,13 @@ Suite *suite_powercut(void);
 
 #define CAPACITY (40u * 4096)
 #define PENDING_MAX 12
-#define BIG (3 * 4096 - 100) /* a file of several blocks */
+#define WRITE_MAX 8192 /* bytes of one write: what the host channel takes */
+#define BIG (5 * 4096 - 100) /* a file of several blocks */
 
 struct pending {
 	uint64_t offset;
 	size_t size;
-	uint8_t data[4096];
+	uint8_t data[WRITE_MAX];
 };
 
 struct store {
@@ -61,7 +62,7 @@ static int disk_write(void *ctx, uint64_t offset, const void *data, size_t size)
 {
 	bool fails;
 
-	ck_assert(vl_within(offset, size, CAPACITY) && size <= 4096 && size % 512 == 0 && offset % 512 == 0);
+	ck_assert(vl_within(offset, size, CAPACITY) && size <= WRITE_MAX && size % 512 == 0 && offset % 512 == 0);
 	if (disk.dead)
 		return VL_E_IO;
 	disk.calls++;
@@ -257,7 +258,7 @@ static void expect_old_or_new(const struct operation *o, bool acknowledged, cons
 	ck_assert_int_eq(look().size[VMGS_VM_UNIQUE_ID], 2);
 }
 
-static const size_t torn[] = { 4096, 0, 1, 17, 100, 167, 168, 511, 512, 513, 2048, 4095 };
+static const size_t torn[] = { WRITE_MAX, 0, 1, 17, 100, 167, 168, 511, 512, 513, 2048, 4095, 4096, 8191 };
 
 START_TEST(a_power_cut_at_any_call_leaves_old_or_new_content)
 {
@@ -317,7 +318,7 @@ static void fail_then_cut(const struct operation *o, unsigned fail, bool arrives
 	disk.cut_at = cut;
 	if (err)
 		vmgs_write(&v, VMGS_VM_UNIQUE_ID, big, sizeof(big), false);
-	power_on(disk.pending_count ? (1u << disk.pending_count) - 1 : 0, 4096);
+	power_on(disk.pending_count ? (1u << disk.pending_count) - 1 : 0, WRITE_MAX);
 	p = look();
 	ck_assert_int_eq(p.opened, 0);
 	/* the second write is there or not, whole */
