@@ -9,15 +9,19 @@ const char *attest_refusal_text(unsigned refusal)
 	static const char *const texts[ATTEST_REFUSAL_COUNT] = {
 		[ATTEST_RELEASED] = "released",
 		[ATTEST_MALFORMED] = "the request to the key broker is malformed",
-		[ATTEST_NOT_SIGNED] = "the report was altered, or signed by no platform that the key broker knows",
+		[ATTEST_NOT_SIGNED] =
+			"the report was altered, or signed by no platform that the key broker knows",
 		[ATTEST_NOT_BOUND] = "the report does not vouch for the claims to the key broker",
 		[ATTEST_MEASUREMENT] = "the measurement is none that the key broker accepts",
 		[ATTEST_POLICY] = "the key broker's policy does not allow this configuration",
 		[ATTEST_EPOCH] = "the epoch is not the next one of the key broker",
 		[ATTEST_UNAVAILABLE] = "the key broker is unavailable",
+		[ATTEST_REPORT_TYPE] =
+			"the key broker verifies reports of VBS alone, not of SNP, TDX or others",
 	};
 
-	return refusal < ATTEST_REFUSAL_COUNT ? texts[refusal] : "the key broker refuses and does not say why";
+	return refusal < ATTEST_REFUSAL_COUNT ? texts[refusal] :
+		"the key broker refuses and does not say why";
 }
 
 int attest_request_encode(uint8_t out[ATTEST_REQUEST_MAX], enum attest_report_type type, const void *report,

@@ -80,6 +80,7 @@ enum attest_refusal {
 	ATTEST_POLICY = 5,      /* too old, debuggable, or a claim that the policy does not allow */
 	ATTEST_EPOCH = 6,       /* confirms an epoch that is not the next one */
 	ATTEST_UNAVAILABLE = 7, /* the broker cannot now */
+	ATTEST_REPORT_TYPE = 8, /* a report of a kind that the broker cannot verify: SNP, TDX, TVM, CCA */
 	ATTEST_REFUSAL_COUNT
 };
 const char *attest_refusal_text(unsigned refusal);
@@ -102,7 +103,8 @@ _Static_assert(sizeof(struct attest_secret) == 72, "no padding");
 
 /* Signed: PSS over SHA-256(ATTEST_RELEASE_DOMAIN | SHA-256 of the request's claims | transfer). */
 struct attest_release {
-	uint8_t broker[ATTEST_RSA_BYTES]; /* modulus of the broker's key; the VM's measured words have its SHA-256 */
+	/* Modulus of the broker's key; the VM's measured words have its SHA-256. */
+	uint8_t broker[ATTEST_RSA_BYTES];
 	uint8_t signature[ATTEST_RSA_BYTES];
 	uint8_t transfer[ATTEST_TRANSFER_BYTES];
 } VL_PACKED;

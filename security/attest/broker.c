@@ -49,7 +49,9 @@ static enum attest_refusal judge(const struct broker *b, const struct attest_req
 	uint8_t bound[VBS_REPORT_DATA_BYTES];
 	struct vbs_report report;
 
-	if (q->report_type != ATTEST_VBS || !verify_report(p, q, &report))
+	if (q->report_type != ATTEST_VBS)
+		return ATTEST_REPORT_TYPE;
+	if (!verify_report(p, q, &report))
 		return ATTEST_NOT_SIGNED;
 	release_report_data(q->claims, q->claims_bytes, bound);
 	if (!crypto_equal(bound, report.report_data, sizeof(bound)))

@@ -62,6 +62,7 @@ struct broker {
  * it was, zero when that is unknown.
  */
 enum attest_refusal broker_answer(struct broker *b, const void *request, size_t request_bytes,
-				  uint8_t out[ATTEST_RESPONSE_MAX], size_t *size, uint8_t vm_id[ATTEST_ID_BYTES]);
+				  uint8_t out[ATTEST_RESPONSE_MAX], size_t *size,
+				  uint8_t vm_id[ATTEST_ID_BYTES]);
 
 #endif

@@ -27,8 +27,8 @@ void release_begin(struct release_context *r, const void *claims, size_t size);
 
 /* The broker's side. `random` is fresh. VL_E_RANGE (no modulus), errors of rsa_pss_sign. */
 int release_seal(const struct release_context *r, const struct platform_key *broker,
-		 const uint8_t to[ATTEST_RSA_BYTES], const struct attest_secret *secret, const uint8_t random[96],
-		 struct attest_release *out);
+		 const uint8_t to[ATTEST_RSA_BYTES], const struct attest_secret *secret,
+		 const uint8_t random[96], struct attest_release *out);
 int release_confirm(const struct release_context *r, const struct platform_key *broker, uint64_t epoch,
 		    const uint8_t salt[RSA_PSS_SALT_BYTES], struct attest_confirmation *out);
 

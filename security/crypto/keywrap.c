@@ -137,7 +137,8 @@ int transfer_wrap(const br_rsa_public_key *key, const uint8_t random[64], const 
 	n = br_rsa_oaep_encrypt_get_default()(&drbg.vtable, &br_sha256_vtable, NULL, 0, key, out,
 					      TRANSFER_RSA_BYTES, random, 32);
 	crypto_wipe(&drbg, sizeof(drbg));
-	return n == TRANSFER_RSA_BYTES ? keywrap(random, 32, data, size, out + TRANSFER_RSA_BYTES) : VL_E_RANGE;
+	return n == TRANSFER_RSA_BYTES ?
+		keywrap(random, 32, data, size, out + TRANSFER_RSA_BYTES) : VL_E_RANGE;
 }
 
 int transfer_unwrap(const br_rsa_private_key *key, const void *wrapped, size_t size, void *out, size_t room)

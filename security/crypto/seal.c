@@ -17,8 +17,9 @@ static void make_keys(struct keys *k, const uint8_t platform_key[32], const void
 	kdf(platform_key, 32, LABEL, context, bytes, k, sizeof(*k));
 }
 
-void seal_key(struct sealed_key *out, const uint8_t platform_key[32], bool mix_measurement, const void *context,
-	      size_t context_bytes, const uint8_t iv[16], const uint8_t key[SEAL_KEY_BYTES])
+void seal_key(struct sealed_key *out, const uint8_t platform_key[32], bool mix_measurement,
+	      const void *context, size_t context_bytes, const uint8_t iv[16],
+	      const uint8_t key[SEAL_KEY_BYTES])
 {
 	br_aes_ct64_cbcenc_keys aes;
 	uint8_t chain[16];

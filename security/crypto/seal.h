@@ -24,8 +24,9 @@ struct sealed_key {
 _Static_assert(sizeof(struct sealed_key) == 128, "HardwareKeyProtectorV3");
 
 /* `context` is what the key is bound to beside the platform: the VM's configuration as text. */
-void seal_key(struct sealed_key *out, const uint8_t platform_key[32], bool mix_measurement, const void *context,
-	      size_t context_bytes, const uint8_t iv[16], const uint8_t key[SEAL_KEY_BYTES]);
+void seal_key(struct sealed_key *out, const uint8_t platform_key[32], bool mix_measurement,
+	      const void *context, size_t context_bytes, const uint8_t iv[16],
+	      const uint8_t key[SEAL_KEY_BYTES]);
 /*
  * VL_E_VERSION, VL_E_FORMAT (not such a protector), VL_E_TYPE (another kind of
  * platform), VL_E_AUTH (another platform, measurement or configuration, or altered).

@@ -53,7 +53,8 @@ bool filter_keeps(const struct filter_context *context, enum filter_item item)
 int filter_find(enum filter_group group, const char *name, size_t size)
 {
 	for (unsigned i = 0; i < FILTER_ITEM_COUNT; i++)
-		if (rows[i].group == group && strlen(rows[i].name) == size && !memcmp(rows[i].name, name, size))
+		if (rows[i].group == group && strlen(rows[i].name) == size &&
+		    !memcmp(rows[i].name, name, size))
 			return (int)i;
 	return VL_E_NOTFOUND;
 }

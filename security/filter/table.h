@@ -26,7 +26,8 @@
 	ROW(CPUS, HOST_TREE, "/cpus", "KKKKKKK", \
 		"VTL2 runs on what there is; ids are unique, and the hypervisor confirms them (none, VBS)") \
 	ROW(MEMORY, HOST_TREE, "/memory@*", "KKKKKKK", \
-		"RAM of the partition, disjoint and bounded; VTL2's own pages are protected or accepted page by page") \
+		"RAM of the partition, disjoint and bounded; VTL2's own pages are protected or accepted " \
+		"page by page") \
 	ROW(VTL2_MEMORY, HOST_TREE, "/memory@* of type VTL2_PROTECTABLE", "KKDDKDD", \
 		"VTL2's RAM is what the image's file says") \
 	ROW(VTL2_MEMORY_SIZE, HOST_TREE, "/openhcl memory-allocation-mode, memory-size", "KKDDKDD", \
@@ -50,7 +51,8 @@
 	ROW(CONSOLE, HOST_TREE, "serial port of VTL2 (COM3, sbsa-uart)", "KDDDKKK", \
 		"the kernel's console is ttynull: nothing that VTL2 prints leaves it") \
 	ROW(GUEST_FILES, HOST_TREE, "/vallum/guest kernel, initrd", "KKDDKKK", \
-		"the guest's software, hostile to VTL2 whoever chose it; under SNP and TDX it must be measured") \
+		"the guest's software, hostile to VTL2 whoever chose it; under SNP and TDX it must be " \
+		"measured") \
 	ROW(GUEST_BOOTARGS, HOST_TREE, "/vallum/guest bootargs", "KKDDKKK", \
 		"the guest's, as its kernel is") \
 	ROW(GUEST_DISKS, HOST_TREE, "/vallum/guest disk-count", "KKKKKKK", \
@@ -69,8 +71,10 @@
 		"the boot halts without a word") \
 	/* Options of user space: words of the kernel's command line, only measured ones when isolated. */ \
 	ROW(OPTION_LOG, OPTION, "VALLUM_LOG", "KKKKKKK", "only the measured line can name it when isolated") \
-	ROW(OPTION_WORKER_KILL, OPTION, FILTER_WORKER_KILL, "KKKKKKK", "only the measured line can name it when isolated") \
-	ROW(OPTION_WORKERS, OPTION, "VALLUM_WORKERS", "KKKKKKK", "only the measured line can name it when isolated") \
+	ROW(OPTION_WORKER_KILL, OPTION, FILTER_WORKER_KILL, "KKKKKKK", \
+		"only the measured line can name it when isolated") \
+	ROW(OPTION_WORKERS, OPTION, "VALLUM_WORKERS", "KKKKKKK", \
+		"only the measured line can name it when isolated") \
 	ROW(OPTION_CONFIDENTIAL, OPTION, "OPENHCL_CONFIDENTIAL", "KKKKKKK", "set by the shim") \
 	ROW(OPTION_DEBUG, OPTION, "OPENHCL_CONFIDENTIAL_DEBUG", "KKKKKKK", \
 		"only the measured line can name it when isolated; the measurement tells") \
@@ -83,7 +87,8 @@
 	ROW(DPS_BATTERY, SETTING, "V1.EnableBattery", "KKKKKKK", "a virtual battery") \
 	ROW(DPS_TPM, SETTING, "V1.EnableTpm", "KKKKKKK", "whether there is a TPM; the guest sees that") \
 	ROW(DPS_COM1, SETTING, "V1.Com1.EnablePort", "KKKKKKK", \
-		"the guest's serial port leads to the host, as its network does; part of the attested claims") \
+		"the guest's serial port leads to the host, as its network does; part of the attested " \
+		"claims") \
 	ROW(DPS_COM2, SETTING, "V1.Com2.EnablePort", "KKKKKKK", "as COM1") \
 	ROW(DPS_BIOS_GUID, SETTING, "V1.BiosGuid", "KKKKKKK", "a name") \
 	ROW(DPS_CONSOLE_MODE, SETTING, "V1.ConsoleMode", "KKKKKKK", \
@@ -92,11 +97,14 @@
 	ROW(DPS_BOARD_SERIAL, SETTING, "V1.BaseBoardSerialNumber", "KKKKKKK", "a name") \
 	ROW(DPS_CHASSIS_SERIAL, SETTING, "V1.ChassisSerialNumber", "KKKKKKK", "a name") \
 	ROW(DPS_CHASSIS_TAG, SETTING, "V1.ChassisAssetTag", "KKKKKKK", "a name") \
-	ROW(DPS_MEASURE_PCRS, SETTING, "V2.Static.MeasureAdditionalPcrs", "KDDDKKK", "on: everything is measured") \
-	ROW(DPS_NO_SHA384, SETTING, "V2.Static.DisableSha384Pcr", "KDDDKKK", "off: the SHA-384 bank is there") \
+	ROW(DPS_MEASURE_PCRS, SETTING, "V2.Static.MeasureAdditionalPcrs", "KDDDKKK", \
+		"on: everything is measured") \
+	ROW(DPS_NO_SHA384, SETTING, "V2.Static.DisableSha384Pcr", "KDDDKKK", \
+		"off: the SHA-384 bank is there") \
 	ROW(DPS_PAUSE, SETTING, "V2.Static.PauseAfterBootFailure", "KKKKKKK", \
 		"what the guest's firmware does when it finds nothing") \
-	ROW(DPS_PXE_IPV6, SETTING, "V2.Static.PxeIpV6", "KKKKKKK", "how the firmware boots from the network") \
+	ROW(DPS_PXE_IPV6, SETTING, "V2.Static.PxeIpV6", "KKKKKKK", \
+		"how the firmware boots from the network") \
 	ROW(DPS_FRONTPAGE, SETTING, "V2.Static.DisableFrontpage", "KKKKKKK", "the firmware's menu") \
 	ROW(DPS_MEDIA, SETTING, "V2.Static.MediaPresentEnabledByDefault", "KKKKKKK", \
 		"the firmware's network cards") \
@@ -108,7 +116,8 @@
 	ROW(DPS_FAMILY, SETTING, "V2.Static.Smbios.SystemFamily", "KKKKKKK", "a name") \
 	ROW(DPS_BIOS_LOCK, SETTING, "V2.Static.Smbios.BiosLockString", "KKKKKKK", "a name") \
 	ROW(DPS_MEMORY_SERIAL, SETTING, "V2.Static.Smbios.MemoryDeviceSerialNumber", "KKKKKKK", "a name") \
-	ROW(DPS_NO_SECRETS, SETTING, "V2.Static.NoPersistentSecrets", "KKKKKKK", "only ever stricter than without") \
+	ROW(DPS_NO_SECRETS, SETTING, "V2.Static.NoPersistentSecrets", "KKKKKKK", \
+		"only ever stricter than without") \
 	ROW(DPS_WATCHDOG, SETTING, "V2.Static.WatchdogEnabled", "KKKKKKK", \
 		"a guest that hangs is reset; the host can do that anyway") \
 	ROW(DPS_DMA_BOUNCE, SETTING, "V2.Static.ForceDmaBounceEnabled", "KKKKKKK", \
@@ -120,12 +129,14 @@
 	ROW(DPS_WORKERS, SETTING, "Vallum.DeviceWorkers", "KDDDKKK", \
 		"the measured line alone chooses, by VALLUM_WORKERS; the TPM is in a worker in any case") \
 	ROW(DPS_OTHER, SETTING, "every other field", "KDDDKKK", \
-		"debugging, hibernation, idle states, legacy firmware, boot without checks, state that is not encrypted " \
-		"or provisioned anew, servicing, relays to host devices: off, or the document's default") \
+		"debugging, hibernation, idle states, legacy firmware, boot without checks, state that is " \
+		"not encrypted or provisioned anew, servicing, relays to host devices: off, or the " \
+		"document's default") \
 	/* Messages of the host channel while the guest runs. */ \
 	ROW(GET_TIME, HOST_CHANNEL, "time of day", "KKKKKKK", \
 		"sets the guest's clock only; nothing in VTL2 trusts it") \
-	ROW(GET_SAVE, HOST_CHANNEL, "save for servicing", "DDDDDDD", "refused: VTL2's memory does not leave it") \
+	ROW(GET_SAVE, HOST_CHANNEL, "save for servicing", "DDDDDDD", \
+		"refused: VTL2's memory does not leave it") \
 	ROW(GET_DEBUG_INTERRUPT, HOST_CHANNEL, "inject debug interrupt", "DDDDDDD", "counted, not heeded") \
 	ROW(GET_GENERATION_ID, HOST_CHANNEL, "update generation id", "DDDDDDD", \
 		"counted, not heeded: a guest keeps the one it booted with") \
@@ -145,13 +156,16 @@
 	ROW(DIAG_CAPTURE, DIAGNOSTICS, "packet capture", "KDDDKKK", "refused") \
 	ROW(DIAG_PROFILE, DIAGNOSTICS, "profile, memory trace", "KDDDKKK", "refused") \
 	/* What VTL2 tells by itself. */ \
-	ROW(TELL_PHASES, TELL, "boot phases and their times", "KKKKKKK", "the host sees them from outside, too") \
+	ROW(TELL_PHASES, TELL, "boot phases and their times", "KKKKKKK", \
+		"the host sees them from outside, too") \
 	ROW(TELL_EVENT, TELL, "event log: numbers", "KKKKKKK", "boot attempt, success, failure") \
 	ROW(TELL_LOG, TELL, "log lines", "KDDDKKK", "not sent") \
 	ROW(TELL_WORKERS, TELL, "a process's end or restart: its name, signal, counts", "KKKKKKK", \
 		"names and counts of ours; the host sees the guest's devices wait") \
 	ROW(TELL_SHIM_LOG, TELL, "the shim's log, replayed", "KKKKKKK", \
 		"into VTL2's own log, which has its own rows") \
-	ROW(TELL_FAILURE, TELL, "text of a failure", "KDDDKKK", "the error's own sentence, and for the guest's state the step") \
-	ROW(TELL_REGISTERS, TELL, "registers and stack of a VP or process that failed", "KDDDKKK", "left out") \
+	ROW(TELL_FAILURE, TELL, "text of a failure", "KDDDKKK", \
+		"the error's own sentence, and for the guest's state the step") \
+	ROW(TELL_REGISTERS, TELL, "registers and stack of a VP or process that failed", "KDDDKKK", \
+		"left out") \
 	ROW(TELL_CORE, TELL, "core dump", "DDDDDDD", "none is made: every process has a limit of 0")

@@ -15,7 +15,8 @@ struct pair {
 static int encode(struct pair *p, char pem[PLATFORM_KEY_PEM_MAKE])
 {
 	size_t exponent = br_rsa_compute_privexp_get_default()(p->exponent, &p->private, RSA_PSS_EXPONENT);
-	size_t der = exponent ? br_encode_rsa_pkcs8_der(NULL, &p->private, &p->public, p->exponent, exponent) : 0;
+	size_t der = exponent ?
+		br_encode_rsa_pkcs8_der(NULL, &p->private, &p->public, p->exponent, exponent) : 0;
 
 	if (!der || der > sizeof(p->der) ||
 	    br_pem_encode(NULL, NULL, der, "PRIVATE KEY", BR_PEM_LINE64) >= PLATFORM_KEY_PEM_MAKE)
@@ -31,8 +32,8 @@ int platform_key_make(const uint8_t seed[32], char pem[PLATFORM_KEY_PEM_MAKE])
 	int size = VL_E_INTERNAL;
 
 	br_hmac_drbg_init(&random, &br_sha256_vtable, seed, 32);
-	if (br_rsa_keygen_get_default()(&random.vtable, &p.private, p.private_bytes, &p.public, p.public_bytes,
-			RSA_PSS_BITS, RSA_PSS_EXPONENT))
+	if (br_rsa_keygen_get_default()(&random.vtable, &p.private, p.private_bytes, &p.public,
+			p.public_bytes, RSA_PSS_BITS, RSA_PSS_EXPONENT))
 		size = encode(&p, pem);
 	crypto_wipe(&random, sizeof(random));
 	crypto_wipe(&p, sizeof(p));

@@ -67,7 +67,8 @@ int rsa_pss_sign(const br_rsa_private_key *key, const uint8_t modulus[RSA_PSS_BY
 int rsa_pss_verify(const uint8_t modulus[RSA_PSS_BYTES], const uint8_t hash[RSA_PSS_HASH_BYTES],
 		   const uint8_t signature[RSA_PSS_BYTES])
 {
-	uint8_t n[RSA_PSS_BYTES], e[] = { 1, 0, 1 }, em[RSA_PSS_BYTES], expected[RSA_PSS_HASH_BYTES], wrong = 0;
+	uint8_t n[RSA_PSS_BYTES], e[] = { 1, 0, 1 }, em[RSA_PSS_BYTES];
+	uint8_t expected[RSA_PSS_HASH_BYTES], wrong = 0;
 	const br_rsa_public_key key = { .n = n, .nlen = sizeof(n), .e = e, .elen = sizeof(e) };
 
 	memcpy(n, modulus, sizeof(n));

@@ -292,7 +292,8 @@ static int change_commit(struct vmgs *v, struct change *c)
 	int err = VL_OK;
 
 	if (le16_to_cpu(c->header.algorithm) == VMGS_AES_GCM && v->unlocked)
-		err = store(v, &c->files[VMGS_EXTENDED_TABLE], c->extended, sizeof(c->extended), v->metadata_key);
+		err = store(v, &c->files[VMGS_EXTENDED_TABLE], c->extended, sizeof(c->extended),
+			    v->metadata_key);
 	if (!err)
 		err = allocate(v, 1, &block);
 	if (!err)

@@ -6,7 +6,8 @@
  *
  * VM is one letter, the VM's id is 16 of it. WORDs: confirm=N (confirm that epoch
  * instead of asking for keys), debug, tpm (claims), altered (the report, after it was
- * signed), exchanged (the claims, after the report vouched for them).
+ * signed), exchanged (the claims, after the report vouched for them), snp, tdx, cca (what
+ * the request says that its report is).
  * Prints "epoch N current KEY next KEY", "confirmed N" or "refused: WHY". Status: 0;
  * 2 refused, or an answer that is not to be believed; 1 everything else.
  * Test code; the broker's answers are checked as the paravisor checks them.
@@ -162,6 +163,15 @@ static void claim(const char *vm, char **words)
 	}
 }
 
+static enum attest_report_type report_type(char **words)
+{
+	if (has(words, "snp"))
+		return ATTEST_SNP;
+	if (has(words, "tdx"))
+		return ATTEST_TDX;
+	return has(words, "cca") ? ATTEST_CCA : ATTEST_VBS;
+}
+
 int main(int argc, char **argv)
 {
 	uint8_t request[ATTEST_REQUEST_MAX], answer[ATTEST_RESPONSE_MAX], id[BROKER_ID_BYTES];
@@ -187,7 +197,7 @@ int main(int argc, char **argv)
 	release_begin(&r, text, (size_t)n);
 	if (has(argv + 6, "exchanged"))
 		*strchr(text, ':') = ' ';
-	n = attest_request_encode(request, ATTEST_VBS, &report, sizeof(report), text, (size_t)n);
+	n = attest_request_encode(request, report_type(argv + 6), &report, sizeof(report), text, (size_t)n);
 	n = n < 0 ? n : exchange(argv[1], request, (size_t)n, answer);
 	if (n < 0)
 		return fail(argv[1], n, 1);

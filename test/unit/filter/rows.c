@@ -53,7 +53,8 @@ static void mmio_size(void)
 static void vtl0_mmio(void)
 {
 	tree_set_u64s(host, "/bus/vmbus-vtl0", "ranges",
-		(const uint64_t[]){ 0xd0000000, 0xd0000000, 0x10000000, 0x1000000000, 0x1000000000, 0x80000000 }, 6);
+		(const uint64_t[]){ 0xd0000000, 0xd0000000, 0x10000000, 0x1000000000, 0x1000000000,
+			0x80000000 }, 6);
 }
 static void connection(void) { tree_set_u32(host, "/bus/vmbus-vtl2", "microsoft,message-connection-id", 77); }
 static void alias_map(void)
@@ -161,7 +162,8 @@ static bool same(const struct seen *a, const struct seen *b, enum result result)
 {
 	switch (result) {
 	case VTL2_RAM:
-		return a->plan.ram_count == b->plan.ram_count && !memcmp(a->plan.ram, b->plan.ram, sizeof(a->plan.ram));
+		return a->plan.ram_count == b->plan.ram_count &&
+			!memcmp(a->plan.ram, b->plan.ram, sizeof(a->plan.ram));
 	case VTL2_MMIO:
 		return a->plan.vtl2_mmio_count == b->plan.vtl2_mmio_count &&
 			!memcmp(a->plan.vtl2_mmio, b->plan.vtl2_mmio, sizeof(a->plan.vtl2_mmio));
