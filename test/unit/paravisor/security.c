@@ -3,6 +3,8 @@
  * service and state file, the key broker's decision, a platform that signs - and
  * a host in the middle that lies in every way it can.
  */
+#include "common/attest/attest.h"
+#include "common/base/log.h"
 #include "runtime/paravisor/security.h"
 #include "security/attest/broker.h"
 #include "security/crypto/gcm.h"
@@ -472,6 +474,72 @@ START_TEST(no_key_is_left_in_memory_when_the_state_is_closed)
 }
 END_TEST
 
+/* --- What leaves VTL2 ------------------------------------------------------------------------------ */
+
+static char logged[1u << 16]; /* all lines of a test, each with its NUL */
+static size_t logged_bytes;
+
+static void keep_line(enum vl_log_level level, const char *line, size_t length)
+{
+	ck_assert_uint_lt(logged_bytes + length + 1, sizeof(logged));
+	memcpy(logged + logged_bytes, line, length);
+	logged_bytes += length + 1;
+}
+
+/* A third of the key in any of the ways in which bytes are written for people, or as they are. */
+static bool has_part_of_key(const void *text, size_t size, unsigned n)
+{
+	char hex[65], upper[65], base64[ATTEST_BASE64_BYTES(32) + 1];
+	uint8_t key[32];
+
+	for (size_t i = 0; i < sizeof(key); i++) {
+		key[i] = masked[n][i] ^ MASK;
+		snprintf(hex + 2 * i, 3, "%02x", key[i]);
+		snprintf(upper + 2 * i, 3, "%02X", key[i]);
+	}
+	attest_base64url(base64, key, sizeof(key));
+	for (size_t at = 0; at + 10 <= sizeof(key); at++)
+		if (memmem(text, size, hex + 2 * at, 20) || memmem(text, size, upper + 2 * at, 20) ||
+		    memmem(text, size, base64 + at, 14) || memmem(text, size, key + at, 10))
+			return true;
+	return false;
+}
+
+static void expect_no_key(void)
+{
+	remember_epoch(2, epoch ? epoch - 1 : 0);
+	remember_epoch(3, epoch);
+	copy_file(false);
+	for (unsigned n = 0; n < 4; n++) {
+		ck_assert_msg(!has_part_of_key(logged, logged_bytes, n), "key %u is in the log", n);
+		ck_assert_msg(!has_part_of_key(saved, sizeof(saved), n), "key %u is in the state file", n);
+		ck_assert_msg(!has_part_of_key(recorded, recorded_bytes, n), "key %u is in an answer", n);
+	}
+}
+
+START_TEST(no_key_is_in_a_log_or_in_what_the_host_has)
+{
+	static const enum lie lies[] = { HONEST, NO_ANSWER, ALTERS_ANSWER, REPLAYS, OTHER_BROKER, CONFIRMS_ITSELF };
+
+	vl_log_init(keep_line, VL_LOG_DEBUG);
+	for (size_t i = 0; i < VL_ARRAY_COUNT(lies); i++) {
+		lie = lies[i];
+		boot("another secret", NULL);
+		expect_no_key();
+	}
+	config = (struct security_config){ .sealing = SEALING_HASH };
+	ck_assert_int_eq(truncate(path, 0), 0);
+	boot("a sealed secret", NULL);
+	boot("a sealed secret", NULL);
+	expect_no_key();
+	/* The search finds what is there. */
+	vl_info("file's key: %02x%02x%02x%02x%02x%02x%02x%02x%02x%02x", masked[1][0] ^ MASK, masked[1][1] ^ MASK,
+		masked[1][2] ^ MASK, masked[1][3] ^ MASK, masked[1][4] ^ MASK, masked[1][5] ^ MASK,
+		masked[1][6] ^ MASK, masked[1][7] ^ MASK, masked[1][8] ^ MASK, masked[1][9] ^ MASK);
+	ck_assert(has_part_of_key(logged, logged_bytes, 1));
+}
+END_TEST
+
 START_TEST(options_that_are_no_options_are_refused)
 {
 	struct security_config c;
@@ -506,6 +574,7 @@ Suite *suite_security(void)
 	tcase_add_test(c, sealed_to_the_measurement_the_same_image_alone_opens_it);
 	tcase_add_test(c, a_power_cut_at_any_write_of_a_boot_leaves_a_state_that_opens);
 	tcase_add_test(c, no_key_is_left_in_memory_when_the_state_is_closed);
+	tcase_add_test(c, no_key_is_in_a_log_or_in_what_the_host_has);
 	tcase_add_test(c, options_that_are_no_options_are_refused);
 	suite_add_tcase(s, c);
 	return s;
