@@ -142,6 +142,7 @@ static int make_key(struct security *s)
 	else
 		memcpy(s->claims.modulus, public.n, public.nlen);
 	crypto_wipe(&random, sizeof(random));
+	crypto_wipe_stack();
 	return err;
 }
 

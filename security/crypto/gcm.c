@@ -88,6 +88,19 @@ int gcm_open(const uint8_t key[GCM_KEY_BYTES], const uint8_t nonce[GCM_NONCE_BYT
 	return err;
 }
 
+void gcm_wipe(struct gcm *g)
+{
+	crypto_wipe(g, sizeof(*g));
+	crypto_wipe_stack();
+}
+
+__attribute__((noinline)) void crypto_wipe_stack(void)
+{
+	uint8_t dead[CRYPTO_STACK_BYTES];
+
+	crypto_wipe(dead, sizeof(dead));
+}
+
 void crypto_wipe(void *data, size_t size)
 {
 	memset(data, 0, size);

@@ -36,6 +36,13 @@ int gcm_open(const uint8_t key[GCM_KEY_BYTES], const uint8_t nonce[GCM_NONCE_BYT
 
 /* Overwrites memory that held a secret; the compiler cannot leave it out. */
 void crypto_wipe(void *data, size_t size);
-static inline void gcm_wipe(struct gcm *g) { crypto_wipe(g, sizeof(*g)); }
+/*
+ * Overwrites what functions that have returned left on the stack below the caller's frame:
+ * BearSSL's leave keys and numbers there, at most CRYPTO_STACK_BYTES deep. For whoever handed one a secret.
+ */
+#define CRYPTO_STACK_BYTES 16384u
+void crypto_wipe_stack(void);
+/* When a message is done: the key is nowhere any more. */
+void gcm_wipe(struct gcm *g);
 
 #endif

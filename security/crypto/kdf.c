@@ -37,6 +37,7 @@ static void derive(const void *key, size_t key_bytes, const struct fixed_part *p
 	crypto_wipe(block, sizeof(block));
 	crypto_wipe(&k, sizeof(k));
 	crypto_wipe(&c, sizeof(c));
+	crypto_wipe_stack();
 }
 
 void kdf_fixed(const void *key, size_t key_bytes, const void *fixed, size_t fixed_bytes, void *out,
@@ -73,6 +74,7 @@ void hmac_sha256(const void *key, size_t key_bytes, const void *data, size_t dat
 	br_hmac_out(&c, out);
 	crypto_wipe(&k, sizeof(k));
 	crypto_wipe(&c, sizeof(c));
+	crypto_wipe_stack();
 }
 
 bool crypto_equal(const void *a, const void *b, size_t size)

@@ -83,6 +83,7 @@ int keywrap(const void *key, size_t key_bytes, const void *data, size_t size, ui
 	else
 		wrap_halves(&k, out, (unsigned)(padded / HALF));
 	crypto_wipe(&k, sizeof(k));
+	crypto_wipe_stack();
 	return 0;
 }
 
@@ -122,6 +123,7 @@ int keyunwrap(const void *key, size_t key_bytes, const void *wrapped, size_t siz
 		memcpy(out, plain + HALF, bytes);
 	crypto_wipe(plain, sizeof(plain));
 	crypto_wipe(&k, sizeof(k));
+	crypto_wipe_stack();
 	return err ? err : (int)bytes;
 }
 
@@ -137,6 +139,7 @@ int transfer_wrap(const br_rsa_public_key *key, const uint8_t random[64], const 
 	n = br_rsa_oaep_encrypt_get_default()(&drbg.vtable, &br_sha256_vtable, NULL, 0, key, out,
 					      TRANSFER_RSA_BYTES, random, 32);
 	crypto_wipe(&drbg, sizeof(drbg));
+	crypto_wipe_stack();
 	return n == TRANSFER_RSA_BYTES ?
 		keywrap(random, 32, data, size, out + TRANSFER_RSA_BYTES) : VL_E_RANGE;
 }
@@ -155,5 +158,6 @@ int transfer_unwrap(const br_rsa_private_key *key, const void *wrapped, size_t s
 	n = good && length == 32 ? keyunwrap(buffer, 32, (const uint8_t *)wrapped + TRANSFER_RSA_BYTES,
 					     size - TRANSFER_RSA_BYTES, out, room) : VL_E_AUTH;
 	crypto_wipe(buffer, sizeof(buffer));
+	crypto_wipe_stack();
 	return n;
 }

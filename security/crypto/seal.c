@@ -40,6 +40,7 @@ void seal_key(struct sealed_key *out, const uint8_t platform_key[32], bool mix_m
 	hmac_sha256(k.hmac, sizeof(k.hmac), out, offsetof(struct sealed_key, hmac), out->hmac);
 	crypto_wipe(&aes, sizeof(aes));
 	crypto_wipe(&k, sizeof(k));
+	crypto_wipe_stack();
 }
 
 static int check_form(const struct sealed_key *s)
@@ -73,5 +74,6 @@ int unseal_key(const struct sealed_key *sealed, const uint8_t platform_key[32], 
 		err = VL_E_AUTH;
 	}
 	crypto_wipe(&k, sizeof(k));
+	crypto_wipe_stack();
 	return err;
 }

@@ -37,5 +37,6 @@ int platform_key_make(const uint8_t seed[32], char pem[PLATFORM_KEY_PEM_MAKE])
 		size = encode(&p, pem);
 	crypto_wipe(&random, sizeof(random));
 	crypto_wipe(&p, sizeof(p));
+	crypto_wipe_stack();
 	return size;
 }

@@ -1,6 +1,7 @@
 /* RSASSA-PSS (rsa_pss.h). A signature to verify comes from anybody. */
 #include "security/report/rsa_pss.h"
 #include "common/base/err.h"
+#include "security/crypto/gcm.h"
 
 #include <string.h>
 
@@ -47,6 +48,7 @@ int rsa_pss_sign(const br_rsa_private_key *key, const uint8_t modulus[RSA_PSS_BY
 		 uint8_t signature[RSA_PSS_BYTES])
 {
 	uint8_t *em = signature;
+	uint32_t signed_well;
 
 	if (key->n_bitlen != RSA_PSS_BITS)
 		return VL_E_TYPE;
@@ -57,8 +59,10 @@ int rsa_pss_sign(const br_rsa_private_key *key, const uint8_t modulus[RSA_PSS_BY
 	em[RSA_PSS_BYTES - 1] = TRAILER;
 	mask(em, DB_BYTES, em + DB_BYTES);
 	em[0] &= (uint8_t)(TOP_BIT - 1);
+	signed_well = br_rsa_private_get_default()(signature, key);
+	crypto_wipe_stack();
 	/* A result that a fault made wrong would give the key away: it does not leave. */
-	if (br_rsa_private_get_default()(signature, key) && !rsa_pss_verify(modulus, hash, signature))
+	if (signed_well && !rsa_pss_verify(modulus, hash, signature))
 		return 0;
 	memset(signature, 0, RSA_PSS_BYTES);
 	return VL_E_INTERNAL;
