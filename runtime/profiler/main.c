@@ -165,17 +165,23 @@ static int step_ms(uint32_t hertz)
 	return step < DRAIN_MAX_MS ? step : DRAIN_MAX_MS;
 }
 
+/* Sending nothing tells whether anybody would take it; a client that has but said its last word still listens. */
+static bool client_is_gone(const struct profiler *p)
+{
+	return send(p->client, "", 0, MSG_NOSIGNAL | MSG_DONTWAIT) < 0 && errno != EAGAIN && errno != EINTR;
+}
+
 /* Waits out one step. VL_E_CLOSED when the client or the starter is gone. */
 static int wait_step(struct profiler *p, uint64_t deadline_ns)
 {
-	struct pollfd f[] = { { .fd = p->client }, { .fd = CONTROL_FD } };
+	struct pollfd f = { .fd = CONTROL_FD };
 	int step = step_ms(p->request.hertz), left = clock_left_ms(deadline_ns);
 
-	if (poll(f, VL_ARRAY_COUNT(f), left < step ? left : step) < 0 && errno != EINTR)
+	if (poll(&f, 1, left < step ? left : step) < 0 && errno != EINTR)
 		return fail(p, VL_E_OS, "waiting: %s", strerror(errno));
-	if (f[0].revents & (POLLHUP | POLLERR))
+	if (client_is_gone(p))
 		return fail(p, VL_E_CLOSED, "the client hung up");
-	if (f[1].revents & (POLLHUP | POLLERR))
+	if (f.revents & (POLLHUP | POLLERR))
 		return fail(p, VL_E_CLOSED, "the profile is no longer wanted");
 	return 0;
 }
