@@ -36,7 +36,8 @@ struct broker_policy {
  *	min-svn <number>
  *	debug allow|deny                                      default deny
  *	secure-boot|tpm|console any|true|false                default any
- * VL_E_FORMAT, VL_E_TYPE (unknown word), VL_E_LIMIT, VL_E_MISSING; *line is where, from 1.
+ * The last five stand at most once, with nothing behind the value.
+ * VL_E_FORMAT, VL_E_TYPE (unknown word), VL_E_DUPLICATE, VL_E_LIMIT, VL_E_MISSING; *line is where, from 1.
  */
 int broker_policy_read(struct broker_policy *p, const char *text, size_t size, unsigned *line);
 

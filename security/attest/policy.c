@@ -100,7 +100,23 @@ static int take_debug(const struct word *w, bool *out)
 	return *out || is(w, "deny") ? 0 : VL_E_FORMAT;
 }
 
-static int take_line(struct broker_policy *p, const char *line, size_t size)
+/* Words that stand once in a policy, with one value. */
+enum single { MIN_SVN, DEBUG, SECURE_BOOT, TPM, CONSOLE, SINGLE_COUNT };
+static const char *const singles[SINGLE_COUNT] = { "min-svn", "debug", "secure-boot", "tpm", "console" };
+
+static int take_single(struct broker_policy *p, enum single which, const struct word *value)
+{
+	switch (which) {
+	case MIN_SVN: return take_number(value, &p->min_svn);
+	case DEBUG: return take_debug(value, &p->allow_debug);
+	case SECURE_BOOT: return take_wish(value, &p->secure_boot);
+	case TPM: return take_wish(value, &p->tpm);
+	default: return take_wish(value, &p->console);
+	}
+}
+
+/* *seen has a bit for each single word that was there before. */
+static int take_line(struct broker_policy *p, unsigned *seen, const char *line, size_t size)
 {
 	struct word key = next_word(&line, &size), value;
 	const char *rest = line;
@@ -115,19 +131,20 @@ static int take_line(struct broker_policy *p, const char *line, size_t size)
 		return take_digest(&value, p->measurements, &p->measurement_count);
 	if (is(&key, "signer"))
 		return take_digest(&value, p->signers, &p->signer_count);
-	if (is(&key, "min-svn"))
-		return take_number(&value, &p->min_svn);
-	if (is(&key, "debug"))
-		return take_debug(&value, &p->allow_debug);
-	if (is(&key, "secure-boot"))
-		return take_wish(&value, &p->secure_boot);
-	if (is(&key, "tpm"))
-		return take_wish(&value, &p->tpm);
-	return is(&key, "console") ? take_wish(&value, &p->console) : VL_E_TYPE;
+	for (unsigned i = 0; i < SINGLE_COUNT; i++) {
+		if (!is(&key, singles[i]))
+			continue;
+		if (*seen >> i & 1)
+			return VL_E_DUPLICATE;
+		*seen |= 1u << i;
+		return size ? VL_E_FORMAT : take_single(p, (enum single)i, &value);
+	}
+	return VL_E_TYPE;
 }
 
 int broker_policy_read(struct broker_policy *p, const char *text, size_t size, unsigned *line)
 {
+	unsigned seen = 0;
 	int err = 0;
 
 	memset(p, 0, sizeof(*p));
@@ -135,7 +152,7 @@ int broker_policy_read(struct broker_policy *p, const char *text, size_t size, u
 		const char *end = memchr(text, '\n', size);
 		size_t part = end ? (size_t)(end - text) : size;
 
-		err = take_line(p, text, part);
+		err = take_line(p, &seen, text, part);
 		if (err)
 			return err;
 		part += end ? 1 : 0;

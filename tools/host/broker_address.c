@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
 
@@ -75,14 +76,15 @@ int broker_address_connect(const char *address)
 	return connect(fd, &a.any, (socklen_t)size) && errno != EINPROGRESS ? give_up(fd) : fd;
 }
 
-/* What an ended broker left: a socket file that refuses connections. */
+/* What an ended broker left: a socket that refuses connections, as any other file would, too. */
 static void remove_stale(const char *address, const union address *a)
 {
-	int fd = broker_address_connect(address);
+	int fd = broker_address_connect(address), err = errno;
+	struct stat s;
 
 	if (fd >= 0)
 		close(fd);
-	else if (errno == ECONNREFUSED)
+	else if (err == ECONNREFUSED && !lstat(a->unix_path.sun_path, &s) && S_ISSOCK(s.st_mode))
 		unlink(a->unix_path.sun_path);
 }
 

@@ -176,7 +176,8 @@ int broker_files_policy(struct broker *b, const char *path)
 		return 0;
 	if (err == VL_E_MISSING)
 		return complain(path, "needs a platform, and a measurement or a signer");
-	fprintf(stderr, "key-broker: %s:%u: %s\n", path, line, vl_err_text(err));
+	fprintf(stderr, "key-broker: %s:%u: %s; `key-broker --help` has the lines of a policy\n", path, line,
+		vl_err_text(err));
 	return 1;
 }
 

@@ -15,6 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
+#include <unistd.h>
 
 enum tool_status { TOOL_OK = 0, TOOL_USAGE = 1, TOOL_INVALID = 2 };
 
@@ -207,8 +208,13 @@ static int do_write(struct tool *t)
 {
 	unsigned id = parse_id(t->args->words[2]);
 	size_t size;
-	int status = read_file(t->args->words[3], content, sizeof(content), &size);
-	int err = status ? 0 : vmgs_write(&t->vmgs, id, content, size, t->args->key);
+	int status, err;
+
+	if (vmgs_is_encrypted(&t->vmgs) && !t->args->key)
+		return complain(TOOL_USAGE, "%s: is encrypted, and without a key everybody could read what is "
+			"written; give --key", t->args->words[1]);
+	status = read_file(t->args->words[3], content, sizeof(content), &size);
+	err = status ? 0 : vmgs_write(&t->vmgs, id, content, size, t->args->key);
 
 	return err ? failed(t, t->args->words[2], err) : status;
 }
@@ -244,6 +250,9 @@ static int do_create(struct tool *t)
 	err = vmgs_format(&t->vmgs, &io);
 	if (!err && t->args->key)
 		err = vmgs_encrypt(&t->vmgs, t->key);
+	/* Not a file that works but is not encrypted as it was to be. */
+	if (err && ftruncate(t->file.fd, 0))
+		complain(TOOL_USAGE, "%s: is incomplete; remove it: %s", t->args->words[1], strerror(errno));
 	return err ? failed(t, "create", err) : TOOL_OK;
 }
 
@@ -278,12 +287,14 @@ static const struct command {
 
 static int run(struct tool *t, const struct command *c)
 {
-	uint64_t size = t->args->size ? strtoull(t->args->size, NULL, 10) : STATE_FILE_BYTES;
+	char *end = "";
+	uint64_t size = t->args->size ? strtoull(t->args->size, &end, 10) : STATE_FILE_BYTES;
 	int status = TOOL_OK;
 
 	if (c->needs_id && !parse_id(t->args->words[2]))
 		return complain(TOOL_USAGE, "'%s' is no file: a number from 1 to 62, or a name", t->args->words[2]);
-	if (size % VMGS_BLOCK_BYTES || size < 4 * VMGS_BLOCK_BYTES || size > VMGS_BLOCKS_MAX * VMGS_BLOCK_BYTES)
+	if (*end || size % VMGS_BLOCK_BYTES || size < 4 * VMGS_BLOCK_BYTES ||
+	    size > VMGS_BLOCKS_MAX * VMGS_BLOCK_BYTES)
 		return complain(TOOL_USAGE, "--size %s: a multiple of 4096, 16384 to 67108864", t->args->size);
 	if (t->args->key)
 		status = read_key(t->args->key, t->key);
