@@ -234,13 +234,47 @@ static void check_settings(enum isolation isolation, const uint8_t *json, size_t
 	HOLDS(!strcmp(s.hardware_sealing_policy_id, "None"));
 }
 
+static void begin(enum isolation isolation)
+{
+	machine_init();
+	machine.isolation = isolation;
+	machine.capabilities = 1ull << 29;
+}
+
+static void drop(void *t, const char *path, const char *name)
+{
+	int node = fdt_path_offset(t, path);
+
+	if (node >= 0 && fdt_getprop(t, node, name, NULL))
+		HOLDS(!fdt_setprop(t, node, name, NULL, 0) && (!strcmp(name, "ranges") || !fdt_delprop(t, node, name)));
+}
+
+/* A host that says the same, but nothing of what is dropped: VTL2 has the same memory and devices. */
+static void check_dropped(enum isolation isolation, const uint8_t *tree)
+{
+	static struct boot_plan before;
+
+	before = machine.shim.plan;
+	begin(isolation);
+	memcpy(machine_host_tree(), tree, TREE_BYTES);
+	drop(machine_host_tree(), "/chosen", "bootargs");
+	drop(machine_host_tree(), "/openhcl", "vtl0-alias-map");
+	drop(machine_host_tree(), "/openhcl", "mmio-size");
+	drop(machine_host_tree(), "/bus/vmbus-vtl2", "ranges");
+	machine_boot();
+	HOLDS(machine.end == MACHINE_ENTERED_KERNEL);
+	HOLDS(machine.shim.plan.vtl2_mmio_count == before.vtl2_mmio_count);
+	HOLDS(!memcmp(machine.shim.plan.vtl2_mmio, before.vtl2_mmio, sizeof(before.vtl2_mmio)));
+	HOLDS(machine.shim.plan.ram_count == before.ram_count);
+	HOLDS(!memcmp(machine.shim.plan.ram, before.ram, sizeof(before.ram)));
+	HOLDS(!strcmp(machine.shim.command_line, expected_line));
+}
+
 static void prepare(enum isolation isolation)
 {
 	static uint8_t sound_tree[TREE_BYTES];
 
-	machine_init();
-	machine.isolation = isolation;
-	machine.capabilities = 1ull << 29;
+	begin(isolation);
 	if (!sound_tree[0])
 		make_tree(sound_tree);
 	memcpy(machine_host_tree(), sound_tree, sizeof(sound_tree));
@@ -248,6 +282,7 @@ static void prepare(enum isolation isolation)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
+	static uint8_t tree[TREE_BYTES];
 	struct vl_reader r;
 	enum isolation isolation;
 
@@ -267,6 +302,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		}
 		operate(machine_host_tree(), &r);
 	}
+	memcpy(tree, machine_host_tree(), TREE_BYTES);
 	machine_boot();
 	HOLDS(!machine.crash_reported);
 	if (machine.end != MACHINE_ENTERED_KERNEL)
@@ -274,5 +310,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	HOLDS(!strcmp(machine.shim.command_line, expected_line));
 	check_tree(isolation);
 	check_memory(isolation);
+	check_dropped(isolation, tree);
 	return 0;
 }
