@@ -6,12 +6,11 @@
  * passes on what the guest does and is not trusted.
  */
 #include "common/base/log.h"
-#include "runtime/devworker/host.h"
 #include "runtime/lib/crash.h"
 #include "runtime/lib/kmsg.h"
 #include "runtime/lib/store.h"
 #include "runtime/sandbox/sandbox.h"
-#include "runtime/vtpm/vtpm.h"
+#include "runtime/vtpm/worker.h"
 
 #include <fcntl.h>
 #include <unistd.h>
@@ -22,7 +21,6 @@ static struct devhost host; /* too big for the stack */
 static struct vtpm device;  /* libtpms has one TPM in a process */
 static struct engine engine;
 static int store;
-static bool ended; /* a command ended, or the boot went a step: to be in a checkpoint before it is seen */
 
 static int64_t nv_read(void *context, enum vtpm_file file, void *out, size_t room)
 {
@@ -35,28 +33,6 @@ static int nv_write(void *context, enum vtpm_file file, const void *data, size_t
 }
 
 static const struct vtpm_nv_ops nv_ops = { nv_read, nv_write };
-
-/* A command that ended: only requests are looked at, one by one, so that none sees it half. */
-static void collect(void *dev)
-{
-	unsigned before = device.phase;
-	uint64_t count;
-	ssize_t n = read(engine.event_fd, &count, sizeof(count));
-
-	(void)n; /* empty: nothing has ended */
-	vtpm_model.complete(dev, VTPM_COMMAND_ENDED, 0);
-	ended = ended || (before == VTPM_EXECUTING && device.phase != VTPM_EXECUTING);
-}
-
-static bool lasting(void *dev, const struct devipc_request *q)
-{
-	bool step = q->region == VTPM_REGION_BOOT && q->offset == offsetof(struct vtpm_boot, command);
-	bool result = ended || q->op == DEVIPC_STOP ||
-		(q->op == DEVIPC_WRITE && (step || device.phase == VTPM_COMPLETE));
-
-	ended = false;
-	return result;
-}
 
 static int prepare(void)
 {
@@ -73,7 +49,7 @@ static int prepare(void)
 		vl_error("the engine's thread: %s", vl_err_text(err));
 		return err;
 	}
-	host.hooks = (struct devhost_hooks){ engine.event_fd, collect, lasting };
+	host.hooks = vtpm_worker_hooks(&engine);
 	devhost_init(&host, &vtpm_model, &device);
 	vtpm_init(&device, &host.env, &engine, c.argument[0] == VTPM_CRB ? VTPM_CRB : VTPM_FIFO, c.argument[1],
 		VERSION_TEXT);

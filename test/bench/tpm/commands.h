@@ -30,8 +30,10 @@ static const struct {
 		"80010000000e0000016580000000" },
 };
 
-/* One command's way; `to` is its own. Returns the response's code. */
-typedef uint32_t give_command(void *to, const uint8_t *c, size_t n);
+#define RESPONSE_ROOM 4096u
+
+/* One command's way; `to` is its own. Returns the code of the response, which goes to `r` (RESPONSE_ROOM). */
+typedef uint32_t give_command(void *to, const uint8_t *c, size_t n, uint8_t *r);
 
 static inline uint64_t command_now_ns(void)
 {
@@ -57,10 +59,9 @@ static inline void reg_out(const struct dev_instance *d, uint64_t reg, unsigned 
 }
 
 /* `to`: struct dev_instance; as a driver does that polls and never sleeps. */
-static inline uint32_t by_crb(void *to, const uint8_t *c, size_t n)
+static inline uint32_t by_crb(void *to, const uint8_t *c, size_t n, uint8_t *r)
 {
 	const struct dev_instance *d = to;
-	uint8_t r[4096];
 	size_t size = 16;
 	uint64_t value;
 
@@ -72,7 +73,7 @@ static inline uint32_t by_crb(void *to, const uint8_t *c, size_t n)
 	reg_out(d, 0x4c, 4, 1);
 	while (reg_in(d, 0x4c, 4) & 1)
 		continue;
-	for (size_t i = 0; i < size && i < sizeof(r) - 8; i += 8) {
+	for (size_t i = 0; i < size && i < RESPONSE_ROOM - 8; i += 8) {
 		value = reg_in(d, 0x80 + i, 8);
 		memcpy(r + i, &value, 8);
 		if (i == 8)
@@ -82,10 +83,9 @@ static inline uint32_t by_crb(void *to, const uint8_t *c, size_t n)
 }
 
 /* The same, a byte at a time, with what Linux' driver looks at between. */
-static inline uint32_t by_fifo(void *to, const uint8_t *c, size_t n)
+static inline uint32_t by_fifo(void *to, const uint8_t *c, size_t n, uint8_t *r)
 {
 	const struct dev_instance *d = to;
-	uint8_t r[4096];
 	size_t size = 10;
 
 	reg_out(d, 0x18, 4, 0x40);
@@ -98,7 +98,7 @@ static inline uint32_t by_fifo(void *to, const uint8_t *c, size_t n)
 	reg_out(d, 0x18, 4, 0x20);
 	while (!(reg_in(d, 0x18, 1) & 0x10))
 		continue;
-	for (size_t i = 0; i < size && i < sizeof(r); i++) {
+	for (size_t i = 0; i < size && i < RESPONSE_ROOM; i++) {
 		r[i] = (uint8_t)reg_in(d, 0x24, 1);
 		if (i == 9)
 			size = (size_t)r[4] << 8 | r[5];
@@ -121,12 +121,11 @@ static inline void take_fifo(const struct dev_instance *d)
 }
 
 /* `to`: int, the socket. */
-static inline uint32_t by_socket(void *to, const uint8_t *c, size_t n)
+static inline uint32_t by_socket(void *to, const uint8_t *c, size_t n, uint8_t *r)
 {
 	const int *fd = to;
-	uint8_t r[4096];
 
-	return write(*fd, c, n) == (ssize_t)n && read(*fd, r, sizeof(r)) >= 10 ? response_code(r) : ~0u;
+	return write(*fd, c, n) == (ssize_t)n && read(*fd, r, RESPONSE_ROOM) >= 10 ? response_code(r) : ~0u;
 }
 
 static inline int open_socket(const char *path)
@@ -151,7 +150,7 @@ static inline size_t from_hex(const char *hex, uint8_t *out)
 /* Per second; 0 and a line when a command does not succeed. */
 static inline double command_rate(give_command *give, void *to, unsigned which)
 {
-	uint8_t c[512], after[512];
+	uint8_t c[512], after[512], r[RESPONSE_ROOM];
 	size_t n = from_hex(commands[which].hex, c), after_bytes = from_hex(commands[which].after, after);
 	uint64_t start = command_now_ns(), count = 0;
 	uint32_t code = 0;
@@ -159,9 +158,9 @@ static inline double command_rate(give_command *give, void *to, unsigned which)
 	c[4] = (uint8_t)(n >> 8);
 	c[5] = (uint8_t)n;
 	while (!code && command_now_ns() - start < RUN_NS) {
-		code = give(to, c, n);
+		code = give(to, c, n, r);
 		if (!code && after_bytes)
-			code = give(to, after, after_bytes);
+			code = give(to, after, after_bytes, r);
 		count++;
 	}
 	if (code)
