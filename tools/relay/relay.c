@@ -168,6 +168,14 @@ static void connection_flush(struct connection *c, unsigned id)
 		connection_close(c, id);
 }
 
+/* A Unix socket's peer that is closed, not merely done with sending: nobody will read there. */
+static bool peer_is_gone(const struct connection *c)
+{
+	struct pollfd f = { .fd = c->fd };
+
+	return poll(&f, 1, 0) == 1 && (f.revents & POLLHUP);
+}
+
 static void connection_read(struct connection *c, unsigned id)
 {
 	uint8_t data[CHUNK];
@@ -182,7 +190,10 @@ static void connection_read(struct connection *c, unsigned id)
 	} else if (got == 0) {
 		c->ended_here = true;
 		send_frame(id, FRAME_END, "", 0);
-		connection_flush(c, id);
+		if (peer_is_gone(c))
+			connection_close(c, id);
+		else
+			connection_flush(c, id);
 	} else if (errno != EAGAIN && errno != EINTR) {
 		connection_close(c, id);
 	}
