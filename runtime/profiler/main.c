@@ -76,15 +76,13 @@ static int fail(struct profiler *p, int err, const char *fmt, ...)
 
 static int check_memory(struct profiler *p)
 {
+	char text[PROFILER_TEXT_MAX];
 	struct sysinfo info;
-	uint64_t free_bytes;
 
 	if (sysinfo(&info) != 0)
 		return fail(p, VL_E_OS, "free memory is unknown: %s", strerror(errno));
-	free_bytes = (uint64_t)info.freeram * info.mem_unit;
-	if (free_bytes < PROFILER_FREE_MIN_BYTES)
-		return fail(p, VL_E_NOMEM, "only %llu KiB of VTL2's memory are free, a profile wants %u KiB",
-			(unsigned long long)free_bytes >> 10, PROFILER_FREE_MIN_BYTES >> 10);
+	if (profiler_memory_check((uint64_t)info.freeram * info.mem_unit, text))
+		return fail(p, VL_E_NOMEM, "%s", text);
 	return 0;
 }
 

@@ -79,4 +79,7 @@ struct profiler_result {
 int profiler_request_check(const struct profiler_request *q, size_t size);
 int profiler_result_check(const struct profiler_result *r, size_t size);
 
+/* Whether VTL2 with so much free memory can afford a profile: 0, or VL_E_NOMEM and the reason in `text`. */
+int profiler_memory_check(uint64_t free_bytes, char text[PROFILER_TEXT_MAX]);
+
 #endif

@@ -1,5 +1,6 @@
 /* Checks of the messages (profiler.h): a request holds a client's wishes, a result is a worker's word. */
 #include "runtime/profiler/profiler.h"
+#include "common/base/fmt.h"
 
 #include <string.h>
 
@@ -25,6 +26,15 @@ int profiler_request_check(const struct profiler_request *q, size_t size)
 		if (!good_name(q->processes[i].name))
 			return VL_E_FORMAT;
 	return 0;
+}
+
+int profiler_memory_check(uint64_t free_bytes, char text[PROFILER_TEXT_MAX])
+{
+	if (free_bytes >= PROFILER_FREE_MIN_BYTES)
+		return 0;
+	vl_format(text, PROFILER_TEXT_MAX, "only %llu KiB of VTL2's memory are free, a profile wants %u KiB",
+		(unsigned long long)free_bytes >> 10, PROFILER_FREE_MIN_BYTES >> 10);
+	return VL_E_NOMEM;
 }
 
 int profiler_result_check(const struct profiler_result *r, size_t size)

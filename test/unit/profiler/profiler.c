@@ -117,6 +117,16 @@ START_TEST(a_result_is_checked_field_by_field)
 }
 END_TEST
 
+START_TEST(a_profile_that_vtl2_has_no_memory_for_is_refused_with_the_numbers)
+{
+	char text[PROFILER_TEXT_MAX] = "";
+
+	ck_assert_int_eq(profiler_memory_check(PROFILER_FREE_MIN_BYTES, text), 0);
+	ck_assert_int_eq(profiler_memory_check(PROFILER_FREE_MIN_BYTES - 1, text), VL_E_NOMEM);
+	ck_assert_str_eq(text, "only 10239 KiB of VTL2's memory are free, a profile wants 10240 KiB");
+}
+END_TEST
+
 /* --- Stacks ---------------------------------------------------------------------------------- */
 
 START_TEST(equal_stacks_are_counted_and_different_ones_kept_apart)
@@ -441,6 +451,7 @@ Suite *suite_profiler(void)
 	tcase_add_test(c, a_kernel_without_perf_events_is_told_from_one_that_refuses_them_or_has_no_memory);
 	tcase_add_test(c, a_request_is_checked_field_by_field);
 	tcase_add_test(c, a_result_is_checked_field_by_field);
+	tcase_add_test(c, a_profile_that_vtl2_has_no_memory_for_is_refused_with_the_numbers);
 	tcase_add_test(c, equal_stacks_are_counted_and_different_ones_kept_apart);
 	tcase_add_test(c, stacks_without_room_are_counted_as_lost_and_known_ones_still_count);
 	tcase_add_test(c, frames_without_room_are_counted_as_lost);
