@@ -119,11 +119,11 @@ static void tell_host(int status, int crash, const struct filter_context *filter
 	char how[64];
 	int err;
 
-	if (spoke)
+	if (spoke && record.address)
 		vl_format(how, sizeof(how), "killed by signal %u at 0x%llx", record.signal,
 			(unsigned long long)record.address);
-	else if (WIFSIGNALED(status))
-		vl_format(how, sizeof(how), "killed by signal %d", WTERMSIG(status));
+	else if (spoke || WIFSIGNALED(status))
+		vl_format(how, sizeof(how), "killed by signal %d", spoke ? (int)record.signal : WTERMSIG(status));
 	else
 		vl_format(how, sizeof(how), "exit status %d", WEXITSTATUS(status));
 	vl_error("the paravisor ended: %s", how);
