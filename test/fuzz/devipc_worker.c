@@ -113,6 +113,17 @@ static void begin(void)
 		abort();
 }
 
+/* None of the counts that may be is so large that an input takes long. */
+static void take_posted(unsigned count)
+{
+	struct devipc_posted *p = (struct devipc_posted *)(void *)(shared + DEVIPC_POSTED_AT);
+
+	take(p, count * sizeof(*p));
+	for (unsigned i = 0; i < count; i++)
+		if (p[i].count <= DEVIPC_AHEAD_BYTES)
+			p[i].count &= 63;
+}
+
 /* One request: a short form that often makes sense, or all of it. */
 static int ask(void)
 {
@@ -135,7 +146,7 @@ static int ask(void)
 	if (how & 0x10 && q.op != DEVIPC_RESULT) {
 		take(byte, 1);
 		q.posted = byte[0] & 63;
-		take(shared + DEVIPC_POSTED_AT, q.posted * sizeof(struct devipc_posted));
+		take_posted(q.posted);
 	}
 	if (how & 0x20)
 		take(shared + (q.op == DEVIPC_RESTORE ? DEVIPC_STATE_AT : DEVIPC_TO_DEVICE_AT), 128);
