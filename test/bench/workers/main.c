@@ -235,7 +235,7 @@ int main(int argc, char **argv)
 	if (pthread_create(&supervisor, NULL, supervise, NULL))
 		die("a thread");
 	power_on(&tpm);
-	printf("device workers, native: memory (PSS) and how long the device waits when its worker is killed, "
+	printf("device workers: memory (PSS) and how long the device waits when its worker is killed, "
 		"median of %u\n", ROUNDS);
 	measure(&com1, CONTROL_DEVICE_COM1);
 	measure(&tpm, CONTROL_DEVICE_TPM);
