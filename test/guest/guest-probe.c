@@ -4,7 +4,6 @@
  * endurance. Called by test/guest/init: vallum.test=guest-probe,COMMAND,...
  */
 #include "test/guest/guest-probe.h"
-#include "test/timing/timing.h"
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -22,25 +21,6 @@ static uint64_t now_ns(void)
 
 	clock_gettime(CLOCK_MONOTONIC, &t);
 	return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
-}
-
-int probe_bench(const char *what, void (*access)(uint64_t where), uint64_t where, unsigned count)
-{
-	static struct timing timing;
-
-	if (!count || count > TIMING_MAX) {
-		fprintf(stderr, "guest-probe: the count is 1 to %u\n", TIMING_MAX);
-		return 1;
-	}
-	timing_begin(&timing);
-	while (timing.count < count) {
-		access(where);
-		timing_step(&timing);
-	}
-	printf("vallum-guest: bench %s of %#llx: ", what, (unsigned long long)where);
-	timing_print(&timing);
-	printf("\n");
-	return 0;
 }
 
 /* One page of the guest's physical address space, or NULL. */

@@ -16,16 +16,8 @@ static uint64_t now_ns(void)
 void timing_begin(struct timing *t)
 {
 	t->count = 0;
-	t->start_ns = t->last_ns = now_ns();
-}
-
-void timing_step(struct timing *t)
-{
-	uint64_t now = now_ns();
-
-	if (t->count < TIMING_MAX)
-		t->sample_ns[t->count++] = (uint32_t)(now - t->last_ns);
-	t->last_ns = now;
+	t->start_ns = now_ns();
+	t->start = t->last = port_ticks();
 }
 
 static int compare(const void *a, const void *b)
@@ -37,7 +29,9 @@ static int compare(const void *a, const void *b)
 
 void timing_print(struct timing *t)
 {
-	qsort(t->sample_ns, t->count, sizeof(t->sample_ns[0]), compare);
-	printf("median_ns %u mean_ns %llu best_ns %u count %u", t->sample_ns[t->count / 2],
-		(unsigned long long)((t->last_ns - t->start_ns) / t->count), t->sample_ns[0], t->count);
+	double tick_ns = (double)(now_ns() - t->start_ns) / (double)(t->last - t->start);
+
+	qsort(t->sample, t->count, sizeof(t->sample[0]), compare);
+	printf("median_ns %.0f mean_ns %.0f best_ns %.0f count %u", t->sample[t->count / 2] * tick_ns,
+		(double)(t->last - t->start) / t->count * tick_ns, t->sample[0] * tick_ns, t->count);
 }
