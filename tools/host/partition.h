@@ -63,6 +63,8 @@ struct synic {
 };
 
 void synic_init(struct synic *s);
+/* True while a SINT of that vector shows what VTL2 has not taken: a message, or event flags. Any thread. */
+bool synic_waiting(struct host_vp *vp, unsigned vector);
 /* Registers SINT0..15, SCONTROL, SVERSION, SIEFP, SIMP, EOM; VP's own thread. Result: enum hv_status. */
 uint16_t synic_register_get(struct host_vp *vp, uint32_t name, uint64_t *value);
 uint16_t synic_register_set(struct host_vp *vp, uint32_t name, uint64_t value);

@@ -135,6 +135,30 @@ int synic_signal_event(struct host *h, unsigned vp_index, unsigned sint, unsigne
 	return err;
 }
 
+static bool sint_waiting(struct host_vp *vp, unsigned sint)
+{
+	const struct hv_message *slot = page_of(vp->host, vp->synic.simp, sint * HV_MESSAGE_BYTES, HV_MESSAGE_BYTES);
+	const uint64_t *flags = page_of(vp->host, vp->synic.siefp, sint * HV_EVENT_FLAGS_BYTES, HV_EVENT_FLAGS_BYTES);
+	uint64_t seen = 0;
+
+	for (unsigned i = 0; flags && i < HV_EVENT_FLAGS_BYTES / sizeof(*flags); i++)
+		seen |= __atomic_load_n(&flags[i], __ATOMIC_RELAXED);
+	return seen || (slot && __atomic_load_n((const uint32_t VL_FORCE *)&slot->type, __ATOMIC_RELAXED));
+}
+
+bool synic_waiting(struct host_vp *vp, unsigned vector)
+{
+	struct synic *s = &vp->synic;
+	bool waiting = false;
+
+	pthread_mutex_lock(&s->lock);
+	for (unsigned i = 0; i < HV_SINT_COUNT && (s->scontrol & HV_SYNIC_ENABLE); i++)
+		if (!(s->sint[i] & (HV_SINT_MASKED | HV_SINT_POLLING)) && (s->sint[i] & HV_SINT_VECTOR_MASK) == vector)
+			waiting |= sint_waiting(vp, i);
+	pthread_mutex_unlock(&s->lock);
+	return waiting;
+}
+
 uint16_t synic_register_get(struct host_vp *vp, uint32_t name, uint64_t *value)
 {
 	struct synic *s = &vp->synic;

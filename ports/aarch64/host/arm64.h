@@ -15,7 +15,7 @@
  * KVM holds the line of a PPI level-triggered, but the SynIC's interrupt is an
  * edge. The only exact way to set a PPI's pending latch while vCPUs run is a
  * vCPU's own write to a redistributor: gic.c keeps one vCPU for that in VTL2's
- * VM, which VTL2 never hears of.
+ * VM, which VTL2 never hears of. What KVM loses of that is set once more.
  */
 #ifndef VL_HOST_ARM64_H
 #define VL_HOST_ARM64_H
@@ -38,6 +38,7 @@ struct arm64_vcpu {
 };
 
 #define ARM64_PULSE_QUEUE 256
+#define ARM64_PULSE_LOOK_NS 2000000u /* so long after an edge it is looked whether VTL2 has taken it */
 struct arm64_pulse {
 	struct arm64_vcpu vcpu;
 	pthread_t thread;

@@ -15,6 +15,7 @@
 #define GICR_SGI_FRAME 0x10000ull
 #define GICR_ISPENDR0 0x200ull
 #define PSTATE_EL1H_MASKED 0x3c5ull
+#define NS_PER_S 1000000000u
 
 /* str w1, [x0]; ldr w2, [x3]; b .-8 */
 static const uint32_t pulse_code[] = { 0xb9000001, 0xb9400062, 0x17fffffe };
@@ -95,13 +96,20 @@ static int pulse_once(struct host *h, unsigned vp, unsigned intid)
 	return err;
 }
 
-static bool next_pulse(struct arm64_pulse *q, unsigned *vp, unsigned *intid)
+/* The next edge to set, if one comes before `until_ns` of host_now_ns(); false when none does or the thread is to end. */
+static bool next_pulse(struct arm64_pulse *q, uint64_t until_ns, unsigned *vp, unsigned *intid)
 {
+	const struct timespec until = { (time_t)(until_ns / NS_PER_S), (long)(until_ns % NS_PER_S) };
+	int timed_out = 0;
 	bool got;
 
 	pthread_mutex_lock(&q->lock);
-	while (!q->count && !q->stop)
-		pthread_cond_wait(&q->cond, &q->lock);
+	while (!q->count && !q->stop && !timed_out) {
+		if (until_ns == UINT64_MAX)
+			pthread_cond_wait(&q->cond, &q->lock);
+		else
+			timed_out = pthread_cond_timedwait(&q->cond, &q->lock, &until);
+	}
 	got = q->count && !q->stop;
 	if (got) {
 		*vp = q->queue[q->first].vp;
@@ -113,23 +121,73 @@ static bool next_pulse(struct arm64_pulse *q, unsigned *vp, unsigned *intid)
 	return got;
 }
 
+/*
+ * KVM forgets a latch that is set while VTL2 is still in the handler of the
+ * edge before: with the end of a level-triggered interrupt it clears the latch
+ * (vgic_v3_fold_lr_state). VTL2 may have looked at its pages before the second
+ * edge, so what still lies there a little later gets an edge of its own; one
+ * too many does no harm. `watched`: a bit per PPI for each VP that had an edge.
+ */
+static bool pulse_again(struct host *h, uint32_t *watched)
+{
+	bool any = false;
+
+	for (unsigned vp = 0; vp < h->config.vp_count; vp++) {
+		for (uint32_t bits = watched[vp]; bits; bits &= bits - 1) {
+			unsigned intid = (unsigned)__builtin_ctz(bits);
+
+			if (synic_waiting(&h->vp[vp], intid)) {
+				arm64_pulse(h, vp, intid);
+				any = true;
+			} else {
+				watched[vp] &= ~(1u << intid);
+			}
+		}
+	}
+	return any;
+}
+
+static void pulse(struct host *h, unsigned vp, unsigned intid)
+{
+	int err = pulse_once(h, vp, intid);
+
+	if (err && !host_ending(h))
+		host_end(h, HOST_END_ERROR, "the vCPU that raises VTL2's interrupts failed: exit reason %u",
+			h->port->pulse.vcpu.run->exit_reason);
+	/* If it runs VTL0 now it is to look: VTL2 may take the interrupt. */
+	atomic_store(&h->vp[vp].port->wanted, true);
+	port_vp_kick(&h->vp[vp]);
+}
+
+static bool is_stopping(struct arm64_pulse *q)
+{
+	bool stop;
+
+	pthread_mutex_lock(&q->lock);
+	stop = q->stop;
+	pthread_mutex_unlock(&q->lock);
+	return stop;
+}
+
 static void *pulse_thread(void *context)
 {
 	struct host *h = context;
+	struct arm64_pulse *q = &h->port->pulse;
+	uint32_t watched[HOST_VP_MAX] = { 0 };
+	uint64_t look_ns = UINT64_MAX; /* when to look whether all was taken */
 	unsigned vp, intid;
 
-	atomic_store(&h->port->pulse.tid, gettid());
-	while (next_pulse(&h->port->pulse, &vp, &intid)) {
-		int err = pulse_once(h, vp, intid);
-
-		if (err && !host_ending(h))
-			host_end(h, HOST_END_ERROR, "the vCPU that raises VTL2's interrupts failed: exit reason %u",
-				h->port->pulse.vcpu.run->exit_reason);
-		/* If it runs VTL0 now it is to look: VTL2 may take the interrupt. */
-		atomic_store(&h->vp[vp].port->wanted, true);
-		port_vp_kick(&h->vp[vp]);
+	atomic_store(&q->tid, gettid());
+	while (!is_stopping(q)) {
+		if (next_pulse(q, look_ns, &vp, &intid)) {
+			pulse(h, vp, intid);
+			watched[vp] |= 1u << intid;
+			look_ns = look_ns == UINT64_MAX ? host_now_ns() + ARM64_PULSE_LOOK_NS : look_ns;
+		}
+		if (host_now_ns() >= look_ns)
+			look_ns = pulse_again(h, watched) ? host_now_ns() + ARM64_PULSE_LOOK_NS : UINT64_MAX;
 	}
-	atomic_store(&h->port->pulse.tid, 0);
+	atomic_store(&q->tid, 0);
 	return NULL;
 }
 

@@ -158,6 +158,7 @@ uint64_t port_reference_clock(const struct host *h)
 int port_vm_create(struct host *h)
 {
 	struct port_vm *vm = calloc(1, sizeof(*vm));
+	pthread_condattr_t monotonic;
 	int err;
 
 	if (!vm)
@@ -165,7 +166,10 @@ int port_vm_create(struct host *h)
 	vm->gic0 = vm->gic2 = vm->pulse.vcpu.fd = -1;
 	pthread_mutex_init(&vm->serial_lock, NULL);
 	pthread_mutex_init(&vm->pulse.lock, NULL);
-	pthread_cond_init(&vm->pulse.cond, NULL);
+	pthread_condattr_init(&monotonic);
+	pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
+	pthread_cond_init(&vm->pulse.cond, &monotonic);
+	pthread_condattr_destroy(&monotonic);
 	h->port = vm;
 	err = kvm_vms_open(&vm->kvm, prepare_vm);
 	if (!err)

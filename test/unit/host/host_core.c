@@ -394,6 +394,29 @@ START_TEST(an_event_flag_interrupts_once_until_it_is_cleared)
 }
 END_TEST
 
+START_TEST(what_vtl2_has_not_taken_is_known_by_its_vector)
+{
+	uint8_t *flags = host_memory_map(&host, gpa(PAGE_B + 2 * 256), 256);
+
+	ck_assert(!synic_waiting(&vps[0], 0xf3));
+	enable_synic(&vps[0], 0xf3);
+	ck_assert(!synic_waiting(&vps[0], 0xf3));
+	ck_assert_int_eq(synic_signal_event(&host, 0, 2, 2047), 0);
+	ck_assert(synic_waiting(&vps[0], 0xf3));
+	ck_assert(!synic_waiting(&vps[0], 0xf2));
+	flags[2047 / 8] = 0;
+	ck_assert(!synic_waiting(&vps[0], 0xf3));
+	ck_assert_int_eq(synic_post_message(&host, 0, 2, 1, "abc", 3), 0);
+	ck_assert(synic_waiting(&vps[0], 0xf3));
+	slot_of(2)->type = cpu_to_le32(HV_MESSAGE_NONE);
+	ck_assert(!synic_waiting(&vps[0], 0xf3));
+	/* Pages that are no memory hold nothing. */
+	synic_register_set(&vps[0], HV_REG_SIMP, 0xfffffffffffff001ull);
+	synic_register_set(&vps[0], HV_REG_SIEFP, 0xfffffffffffff001ull);
+	ck_assert(!synic_waiting(&vps[0], 0xf3));
+}
+END_TEST
+
 /* --- Hypercalls -------------------------------------------------------------------- */
 
 static uint64_t call(uint64_t control, uint64_t input, uint64_t output)
@@ -632,6 +655,7 @@ Suite *suite_host_core(void)
 	tcase_add_test(t, a_synic_that_is_off_takes_nothing);
 	tcase_add_test(t, a_message_page_outside_ram_does_no_harm);
 	tcase_add_test(t, an_event_flag_interrupts_once_until_it_is_cleared);
+	tcase_add_test(t, what_vtl2_has_not_taken_is_known_by_its_vector);
 	tcase_add_test(t, registers_are_read_until_the_first_bad_one);
 	tcase_add_test(t, the_register_calls_check_whose_registers_they_are);
 	tcase_add_test(t, more_reps_than_the_page_holds_are_refused);
