@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/kvm.h>
+#include <pthread.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
@@ -77,14 +78,6 @@ int kvm_set_slot(int vm, unsigned number, uint64_t at, uint64_t bytes, void *mem
 
 int kvm_create_vcpu(int vm, unsigned index, size_t run_bytes, int *fd, struct kvm_run **run)
 {
-	/* The kernel's structure ends in an array of no declared length: here 8 bytes, no signal in them. */
-	union {
-		struct kvm_signal_mask head;
-		uint8_t room[sizeof(struct kvm_signal_mask) + 8];
-	} none_blocked;
-
-	memset(&none_blocked, 0, sizeof(none_blocked));
-	none_blocked.head.len = 8;
 	*run = NULL;
 	*fd = ioctl(vm, KVM_CREATE_VCPU, (unsigned long)index);
 	if (*fd < 0)
@@ -94,7 +87,7 @@ int kvm_create_vcpu(int vm, unsigned index, size_t run_bytes, int *fd, struct kv
 		*run = NULL;
 		return kvm_complain("mmap of a vCPU");
 	}
-	return ioctl(*fd, KVM_SET_SIGNAL_MASK, &none_blocked) ? kvm_complain("KVM_SET_SIGNAL_MASK") : 0;
+	return 0;
 }
 
 void kvm_close_vcpu(int fd, struct kvm_run *run, size_t run_bytes)
@@ -105,13 +98,56 @@ void kvm_close_vcpu(int fd, struct kvm_run *run, size_t run_bytes)
 		close(fd);
 }
 
-int kvm_thread_begin(_Atomic pid_t *tid, timer_t *timer)
+/* --- Kicks ------------------------------------------------------------------------ */
+
+#define VCPUS_OF_A_THREAD 2
+
+/* The run pages of the vCPUs that this thread runs; set by a kick and cleared by kvm_take_kicks(). */
+static _Thread_local struct kvm_run *thread_run[VCPUS_OF_A_THREAD];
+static _Thread_local volatile sig_atomic_t kick_came;
+
+static void set_immediate_exit(uint8_t value)
+{
+	for (unsigned i = 0; i < VCPUS_OF_A_THREAD; i++)
+		if (thread_run[i])
+			*(volatile uint8_t *)&thread_run[i]->immediate_exit = value;
+}
+
+static void on_kick(int signal)
+{
+	kick_came = 1;
+	set_immediate_exit(1);
+}
+
+/* The mask of this thread with and without the kick blocked. */
+static void block_kicks(int how, sigset_t *before)
+{
+	sigset_t set;
+
+	sigemptyset(&set);
+	sigaddset(&set, KVM_KICK_SIGNAL);
+	pthread_sigmask(how, &set, before);
+}
+
+void kvm_accept_kicks(struct kvm_run *first, struct kvm_run *second)
+{
+	struct sigaction action = { .sa_handler = on_kick, .sa_flags = SA_RESTART };
+
+	thread_run[0] = first;
+	thread_run[1] = second;
+	sigemptyset(&action.sa_mask);
+	sigaction(KVM_KICK_SIGNAL, &action, NULL);
+	block_kicks(SIG_UNBLOCK, NULL);
+}
+
+int kvm_thread_begin(_Atomic pid_t *tid, timer_t *timer, struct kvm_run *vtl0, struct kvm_run *vtl2)
 {
 	struct sigevent event = { .sigev_notify = SIGEV_THREAD_ID, .sigev_signo = KVM_KICK_SIGNAL };
 
 	event.sigev_notify_thread_id = gettid();
 	if (timer_create(CLOCK_MONOTONIC, &event, timer))
 		return kvm_complain("timer_create for a VP");
+	kvm_accept_kicks(vtl0, vtl2);
 	atomic_store(tid, gettid());
 	return 0;
 }
@@ -120,6 +156,7 @@ void kvm_thread_end(_Atomic pid_t *tid, timer_t timer)
 {
 	atomic_store(tid, 0);
 	timer_delete(timer);
+	block_kicks(SIG_BLOCK, NULL);
 }
 
 void kvm_thread_kick(const _Atomic pid_t *tid)
@@ -132,11 +169,29 @@ void kvm_thread_kick(const _Atomic pid_t *tid)
 
 void kvm_take_kicks(void)
 {
-	const struct timespec none = { 0, 0 };
-	sigset_t set;
+	kick_came = 0;
+	set_immediate_exit(0);
+}
 
-	sigemptyset(&set);
-	sigaddset(&set, KVM_KICK_SIGNAL);
-	while (sigtimedwait(&set, NULL, &none) == KVM_KICK_SIGNAL)
-		;
+void kvm_wait_for_kick(bool (*wanted)(void *context), void *context)
+{
+	sigset_t before;
+
+	block_kicks(SIG_BLOCK, &before);
+	while (!wanted(context))
+		sigsuspend(&before);
+	pthread_sigmask(SIG_SETMASK, &before, NULL);
+}
+
+int kvm_complete(int fd, struct kvm_run *run)
+{
+	volatile uint8_t *immediate_exit = &run->immediate_exit;
+	int r;
+
+	*immediate_exit = 1;
+	r = ioctl(fd, KVM_RUN, NULL);
+	*immediate_exit = 0;
+	if (kick_came) /* one that came meanwhile still counts */
+		*immediate_exit = 1;
+	return r < 0 && errno == EINTR ? 0 : VL_E_OS;
 }

@@ -14,7 +14,12 @@
 
 struct kvm_run;
 
-/* Kicks a VP's thread out of KVM_RUN; blocked in all threads, let through only inside KVM_RUN: none is lost. */
+/*
+ * Kicks a VP's thread out of KVM_RUN, and out of its next one when it comes
+ * between two: the handler sets immediate_exit, so none is lost. Blocked in all
+ * other threads. KVM_SET_SIGNAL_MASK would do the same at a higher price for
+ * every single run.
+ */
 #define KVM_KICK_SIGNAL SIGUSR1
 
 /* Prints that `what` failed, with errno, and gives VL_E_OS. */
@@ -38,19 +43,25 @@ void kvm_vms_close(struct kvm_vms *k);
 /* Memory slot `number`: guest addresses [at, at + bytes) are `memory`. flags: KVM_MEM_*. VL_E_OS. */
 int kvm_set_slot(int vm, unsigned number, uint64_t at, uint64_t bytes, void *memory, uint32_t flags);
 
-/* Creates a vCPU, maps its run page and sets its signal mask. VL_E_OS. */
+/* Creates a vCPU and maps its run page. VL_E_OS. */
 int kvm_create_vcpu(int vm, unsigned index, size_t run_bytes, int *fd, struct kvm_run **run);
 /* Undoes it, also after a failure half way (fd -1, run NULL). */
 void kvm_close_vcpu(int fd, struct kvm_run *run, size_t run_bytes);
 
-/* A timer of CLOCK_MONOTONIC that kicks the calling thread, and *tid, to be kicked by; prints why not. VL_E_OS. */
-int kvm_thread_begin(_Atomic pid_t *tid, timer_t *timer);
+/* The calling thread runs these vCPUs (NULL: no second) and takes kicks. */
+void kvm_accept_kicks(struct kvm_run *first, struct kvm_run *second);
+/* The same for a VP's thread, with a timer of CLOCK_MONOTONIC that kicks it, and *tid to be kicked by. VL_E_OS, said. */
+int kvm_thread_begin(_Atomic pid_t *tid, timer_t *timer, struct kvm_run *vtl0, struct kvm_run *vtl2);
 /* The thread leaves its VP: nobody kicks it any more. */
 void kvm_thread_end(_Atomic pid_t *tid, timer_t timer);
 /* Kicks that thread, if there is one. Any thread. */
 void kvm_thread_kick(const _Atomic pid_t *tid);
 
-/* Takes the kicks that KVM_RUN returned for and left pending. */
+/* The calling thread has seen its kicks; it looks for what it was kicked for after this, and then runs a vCPU. */
 void kvm_take_kicks(void);
+/* Waits until wanted() holds, which is asked first and after each kick, with kicks blocked. */
+void kvm_wait_for_kick(bool (*wanted)(void *context), void *context);
+/* Lets KVM finish the exit that is pending (skip, write back) without entering the guest. VL_E_OS. */
+int kvm_complete(int fd, struct kvm_run *run);
 
 #endif

@@ -86,12 +86,14 @@ static int pulse_once(struct host *h, unsigned vp, unsigned intid)
 		err = arm64_set_reg(c, ARM64_X(1), 1u << intid);
 	while (!err) {
 		err = arm64_run(c);
-		if (err == 1 && !host_ending(h))
+		if (err == 1 && !host_ending(h)) {
+			kvm_take_kicks();
 			err = 0;
-		else if (!err && c->run->exit_reason == KVM_EXIT_MMIO && c->run->mmio.phys_addr == ARM64_PULSE_EXIT)
+		} else if (!err && c->run->exit_reason == KVM_EXIT_MMIO && c->run->mmio.phys_addr == ARM64_PULSE_EXIT) {
 			return 0;
-		else if (!err)
+		} else if (!err) {
 			err = VL_E_INTERNAL;
+		}
 	}
 	return err;
 }
@@ -177,6 +179,7 @@ static void *pulse_thread(void *context)
 	uint64_t look_ns = UINT64_MAX; /* when to look whether all was taken */
 	unsigned vp, intid;
 
+	kvm_accept_kicks(q->vcpu.run, NULL);
 	atomic_store(&q->tid, gettid());
 	while (!is_stopping(q)) {
 		if (next_pulse(q, look_ns, &vp, &intid)) {

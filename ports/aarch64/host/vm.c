@@ -254,7 +254,7 @@ void port_vp_run(struct host_vp *vp)
 {
 	struct port_vp *p = vp->port;
 
-	if (kvm_thread_begin(&p->tid, &p->timer)) {
+	if (kvm_thread_begin(&p->tid, &p->timer, p->vtl0.run, p->vtl2.run)) {
 		host_end(vp->host, HOST_END_ERROR, "VP %u has no timer", vp->index);
 		return;
 	}

@@ -76,16 +76,6 @@ int x86_set_msr(struct x86_vcpu *c, uint32_t msr, uint64_t value)
 	return ioctl(c->fd, KVM_SET_MSRS, &m) == 1 ? 0 : VL_E_OS;
 }
 
-int x86_complete(struct x86_vcpu *c)
-{
-	int r;
-
-	c->run->immediate_exit = 1;
-	r = ioctl(c->fd, KVM_RUN, NULL);
-	c->run->immediate_exit = 0;
-	return r < 0 && errno == EINTR ? 0 : VL_E_OS;
-}
-
 /* --- Set-up -------------------------------------------------------------------- */
 
 /*
@@ -302,7 +292,7 @@ void port_vp_run(struct host_vp *vp)
 {
 	struct port_vp *p = vp->port;
 
-	if (kvm_thread_begin(&p->tid, &p->timer)) {
+	if (kvm_thread_begin(&p->tid, &p->timer, p->vtl0.run, p->vtl2.run)) {
 		host_end(vp->host, HOST_END_ERROR, "VP %u has no timer", vp->index);
 		return;
 	}

@@ -111,7 +111,7 @@ static uint64_t finish_and_restore(struct port_vp *p)
 	struct kvm_regs before = *x86_regs(&p->vtl0);
 	uint64_t moved;
 
-	if (x86_complete(&p->vtl0))
+	if (kvm_complete(p->vtl0.fd, p->vtl0.run))
 		host_end(p->vp->host, HOST_END_ERROR, "KVM did not complete an access of VP %u: %s",
 				p->vp->index, strerror(errno));
 	moved = x86_regs(&p->vtl0)->rip - before.rip;

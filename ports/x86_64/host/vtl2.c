@@ -137,17 +137,12 @@ static void port_io(struct port_vp *p)
 	}
 }
 
-static void wait_for_interrupt(struct port_vp *p)
+static bool has_work(void *context)
 {
-	sigset_t set;
+	struct port_vp *p = context;
 
-	sigemptyset(&set);
-	sigaddset(&set, KVM_KICK_SIGNAL);
-	while (!host_ending(p->vp->host) && !x86_vtl2_wants_in(p)) {
-		/* Timer and kicks are signals that are blocked here: one that came before waits for us. */
-		if (sigwaitinfo(&set, NULL) == KVM_KICK_SIGNAL)
-			x86_drain_kick(p);
-	}
+	x86_drain_kick(p);
+	return host_ending(p->vp->host) || x86_vtl2_wants_in(p);
 }
 
 /* Remembers the exits before this one: an AMD host resets the vCPU when it reports a triple fault. */
@@ -208,7 +203,7 @@ static void serve(struct port_vp *p)
 	case KVM_EXIT_HLT:
 		if (!(run->s.regs.regs.rflags & RFLAGS_IF) && p->vp->host->config.vp_count == 1)
 			failed(p, "halted for good");
-		wait_for_interrupt(p);
+		kvm_wait_for_kick(has_work, p);
 		break;
 	case KVM_EXIT_MMIO: /* no device: reads give ones, writes go nowhere */
 		if (!run->mmio.is_write)

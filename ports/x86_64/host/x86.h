@@ -104,8 +104,6 @@ struct kvm_regs *x86_change_regs(struct x86_vcpu *c);   /* to be loaded at the n
 struct kvm_sregs *x86_change_sregs(struct x86_vcpu *c);
 int x86_get_msr(struct x86_vcpu *c, uint32_t msr, uint64_t *value);
 int x86_set_msr(struct x86_vcpu *c, uint32_t msr, uint64_t value);
-/* Lets KVM finish the exit that is pending (skip, write back) without entering the guest. */
-int x86_complete(struct x86_vcpu *c);
 
 /* cpuid.c */
 int x86_cpuid_load(struct port_vm *vm);
@@ -118,7 +116,7 @@ bool x86_cpu_virtualizes(void);
 void x86_run_vtl2(struct port_vp *p);
 /* True when an interrupt for VTL2 would be taken, were its interrupt flag set. */
 bool x86_vtl2_wants_in(struct port_vp *p);
-/* Takes the pending kick signal, if any. */
+/* The kicks so far are seen: what they were for is looked for next. */
 void x86_drain_kick(struct port_vp *p);
 
 /* vtl0.c: runs VTL0 until VTL2 has to be entered or the host ends. */
