@@ -51,7 +51,7 @@ int bus_map(struct bus *bus, const struct dev_instance *device, const struct dev
  * they are dropped. Returns false when no byte found a region (or the size is
  * none of the four), so that the caller can count strays.
  */
-bool bus_read(struct bus *bus, enum dev_space space, uint64_t address, unsigned size, uint64_t *value);
-bool bus_write(struct bus *bus, enum dev_space space, uint64_t address, unsigned size, uint64_t value);
+bool bus_read(struct bus *bus, enum dev_space space, uint64_t address, unsigned size, uint64_t *value) VL_HOT;
+bool bus_write(struct bus *bus, enum dev_space space, uint64_t address, unsigned size, uint64_t value) VL_HOT;
 
 #endif

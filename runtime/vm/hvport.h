@@ -59,7 +59,7 @@ int hvport_vp_bind(struct hvport_vp *vp);
  * VL_E_AGAIN after hvport_kick() or a signal. VL_E_OS. Only on the VP's
  * own thread (hvport_vp_bind), as the two register functions.
  */
-int hvport_run(struct hvport_vp *vp);
+int hvport_run(struct hvport_vp *vp) VL_HOT;
 
 /* Makes the present or next hvport_run() of the VP return VL_E_AGAIN. Any thread. */
 void hvport_kick(struct hvport_vp *vp);

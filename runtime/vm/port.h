@@ -14,12 +14,12 @@ int vp_arch_reset(struct vp *vp);
 /* Puts the boot VP at the loaded guest's entry. On its thread. */
 int vp_arch_boot(struct vp *vp);
 /* Called before each return to VTL0: delivers what only the VP's own thread can. */
-void vp_arch_enter(struct vp *vp);
+void vp_arch_enter(struct vp *vp) VL_HOT;
 /*
  * Serves the intercept in vp->hv.message. 0: go on. VL_E_PROTOCOL when the
  * host's message makes no sense; other errors when the VP cannot go on.
  */
-int vp_arch_exit(struct vp *vp);
+int vp_arch_exit(struct vp *vp) VL_HOT;
 /* What the port's own intercept message of that type is about; NULL when it knows none. */
 const char *vp_arch_exit_name(uint32_t type);
 /* The VP's registers as fields of an open unit, and back; VPs are parked. */

@@ -77,8 +77,8 @@ int vm_add_serial(struct vm *vm, unsigned n, const char *name, const struct dev_
 int vm_add_tpm(struct vm *vm, const struct dev_region *regions, unsigned count);
 
 /* A register access of the guest, under the machine lock inside. Strays read as all ones and are counted. */
-uint64_t vm_bus_read(struct vm *vm, enum dev_space space, uint64_t address, unsigned size);
-void vm_bus_write(struct vm *vm, enum dev_space space, uint64_t address, unsigned size, uint64_t value);
+uint64_t vm_bus_read(struct vm *vm, enum dev_space space, uint64_t address, unsigned size) VL_HOT;
+void vm_bus_write(struct vm *vm, enum dev_space space, uint64_t address, unsigned size, uint64_t value) VL_HOT;
 
 /*
  * Calls the models whose timers are due; machine lock held. Returns the next deadline in VM time,
@@ -94,7 +94,7 @@ struct vm_clock {
 	uint64_t utc_ns, utc_boot_ns; /* from CONFIG */
 };
 
-uint64_t clock_monotonic_ns(void);
+uint64_t clock_monotonic_ns(void) VL_HOT;
 uint64_t clock_now_ns(const struct vm_clock *c);
 void clock_start(struct vm_clock *c);
 void clock_stop(struct vm_clock *c);

@@ -96,7 +96,7 @@ static int do_job(struct vp *vp, enum vp_job job)
 	}
 }
 
-static void *vp_thread(void *arg)
+static VL_HOT void *vp_thread(void *arg)
 {
 	struct vp *vp = arg;
 	struct vm *vm = vp->vm;

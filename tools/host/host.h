@@ -108,8 +108,10 @@ int host_memory_write(struct host *h, gpa_t addr, const void *data, size_t size)
  * The host's mapping of [addr, addr+size), NULL unless it lies in one RAM
  * range. The guest can change the bytes at any time: read each once.
  */
-void *host_memory_map(const struct host *h, gpa_t addr, size_t size);
-/* True when the range lies in VTL0's own RAM (not VTL2's). */
+void *host_memory_map(const struct host *h, gpa_t addr, size_t size) VL_HOT;
+/* The same for VTL0's own RAM only (not VTL2's). */
+const void *host_memory_map_vtl0(const struct host *h, gpa_t addr, size_t size) VL_HOT;
+/* True when the range lies in that. */
 bool host_memory_is_vtl0(const struct host *h, gpa_t addr, size_t size);
 
 /* --- SynIC of VTL2: any thread --------------------------------------------- */

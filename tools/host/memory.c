@@ -127,11 +127,16 @@ void *host_memory_map(const struct host *h, gpa_t addr, size_t size)
 	return r ? h->memory.base + r->offset + (gpa_raw(addr) - r->range.gpa) : NULL;
 }
 
-bool host_memory_is_vtl0(const struct host *h, gpa_t addr, size_t size)
+const void *host_memory_map_vtl0(const struct host *h, gpa_t addr, size_t size)
 {
 	const struct host_ram *r = find(&h->memory, gpa_raw(addr), size);
 
-	return r && !r->vtl2;
+	return r && !r->vtl2 ? h->memory.base + r->offset + (gpa_raw(addr) - r->range.gpa) : NULL;
+}
+
+bool host_memory_is_vtl0(const struct host *h, gpa_t addr, size_t size)
+{
+	return host_memory_map_vtl0(h, addr, size);
 }
 
 /* VTL0's low RAM and VTL2's RAM may touch: a range may then span both. */

@@ -16,7 +16,7 @@ int port_vm_create(struct host *h);
 void port_vm_destroy(struct host *h);
 /* 3. host_dt_port_hardware_id and host_dt_port_nodes: devicetree.h. */
 /* 4. The body of a VP's thread: runs both VTLs until host_ending(). */
-void port_vp_run(struct host_vp *vp);
+void port_vp_run(struct host_vp *vp) VL_HOT;
 /* 5. Any thread: the VP leaves the guest soon and looks at what is asked of it; never lost. */
 void port_vp_kick(struct host_vp *vp);
 /* 6. Any thread: raises the interrupt of a SINT in VTL2; with auto_eoi it needs no EOI. */

@@ -82,7 +82,7 @@ struct x86_cpu {
  * are needed (at X86_INSN_BYTES_MAX: there is no such instruction);
  * VL_E_UNSUPPORTED: not one of ours, or undefined.
  */
-int x86_decode(const uint8_t *bytes, size_t count, unsigned mode, struct x86_insn *insn);
+int x86_decode(const uint8_t *bytes, size_t count, unsigned mode, struct x86_insn *insn) VL_HOT;
 
 /* True when the instruction has an explicit memory operand. */
 bool x86_has_memory_operand(const struct x86_insn *insn);

@@ -24,7 +24,7 @@ void x86_apic_init(struct x86_apic *a, uint32_t id);
 /* Sets the vector's request bit; with auto_eoi its acceptance leaves no in-service bit. */
 void x86_apic_raise(struct x86_apic *a, unsigned vector, bool auto_eoi);
 /* The vector to deliver now, or -1: the highest request above the processor's priority. */
-int x86_apic_pending(const struct x86_apic *a);
+int x86_apic_pending(const struct x86_apic *a) VL_HOT;
 /* The processor took `vector`, which x86_apic_pending returned. */
 void x86_apic_accept(struct x86_apic *a, unsigned vector);
 void x86_apic_eoi(struct x86_apic *a);

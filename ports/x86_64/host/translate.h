@@ -26,8 +26,8 @@ struct x86_mmu {
  * The guest physical address behind a linear one. 0, VL_E_NOTFOUND (not mapped,
  * or not for this access), VL_E_RANGE (a table is not in VTL0's RAM).
  */
-int x86_translate(const struct x86_mmu *m, uint64_t linear, unsigned access, gpa_t *out);
+int x86_translate(const struct x86_mmu *m, uint64_t linear, unsigned access, gpa_t *out) VL_HOT;
 /* Up to `room` bytes of the instruction at rip, an offset in CS; returns how many are mapped RAM. */
-size_t x86_fetch(const struct x86_mmu *m, uint64_t rip, uint8_t *out, size_t room);
+size_t x86_fetch(const struct x86_mmu *m, uint64_t rip, uint8_t *out, size_t room) VL_HOT;
 
 #endif

@@ -17,7 +17,12 @@
 
 static int read_vtl0(const void *context, gpa_t at, void *out, size_t size)
 {
-	return host_memory_is_vtl0(context, at, size) ? host_memory_read(context, at, out, size) : VL_E_RANGE;
+	const void *memory = host_memory_map_vtl0(context, at, size);
+
+	if (!memory)
+		return VL_E_RANGE;
+	memcpy(out, memory, size);
+	return 0;
 }
 
 static unsigned code_mode(const struct kvm_sregs *s)

@@ -113,22 +113,22 @@ bool x86_cpu_is_emulated(void);
 bool x86_cpu_virtualizes(void);
 
 /* vtl2.c: runs VTL2 until it returns to VTL0 or the host ends. */
-void x86_run_vtl2(struct port_vp *p);
+void x86_run_vtl2(struct port_vp *p) VL_HOT;
 /* True when an interrupt for VTL2 would be taken, were its interrupt flag set. */
-bool x86_vtl2_wants_in(struct port_vp *p);
+bool x86_vtl2_wants_in(struct port_vp *p) VL_HOT;
 /* The kicks so far are seen: what they were for is looked for next. */
 void x86_drain_kick(struct port_vp *p);
 
 /* vtl0.c: runs VTL0 until VTL2 has to be entered or the host ends. */
-void x86_run_vtl0(struct port_vp *p);
+void x86_run_vtl0(struct port_vp *p) VL_HOT;
 
 /* switch.c */
 void x86_enter_vtl2(struct port_vp *p, enum hv_vtl_entry_reason reason, uint32_t type, const void *payload,
-		size_t size);
-void x86_return_to_vtl0(struct port_vp *p, bool fast);
+		size_t size) VL_HOT;
+void x86_return_to_vtl0(struct port_vp *p, bool fast) VL_HOT;
 /* Register page: takes over what VTL2 changed there; shows the present state. */
-void x86_register_page_apply(struct port_vp *p);
-void x86_register_page_fill(struct port_vp *p);
+void x86_register_page_apply(struct port_vp *p) VL_HOT;
+void x86_register_page_fill(struct port_vp *p) VL_HOT;
 struct hv_x64_segment x86_segment_to_hv(const struct kvm_segment *s);
 struct kvm_segment x86_segment_from_hv(const struct hv_x64_segment *s);
 
@@ -142,7 +142,7 @@ bool x86_msr_write(struct port_vp *p, uint32_t msr, uint64_t value);
 /* stimer.c */
 bool x86_stimer_read(struct port_vp *p, uint32_t msr, uint64_t *value);
 bool x86_stimer_write(struct port_vp *p, uint32_t msr, uint64_t value);
-void x86_stimer_poll(struct port_vp *p); /* fires what is due and sets the timer */
+void x86_stimer_poll(struct port_vp *p) VL_HOT; /* fires what is due and sets the timer */
 
 /* ipi.c: delivers a vector or NMI to the VPs of VTL2 with a bit in mask. */
 void x86_raise(struct port_vp *p, unsigned vector, bool auto_eoi);

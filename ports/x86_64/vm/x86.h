@@ -41,7 +41,7 @@ struct x86_context {
 	uint8_t fx[512]; /* FXSAVE image */
 };
 
-struct x86_context *x86_context(struct vp *vp);
+struct x86_context *x86_context(struct vp *vp) VL_HOT;
 
 /* Everything that translating and executing one instruction needs. */
 struct x86_state {
@@ -51,13 +51,13 @@ struct x86_state {
 	bool user;     /* CPL 3 */
 };
 
-int x86_set_rip(struct vp *vp, uint64_t rip);
+int x86_set_rip(struct vp *vp, uint64_t rip) VL_HOT;
 /* The state at the intercept whose header this is. */
 int x86_load(struct vp *vp, const struct hv_x64_intercept_header *h, struct x86_state *s);
 /* Writes back what an instruction can change: GPRs, RIP, RFLAGS (XMM is in place). */
 int x86_store(struct vp *vp, const struct x86_state *before, const struct x86_state *after);
 /* Past the intercepted instruction; its length comes from the header or from its bytes. */
-int x86_skip(struct vp *vp, const struct hv_x64_intercept_header *h);
+int x86_skip(struct vp *vp, const struct hv_x64_intercept_header *h) VL_HOT;
 /* Lets the VP take an exception at its next entry. error < 0: it has no error code. `parameter`: CR2. */
 int x86_inject(struct vp *vp, enum x86_vector vector, int64_t error, uint64_t parameter);
 
@@ -94,7 +94,7 @@ int x86_finish(struct vp *vp, const struct x86_view *view, const struct x86_stat
 
 /* --- Exits by kind: as vp_arch_exit --------------------------------------------- */
 
-int x86_pio_exit(struct vp *vp, const struct hv_x64_io_port_message *m);   /* pio.c */
+int x86_pio_exit(struct vp *vp, const struct hv_x64_io_port_message *m) VL_HOT;   /* pio.c */
 int x86_memory_exit(struct vp *vp, const struct hv_x64_memory_message *m); /* mmio.c */
 int x86_msr_exit(struct vp *vp, const struct hv_x64_msr_message *m);       /* msr.c */
 int x86_cpuid_exit(struct vp *vp, const struct hv_x64_cpuid_message *m);   /* cpuid.c */
