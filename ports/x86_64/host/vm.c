@@ -4,6 +4,7 @@
  * documented KVM interface only (Documentation/virt/kvm/api.rst).
  */
 #include "common/base/log.h"
+#include "port/ticks.h"
 #include "ports/x86_64/host/x86.h"
 
 #include <cpuid.h>
@@ -210,17 +211,9 @@ static int read_tsc_frequency(struct host *h)
 
 /* --- The port's interface ----------------------------------------------------------- */
 
-static uint64_t read_tsc(void)
-{
-	uint32_t low, high;
-
-	__asm__ volatile("rdtsc" : "=a"(low), "=d"(high));
-	return (uint64_t)high << 32 | low;
-}
-
 uint64_t port_reference_clock(const struct host *h)
 {
-	return (uint64_t)(((unsigned __int128)read_tsc() * h->port->tsc_scale) >> 64);
+	return (uint64_t)(((unsigned __int128)port_ticks() * h->port->tsc_scale) >> 64);
 }
 
 int port_vm_create(struct host *h)

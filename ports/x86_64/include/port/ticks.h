@@ -10,7 +10,10 @@
 /* Counts up at a constant rate that nobody needs to know. */
 static inline uint64_t port_ticks(void)
 {
-	return __builtin_ia32_rdtsc();
+	uint32_t low, high;
+
+	__asm__ volatile("rdtsc" : "=a"(low), "=d"(high));
+	return (uint64_t)high << 32 | low;
 }
 
 #endif
