@@ -3,6 +3,7 @@
  * The host's wall clock is not to be trusted when the VM is isolated; nothing
  * but the guest's RTC depends on it.
  */
+#include "port/ticks.h"
 #include "runtime/vm/vm.h"
 #include <time.h>
 
@@ -17,6 +18,18 @@ static uint64_t read_clock(clockid_t id)
 uint64_t clock_monotonic_ns(void)
 {
 	return read_clock(CLOCK_MONOTONIC);
+}
+
+void clock_init(struct vm_clock *c)
+{
+	*c = (struct vm_clock){ .begun_ns = clock_monotonic_ns(), .begun_ticks = port_ticks() };
+}
+
+uint64_t clock_ticks_ns(const struct vm_clock *c, uint64_t ticks)
+{
+	uint64_t passed = port_ticks() - c->begun_ticks;
+
+	return passed ? (uint64_t)((unsigned __int128)(clock_monotonic_ns() - c->begun_ns) * ticks / passed) : 0;
 }
 
 uint64_t clock_now_ns(const struct vm_clock *c)

@@ -102,9 +102,9 @@ static void put_vps(struct vm *vm, struct inspect *i)
 			continue;
 		inspect_u64(i, "exits-in-all", INSPECT_SAFE, INSPECT_COUNT, atomic_load(&vm->vp[n].exits));
 		inspect_u64(i, "time-in-vtl0-ns", INSPECT_SAFE, INSPECT_PLAIN,
-			atomic_load_explicit(&c->vtl0_ns, memory_order_relaxed));
+			clock_ticks_ns(&vm->clock, atomic_load_explicit(&c->vtl0_ticks, memory_order_relaxed)));
 		inspect_u64(i, "time-in-vtl2-ns", INSPECT_SAFE, INSPECT_PLAIN,
-			atomic_load_explicit(&c->vtl2_ns, memory_order_relaxed));
+			clock_ticks_ns(&vm->clock, atomic_load_explicit(&c->vtl2_ticks, memory_order_relaxed)));
 		put_exits(c, i);
 		put_registers(&vm->vp[n], i);
 		inspect_close(i);

@@ -70,6 +70,7 @@ static void init(struct vm *vm, const struct control_config *config)
 {
 	*vm = (struct vm){ .config = config, .halt = true, .timer_fd = -1, .wake_fd = -1,
 		.armed_ns = VM_NEVER };
+	clock_init(&vm->clock);
 	vm->clock.utc_ns = config->utc_ns;
 	vm->clock.utc_boot_ns = config->utc_boot_ns;
 	pthread_mutex_init(&vm->lock, NULL);

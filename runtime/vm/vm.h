@@ -92,9 +92,14 @@ struct vm_clock {
 	bool running;
 	uint64_t offset_ns; /* running: CLOCK_MONOTONIC at VM time 0, mod 2^64; stopped: the VM time */
 	uint64_t utc_ns, utc_boot_ns; /* from CONFIG */
+	uint64_t begun_ns, begun_ticks; /* the same moment on CLOCK_MONOTONIC and the processor's counter */
 };
 
-uint64_t clock_monotonic_ns(void) VL_HOT;
+void clock_init(struct vm_clock *c);
+/* How long `ticks` of the processor's counter (port/ticks.h) are. */
+uint64_t clock_ticks_ns(const struct vm_clock *c, uint64_t ticks);
+
+uint64_t clock_monotonic_ns(void);
 uint64_t clock_now_ns(const struct vm_clock *c);
 void clock_start(struct vm_clock *c);
 void clock_stop(struct vm_clock *c);
@@ -148,8 +153,8 @@ struct vp_counts {
 	} kind[VP_EXIT_KINDS]; /* in the order in which they were met */
 	_Atomic uint64_t other;   /* of kinds beyond these */
 	_Atomic uint64_t kicked;  /* runs that ended without an intercept */
-	_Atomic uint64_t vtl0_ns; /* in VTL0, the way there and back included */
-	_Atomic uint64_t vtl2_ns; /* in serving exits */
+	_Atomic uint64_t vtl0_ticks; /* in VTL0, the way there and back included; clock_ticks_ns() */
+	_Atomic uint64_t vtl2_ticks; /* in serving exits */
 };
 
 struct vp {
@@ -157,6 +162,8 @@ struct vp {
 	uint64_t hw_id; /* APIC id or MPIDR affinity */
 	struct vm *vm;
 	struct hvport_vp hv;
+	_Atomic uint64_t exits;
+	struct vp_counts counts;
 	struct vp_arch arch;
 	pthread_t thread;
 	enum vp_job job;  /* NONE: parked */
@@ -165,8 +172,6 @@ struct vp {
 	struct state_reader *restore_from; /* VP_JOB_RESTORE */
 	struct control_register seen[CONTROL_REGISTER_MAX]; /* VP_JOB_LOOK: vp_arch_registers() */
 	uint32_t seen_count;
-	_Atomic uint64_t exits;
-	struct vp_counts counts;
 	unsigned complaints; /* lines logged about this VP's guest */
 };
 
@@ -205,13 +210,17 @@ struct vm_end {
 };
 
 struct vm {
-	const struct control_config *config;
+	/* What each exit needs stands first, in as few pages as it can. */
+	_Atomic bool halt; /* VPs are to leave VTL0 */
+	_Atomic bool stopping; /* someone waits until they have, and the devices stand still */
+	pthread_mutex_t lock;
+	uint64_t strays; /* accesses that no device answered */
 	struct hvport hv;
+	struct bus bus;
+
+	const struct control_config *config;
 	struct guest_memory memory;
 	struct vm_clock clock;
-
-	pthread_mutex_t lock;
-	struct bus bus;
 	struct dev_instance instance[VM_DEVICE_MAX];
 	struct vm_device device[VM_DEVICE_MAX];
 	unsigned device_count;
@@ -221,12 +230,9 @@ struct vm {
 	struct remote *remote[CONTROL_DEVICE_COUNT]; /* NULL: the device is not in a worker; owned */
 	struct vm_tpm tpm;
 	struct machine_arch arch;
-	uint64_t strays; /* accesses that no device answered */
 
 	pthread_mutex_t run_lock;
 	pthread_cond_t run_changed;
-	_Atomic bool halt; /* VPs are to leave VTL0 */
-	_Atomic bool stopping; /* someone waits until they have, and the devices stand still */
 	struct vm_end end; /* filled once, under run_lock */
 	struct vp *vp;
 	unsigned vp_count;

@@ -3,6 +3,7 @@
  * doing one job. Called by the I/O loop's thread, which hands out the jobs.
  */
 #include "runtime/lib/crash.h"
+#include "port/ticks.h"
 #include "runtime/vm/port.h"
 
 const char *vp_exit_name(uint32_t type)
@@ -42,27 +43,27 @@ static void count_exit(struct vp_counts *c, uint32_t type)
 	add(&c->other, 1);
 }
 
-/* Runs VTL0; *since_ns is when VTL2 took over, before and after. */
-static int run_counted(struct vp *vp, uint64_t *since_ns)
+/* Runs VTL0; *since is when VTL2 took over, before and after, in ticks. */
+static int run_counted(struct vp *vp, uint64_t *since)
 {
-	uint64_t entered_ns = clock_monotonic_ns();
+	uint64_t entered = port_ticks();
 	int err = hvport_run(&vp->hv);
 
-	add(&vp->counts.vtl2_ns, entered_ns - *since_ns);
-	*since_ns = clock_monotonic_ns();
-	add(&vp->counts.vtl0_ns, *since_ns - entered_ns);
+	add(&vp->counts.vtl2_ticks, entered - *since);
+	*since = port_ticks();
+	add(&vp->counts.vtl0_ticks, *since - entered);
 	return err;
 }
 
 static int run_guest(struct vp *vp)
 {
-	uint64_t since_ns = clock_monotonic_ns();
+	uint64_t since = port_ticks();
 
 	while (!atomic_load(&vp->vm->halt)) {
 		int err;
 
 		vp_arch_enter(vp);
-		err = run_counted(vp, &since_ns);
+		err = run_counted(vp, &since);
 		if (err == VL_E_AGAIN) {
 			add(&vp->counts.kicked, 1);
 			continue;

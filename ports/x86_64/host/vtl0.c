@@ -124,6 +124,17 @@ static uint64_t finish_and_restore(struct port_vp *p)
 	return moved;
 }
 
+/* The length of an IN or OUT in its common forms (SDM 2), without a full decoding; 0 for another instruction. */
+static unsigned plain_io_length(const uint8_t *bytes, size_t count)
+{
+	unsigned prefix = count > 1 && bytes[0] == 0x66;
+	uint8_t opcode = count > prefix ? bytes[prefix] : 0;
+
+	if ((opcode & 0xf4) != 0xe4) /* E4-E7 with a port in the next byte, EC-EF with DX */
+		return 0;
+	return prefix + (opcode & 8 ? 1 : 2);
+}
+
 static void io_exit(struct port_vp *p)
 {
 	struct kvm_run *run = p->vtl0.run;
@@ -136,7 +147,13 @@ static void io_exit(struct port_vp *p)
 	struct x86_mmu mmu = x86_vtl0_mmu(p);
 	size_t count = x86_fetch(&mmu, r->rip, bytes, sizeof(bytes));
 
-	known = !x86_decode(bytes, count, mmu.mode, &insn);
+	/* After an OUTS KVM is on the next instruction, which may be an OUT too: that one would write what is in RAX. */
+	known = in || !memcmp((const uint8_t *)run + run->io.data_offset, &r->rax, run->io.size);
+	insn.length = (uint8_t)(known ? plain_io_length(bytes, count) : 0);
+	if (insn.length)
+		insn.op = in ? X86_OP_IN : X86_OP_OUT;
+	else
+		known = known && !x86_decode(bytes, count, mmu.mode, &insn);
 	if (known && (insn.op == X86_OP_IN || insn.op == X86_OP_OUT)) {
 		/* Nothing is done yet, and moving RIP cancels KVM's own completion. */
 		p->vtl0_resume_rip = true;

@@ -149,10 +149,8 @@ static bool has_work(void *context)
 static void remember(struct port_vp *p)
 {
 	const struct kvm_run *run = p->vtl2.run;
-	struct x86_past_exit *past = p->vtl2_past;
 
-	memmove(past, past + 1, (X86_PAST_EXITS - 1) * sizeof(*past));
-	past[X86_PAST_EXITS - 1] = (struct x86_past_exit){ .rip = run->s.regs.regs.rip,
+	p->vtl2_past[p->vtl2_past_count++ % X86_PAST_EXITS] = (struct x86_past_exit){ .rip = run->s.regs.regs.rip,
 		.reason = run->exit_reason, .port_or_msr = run->exit_reason == KVM_EXIT_IO ? run->io.port :
 			run->exit_reason == KVM_EXIT_X86_WRMSR ? run->msr.index : 0 };
 }
@@ -164,7 +162,7 @@ static void failed(struct port_vp *p, const char *what)
 	unsigned i;
 
 	for (i = 0; i < X86_PAST_EXITS; i++) {
-		const struct x86_past_exit *e = &p->vtl2_past[i];
+		const struct x86_past_exit *e = &p->vtl2_past[(p->vtl2_past_count + i) % X86_PAST_EXITS];
 
 		used += vl_format(text + used, sizeof(text) - used, " %u/%x@%llx", e->reason, e->port_or_msr,
 			(unsigned long long)e->rip);

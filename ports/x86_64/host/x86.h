@@ -77,7 +77,8 @@ struct port_vp {
 	struct host_vp *vp;
 	struct x86_vcpu vtl0, vtl2;
 	bool in_vtl0;
-	struct x86_past_exit vtl2_past[X86_PAST_EXITS]; /* for the report of a failure */
+	struct x86_past_exit vtl2_past[X86_PAST_EXITS]; /* for the report of a failure, a ring */
+	unsigned vtl2_past_count;
 	bool vtl0_ready;       /* CPUID was applied and the vCPU may run */
 	bool vtl0_resume_rip;  /* KVM completes VTL0's IN or OUT at the next run unless RIP moves */
 	uint64_t vtl0_exit_rip;

@@ -1,6 +1,6 @@
 /*
- * The time-stamp counter of x86_64: the clock that is read without touching a page,
- * for timing single operations (test/timing/timing.h).
+ * The time-stamp counter of x86_64: a clock that is read without touching a page,
+ * for the time of short operations on one CPU.
  */
 #ifndef VL_PORT_TICKS_H
 #define VL_PORT_TICKS_H
