@@ -1,6 +1,6 @@
 /*
- * Fuzzes what a dying process leaves: the input's first byte chooses how far the VM's host is trusted, the
- * rest is the record as its parent reads it, with what is behind it as the stack. A record that passes goes
+ * Fuzzes what a dying process leaves: the input's first byte chooses whether the VM is isolated (bit 0) and
+ * whether it left as many reports as are kept, and one more (bit 1); the rest is the record as its parent reads it, with what is behind it as the stack. A record that passes goes
  * the whole way: lines for log and host, the kept report, the inspect tree, and vallumctl's text and JSON.
  */
 #include "common/inspect/view.h"
@@ -32,7 +32,7 @@ static void read_lines(const struct crash_record *r)
 	}
 }
 
-static void show(const struct crash_report *report, enum isolation isolation)
+static void show(const struct crash_report *report, enum isolation isolation, unsigned count)
 {
 	static uint8_t bytes[INSPECT_UNIT_NODE_MAX];
 	const struct inspect_request q = { .path = "", .depth = INSPECT_ALL, .level = INSPECT_SENSITIVE };
@@ -43,7 +43,7 @@ static void show(const struct crash_report *report, enum isolation isolation)
 	struct inspect i;
 	int64_t end;
 
-	for (unsigned n = 0; n < CRASH_REPORT_MAX + 1; n++)
+	for (unsigned n = 0; n < count; n++)
 		crashes_keep(&kept, "vallum-vm", report);
 	inspect_begin(&i, &q, bytes, sizeof(bytes));
 	crashes_inspect(&kept, &i);
@@ -72,6 +72,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct crash_report report = { .pid = 7 };
 	enum isolation isolation;
+	unsigned count;
 
 	if (!nowhere) {
 		nowhere = fopen("/dev/null", "w");
@@ -81,12 +82,13 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (!size)
 		return 0;
 	isolation = data[0] & 1 ? ISOLATION_VBS : ISOLATION_NONE;
+	count = data[0] & 2 ? CRASH_REPORT_MAX + 1 : 1;
 	data++, size--;
 	send_piece(&data, &size, sizeof(report.record));
 	send_piece(&data, &size, CRASH_STACK_BYTES + 1);
 	if (crash_receive(channel[0], &report.record, report.stack, &report.stack_size) == 0) {
 		read_lines(&report.record);
-		show(&report, isolation);
+		show(&report, isolation, count);
 	}
 	/* What is left of it must not meet the next one. */
 	while (read(channel[0], report.stack, sizeof(report.stack)) > 0)
