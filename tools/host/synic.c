@@ -137,13 +137,13 @@ int synic_signal_event(struct host *h, unsigned vp_index, unsigned sint, unsigne
 
 static bool sint_waiting(struct host_vp *vp, unsigned sint)
 {
-	const struct hv_message *slot = page_of(vp->host, vp->synic.simp, sint * HV_MESSAGE_BYTES, HV_MESSAGE_BYTES);
+	const uint32_t *type = page_of(vp->host, vp->synic.simp, sint * HV_MESSAGE_BYTES, HV_MESSAGE_BYTES); /* its first member */
 	const uint64_t *flags = page_of(vp->host, vp->synic.siefp, sint * HV_EVENT_FLAGS_BYTES, HV_EVENT_FLAGS_BYTES);
 	uint64_t seen = 0;
 
 	for (unsigned i = 0; flags && i < HV_EVENT_FLAGS_BYTES / sizeof(*flags); i++)
 		seen |= __atomic_load_n(&flags[i], __ATOMIC_RELAXED);
-	return seen || (slot && __atomic_load_n((const uint32_t VL_FORCE *)&slot->type, __ATOMIC_RELAXED));
+	return seen || (type && __atomic_load_n(type, __ATOMIC_RELAXED));
 }
 
 bool synic_waiting(struct host_vp *vp, unsigned vector)
