@@ -9,6 +9,8 @@
 /* In VTL2 (reference: openhcl diag_proto). */
 #define VL_PORT_DIAG_CONTROL 1
 #define VL_PORT_DIAG_DATA 2
+/* All of them: VTL2 listens to no other (vsock_listen), and the hardened image's list has each. */
+#define VL_PORTS_OF_VTL2(PORT) PORT(VL_PORT_DIAG_CONTROL) PORT(VL_PORT_DIAG_DATA)
 
 /* On the host. */
 #define VL_PORT_GET 0x1000       /* host channel: GET messages, each after a le32 length in bytes */

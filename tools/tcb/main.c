@@ -5,7 +5,9 @@
  *	tcb profiles   per cage: program, user, descriptors, capabilities, own root, paths; tabs between
  *	tcb calls      per cage and system call: program, tab, call
  *	tcb devices    the nodes that init leaves in /dev
+ *	tcb ports      the hvsock ports that VTL2 may listen to
  */
+#include "common/base/ports.h"
 #include "runtime/init/init.h"
 #include "runtime/sandbox/calls.h"
 #include "runtime/sandbox/sandbox.h"
@@ -91,18 +93,29 @@ static void print_devices(void)
 #undef DEVICE
 }
 
+static void print_ports(void)
+{
+#define PORT(n) printf("%u\n", n);
+	VL_PORTS_OF_VTL2(PORT)
+#undef PORT
+}
+
 int main(int argc, char **argv)
 {
+	const char *what = argc == 2 ? argv[1] : "";
+	bool is_profiles = !strcmp(what, "profiles"), is_calls = !strcmp(what, "calls");
 	int status = 0;
 
-	if (argc != 2 || (strcmp(argv[1], "profiles") && strcmp(argv[1], "calls") && strcmp(argv[1], "devices"))) {
-		fputs("usage: tcb profiles|calls|devices\n", stderr);
+	if (!strcmp(what, "devices")) {
+		print_devices();
+	} else if (!strcmp(what, "ports")) {
+		print_ports();
+	} else if (!is_profiles && !is_calls) {
+		fputs("usage: tcb profiles|calls|devices|ports\n", stderr);
 		return 1;
 	}
-	if (argv[1][0] == 'd')
-		print_devices();
-	for (size_t i = 0; argv[1][0] != 'd' && i < VL_ARRAY_COUNT(profiles) && !status; i++) {
-		if (argv[1][0] == 'p')
+	for (size_t i = 0; (is_profiles || is_calls) && i < VL_ARRAY_COUNT(profiles) && !status; i++) {
+		if (is_profiles)
 			print_profile(profiles[i]);
 		else
 			status = print_calls(profiles[i]);
