@@ -197,7 +197,27 @@ static void share(struct port_vp *p, struct x86_vcpu *to, struct x86_vcpu *from)
 	share_gp(x86_change_regs(to), x86_regs(from));
 	share_cr2(to, from);
 	share_fpu(p, to, from);
-	share_debug(p, to, from);
+}
+
+/*
+ * Two reads of debug registers were a twelfth of a port access, which needs none
+ * of them. So an entry for a port access owes them: VTL2 gets VTL0's at its
+ * first exit other than the return, and without one its own are not read at the
+ * return either. An interrupt of VTL2, a halt, a hypercall or a read of an MSR is
+ * such an exit, so whoever stops VTL0, saves or debugs it sees them. Only code
+ * that serves a port access and touches debug registers itself, uninterrupted,
+ * finds those of the switch before; what it writes follows at the next switch.
+ */
+void x86_settle_debug(struct port_vp *p)
+{
+	struct hv_x64_register_page *page = register_page(p->vp);
+
+	if (!p->debug_owed)
+		return;
+	p->debug_owed = false;
+	share_debug(p, &p->vtl2, &p->vtl0);
+	if (page && p->intercepted)
+		page->dr7 = cpu_to_le64(p->debug.dr7);
 }
 
 /* --- The switch ------------------------------------------------------------------------ */
@@ -225,6 +245,9 @@ void x86_enter_vtl2(struct port_vp *p, enum hv_vtl_entry_reason reason, uint32_t
 
 	p->in_vtl0 = false;
 	share(p, &p->vtl2, &p->vtl0);
+	p->debug_owed = true;
+	if (type != HV_MESSAGE_X64_IO_PORT)
+		x86_settle_debug(p);
 	x86_register_page_fill(p);
 	if (reason == HV_VTL_ENTRY_INTERCEPT && with_page) {
 		put_message(p->vp, page, type, payload, size);
@@ -246,6 +269,8 @@ void x86_return_to_vtl0(struct port_vp *p, bool fast)
 	x86_register_page_apply(p);
 	p->intercepted = false;
 	share(p, &p->vtl0, &p->vtl2);
+	if (!p->debug_owed)
+		share_debug(p, &p->vtl0, &p->vtl2);
 	if (!fast && page) {
 		struct kvm_regs *r = x86_change_regs(&p->vtl0);
 

@@ -187,6 +187,8 @@ static void serve(struct port_vp *p)
 
 	if (run->exit_reason != KVM_EXIT_SHUTDOWN)
 		remember(p);
+	if (run->exit_reason != KVM_EXIT_IO || run->io.port != X86_PORT_VTL_RETURN)
+		x86_settle_debug(p);
 	switch (run->exit_reason) {
 	case KVM_EXIT_IO:
 		port_io(p);
@@ -235,6 +237,7 @@ void x86_run_vtl2(struct port_vp *p)
 		if (!ioctl(p->vtl2.fd, KVM_RUN, NULL)) {
 			serve(p);
 		} else if (errno == EINTR || errno == EAGAIN) {
+			x86_settle_debug(p);
 			x86_drain_kick(p);
 		} else {
 			host_end(p->vp->host, HOST_END_ERROR, "KVM_RUN of VTL2 on VP %u failed: %s",

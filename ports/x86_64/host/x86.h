@@ -85,6 +85,7 @@ struct port_vp {
 	bool intercepted;      /* a register page is being shown */
 	struct kvm_fpu fpu;    /* as both VTLs had it at the last switch */
 	struct kvm_debugregs debug;
+	bool debug_owed;       /* VTL2 does not have VTL0's debug registers yet (switch.c) */
 	struct x86_apic apic;
 	atomic_ulong request[4];     /* vectors raised by other threads */
 	atomic_ulong auto_eoi[4];
@@ -127,6 +128,8 @@ void x86_run_vtl0(struct port_vp *p) VL_HOT;
 void x86_enter_vtl2(struct port_vp *p, enum hv_vtl_entry_reason reason, uint32_t type, const void *payload,
 		size_t size) VL_HOT;
 void x86_return_to_vtl0(struct port_vp *p, bool fast) VL_HOT;
+/* Before anything that VTL2 does but to return: it gets the debug registers that the last entry owes it. */
+void x86_settle_debug(struct port_vp *p) VL_HOT;
 /* Register page: takes over what VTL2 changed there; shows the present state. */
 void x86_register_page_apply(struct port_vp *p) VL_HOT;
 void x86_register_page_fill(struct port_vp *p) VL_HOT;
