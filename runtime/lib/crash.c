@@ -92,7 +92,7 @@ void crash_init(void)
 
 /* --- The reader's side ------------------------------------------------------------------------- */
 
-/* The last lines alone: a log of nothing but line ends must not fill an answer of the inspect tree, or the host's log. */
+/* The last lines alone: a log of nothing but line ends must not fill an answer of the inspect tree. */
 static void keep_last_lines(struct crash_record *r)
 {
 	uint32_t at = r->log_size;

@@ -1,9 +1,9 @@
 /*
  * Crash reports: the last word of a process of VTL2 that dies of a fatal signal. At
  * its start a process calls crash_init(), and each further thread crash_thread_begin();
- * when it crashes, a handler on a stack of its own writes one record, and then what stood on the stack, as two messages to CRASH_FD,
- * a SOCK_SEQPACKET end that its parent made, and ends the process. The parent reads them
- * when it reaps. A call that a cage forbids kills at once: of that there is no record, and
+ * when it crashes, a handler on a stack of its own writes one record, and then what stood
+ * on the stack, as two messages to CRASH_FD, a SOCK_SEQPACKET end that its parent made,
+ * and ends the process. The parent reads them when it reaps. A call that a cage forbids kills at once: of that there is no record, and
  * the wait status says so.
  *
  * The record is a dying process's and hostile: its reader copies it once and checks it.
@@ -55,8 +55,8 @@ void crash_thread_end(const struct crash_thread *t);
 
 /*
  * Takes the record that waits on `fd`, with `*stack_size` bytes of the stack, if there is one. Bytes of the log
- * that are no text become '?', and its last CRASH_LOG_LINE_MAX lines are left. VL_E_AGAIN, VL_E_CLOSED (none); VL_E_TRUNCATED, VL_E_VERSION, VL_E_LIMIT,
- * VL_E_RANGE.
+ * that are no text become '?', and its last CRASH_LOG_LINE_MAX lines are left. VL_E_AGAIN, VL_E_CLOSED
+ * (none); VL_E_TRUNCATED, VL_E_VERSION, VL_E_LIMIT, VL_E_RANGE.
  */
 int crash_receive(int fd, struct crash_record *r, uint8_t stack[CRASH_STACK_BYTES], size_t *stack_size);
 

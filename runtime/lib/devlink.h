@@ -36,7 +36,8 @@ void devlink_answerer(struct devlink_end *e, int link, uint8_t *shared);
 
 /*
  * Puts `q` into the mailbox and waits at most `limit_ms`, or DEVLINK_HURRY_MS from when e->hurry is seen to
- * say so, until there is a reply, which devipc_take_reply() reads. VL_E_TIMEOUT, VL_E_CLOSED (the worker is gone), VL_E_PROTOCOL (it counts wrong), VL_E_OS.
+ * say so, until there is a reply, which devipc_take_reply() reads. VL_E_TIMEOUT, VL_E_CLOSED (the worker is
+ * gone), VL_E_PROTOCOL (it counts wrong), VL_E_OS.
  */
 int devlink_ask(struct devlink_end *e, const struct devipc_request *q, unsigned limit_ms);
 

@@ -14,7 +14,8 @@ int vsock_connect(uint32_t port, unsigned limit_ms);
 
 /*
  * A socket on which streams of the host to our `port` are accepted, non-blocking and
- * close-on-exec. VL_E_DENIED: a port that is not in VL_PORTS_OF_VTL2; VL_E_OS (errno); a port below 1024 wants CAP_NET_BIND_SERVICE.
+ * close-on-exec. VL_E_DENIED: a port that is not in VL_PORTS_OF_VTL2; VL_E_OS (errno); a port below 1024
+ * wants CAP_NET_BIND_SERVICE.
  */
 int vsock_listen(uint32_t port);
 

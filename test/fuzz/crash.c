@@ -1,7 +1,7 @@
 /*
  * Fuzzes what a dying process leaves: the input's first byte chooses whether the VM is isolated (bit 0) and
- * whether it left as many reports as are kept, and one more (bit 1); the rest is the record as its parent reads it, with what is behind it as the stack. A record that passes goes
- * the whole way: lines for log and host, the kept report, the inspect tree, and vallumctl's text and JSON.
+ * whether it left as many reports as are kept, and one more (bit 1); the rest is the record as its parent
+ * reads it, with what is behind it as the stack. A record that passes goes the whole way: lines for log and host, the kept report, the inspect tree, and vallumctl's text and JSON.
  */
 #include "common/inspect/view.h"
 #include "runtime/lib/channel.h"

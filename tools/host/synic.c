@@ -137,7 +137,8 @@ int synic_signal_event(struct host *h, unsigned vp_index, unsigned sint, unsigne
 
 static bool sint_waiting(struct host_vp *vp, unsigned sint)
 {
-	const uint32_t *type = page_of(vp->host, vp->synic.simp, sint * HV_MESSAGE_BYTES, HV_MESSAGE_BYTES); /* its first member */
+	/* The type is a message's first member. */
+	const uint32_t *type = page_of(vp->host, vp->synic.simp, sint * HV_MESSAGE_BYTES, HV_MESSAGE_BYTES);
 	const uint64_t *flags = page_of(vp->host, vp->synic.siefp, sint * HV_EVENT_FLAGS_BYTES, HV_EVENT_FLAGS_BYTES);
 	uint64_t seen = 0;
 

@@ -98,7 +98,7 @@ static int pulse_once(struct host *h, unsigned vp, unsigned intid)
 	return err;
 }
 
-/* The next edge to set, if one comes before `until_ns` of host_now_ns(); false when none does or the thread is to end. */
+/* The next edge to set, if one comes before `until_ns` of host_now_ns(); false: none, or the thread is to end. */
 static bool next_pulse(struct arm64_pulse *q, uint64_t until_ns, unsigned *vp, unsigned *intid)
 {
 	const struct timespec until = { (time_t)(until_ns / NS_PER_S), (long)(until_ns % NS_PER_S) };
