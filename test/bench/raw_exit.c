@@ -35,20 +35,21 @@ int main(int argc, char **argv)
 	int kvm = open("/dev/kvm", O_RDWR), vm = kvm < 0 ? -1 : ioctl(kvm, KVM_CREATE_VM, 0);
 	int vcpu = vm < 0 ? -1 : ioctl(vm, KVM_CREATE_VCPU, 0);
 	static struct timing timing;
+	uint64_t at;
 	void *memory;
 
 	if (vcpu < 0)
 		return die("/dev/kvm");
 	if (!count || count > TIMING_MAX || add_memory(vm, &memory) || raw_exit_port_set_up(vm, vcpu, memory))
 		return die("setting up a vCPU");
-	timing_begin(&timing);
-	while (timing.count < count) {
+	at = timing_begin(&timing);
+	for (unsigned n = 0; n < count; n++) {
 		if (ioctl(vcpu, KVM_RUN, NULL))
 			return die("KVM_RUN");
-		timing_step(&timing);
+		at = timing_step(&timing, n, at);
 	}
 	printf("raw-exit: ");
-	timing_print(&timing);
+	timing_end(&timing, count, at);
 	printf("\n");
 	return 0;
 }

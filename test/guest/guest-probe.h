@@ -32,18 +32,19 @@ static inline __attribute__((always_inline)) int probe_bench(const char *what, v
 		uint64_t where, unsigned count)
 {
 	static struct timing timing;
+	uint64_t at;
 
 	if (!count || count > TIMING_MAX) {
 		fprintf(stderr, "guest-probe: the count is 1 to %u\n", TIMING_MAX);
 		return 1;
 	}
-	timing_begin(&timing);
-	while (timing.count < count) {
+	at = timing_begin(&timing);
+	for (unsigned n = 0; n < count; n++) {
 		access(where);
-		timing_step(&timing);
+		at = timing_step(&timing, n, at);
 	}
 	printf("vallum-guest: bench %s of %#llx: ", what, (unsigned long long)where);
-	timing_print(&timing);
+	timing_end(&timing, count, at);
 	printf("\n");
 	return 0;
 }

@@ -13,11 +13,11 @@ static uint64_t now_ns(void)
 	return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
 }
 
-void timing_begin(struct timing *t)
+uint64_t timing_begin(struct timing *t)
 {
-	t->count = 0;
 	t->start_ns = now_ns();
-	t->start = t->last = port_ticks();
+	t->start = port_ticks();
+	return t->start;
 }
 
 static int compare(const void *a, const void *b)
@@ -27,11 +27,11 @@ static int compare(const void *a, const void *b)
 	return (x > y) - (x < y);
 }
 
-void timing_print(struct timing *t)
+void timing_end(struct timing *t, unsigned count, uint64_t last)
 {
-	double tick_ns = (double)(now_ns() - t->start_ns) / (double)(t->last - t->start);
+	double tick_ns = (double)(now_ns() - t->start_ns) / (double)(last - t->start);
 
-	qsort(t->sample, t->count, sizeof(t->sample[0]), compare);
-	printf("median_ns %.0f mean_ns %.0f best_ns %.0f count %u", t->sample[t->count / 2] * tick_ns,
-		(double)(t->last - t->start) / t->count * tick_ns, t->sample[0] * tick_ns, t->count);
+	qsort(t->sample, count, sizeof(t->sample[0]), compare);
+	printf("median_ns %.0f mean_ns %.0f best_ns %.0f count %u", t->sample[count / 2] * tick_ns,
+		(double)(last - t->start) / count * tick_ns, t->sample[0] * tick_ns, count);
 }

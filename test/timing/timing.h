@@ -16,24 +16,26 @@
 #define TIMING_MAX 100000u
 
 struct timing {
-	unsigned count; /* of operations so far */
-	uint64_t start_ns, start, last; /* the kernel's clock, and the counter: at begin, after the last operation */
-	uint32_t sample[TIMING_MAX];    /* ticks */
+	uint64_t start_ns, start;    /* the kernel's clock and the counter, at begin */
+	uint32_t sample[TIMING_MAX]; /* ticks */
 };
 
-/* Before the first operation. */
-void timing_begin(struct timing *t);
-/* "median_ns N mean_ns N best_ns N count N", without a newline. After at least one operation; sorts the samples. */
-void timing_print(struct timing *t);
+/* Before the first operation: the counter. */
+uint64_t timing_begin(struct timing *t);
 
-/* After each operation, TIMING_MAX of them at most. */
-static inline void timing_step(struct timing *t)
+/* After operation n, n below TIMING_MAX, with the counter before it: the counter now. Touches the sample alone. */
+static inline uint64_t timing_step(struct timing *t, unsigned n, uint64_t before)
 {
 	uint64_t now = port_ticks();
 
-	if (t->count < TIMING_MAX)
-		t->sample[t->count++] = (uint32_t)(now - t->last);
-	t->last = now;
+	t->sample[n] = (uint32_t)(now - before);
+	return now;
 }
+
+/*
+ * After the last of `count` operations, one at least, with the counter after it: prints
+ * "median_ns N mean_ns N best_ns N count N", without a newline. Sorts the samples.
+ */
+void timing_end(struct timing *t, unsigned count, uint64_t last);
 
 #endif
