@@ -78,10 +78,10 @@ static int start_worker(struct rig *g)
 	ck_assert_int_gt(pid, 0);
 	fd = (int)syscall(SYS_pidfd_open, pid, 0);
 	g->pid = pid;
+	g->started = n + 1; /* before it can answer: who sees an answer sees its count, too */
 	ck_assert_int_eq(channel_send(g->supply[0], &byte, 1, &link[1], 1, 1000), 0);
 	close(link[0]);
 	close(link[1]);
-	g->started = n + 1;
 	return fd;
 }
 
