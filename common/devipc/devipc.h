@@ -12,8 +12,8 @@
  *
  * Requests, demands, results and answers take turns in one shared memory
  * (struct devipc_mailbox and two areas of data); runtime/lib/devlink.h says how
- * an end waits for its turn. A descriptor is handed over only at the start, in
- * the paravisor's configuration.
+ * an end waits for its turn. Descriptors are handed over only at the start of a
+ * worker: in the paravisor's configuration, and in its supply to the VM worker.
  *
  * A request has all that the model may look at: the access, the VM's time, the
  * wall clock, how many bytes its stream takes. What the model does to the world
@@ -63,7 +63,7 @@
 #include "common/base/types.h"
 #include <stdatomic.h>
 
-#define DEVIPC_VERSION 3u
+#define DEVIPC_VERSION 4u
 #define DEVIPC_UNIT "device"
 
 /* --- The shared memory -------------------------------------------------------------- */
@@ -223,14 +223,20 @@ struct devipc_complaint {
 };
 #define DEVIPC_COMPLAINT 0x4c4c5546u
 
-/* The paravisor's first and only message to a device worker; descriptors in the order of enum devipc_fd. */
+/* Of a link: a socket whose end is told by the other's, the bell that the VM worker rings, the device worker's. */
+enum devipc_fd { DEVIPC_FD_LINK, DEVIPC_FD_ASKED, DEVIPC_FD_ANSWERED, DEVIPC_FD_SHARED, DEVIPC_FD_STORE, DEVIPC_FD_MAX };
+
+/*
+ * The paravisor's messages when it has started a device worker: to the VM worker on its supply, one byte without
+ * a meaning with the first three of enum devipc_fd; to the device worker, its first and only one, this with all
+ * of them, the store only if its kind keeps files.
+ */
 struct devipc_config {
 	uint32_t version; /* DEVIPC_VERSION */
 	uint32_t reserved;
 	char kind[16];        /* which model; NUL-terminated */
 	uint64_t argument[2]; /* by kind: the virtual TPM's interface (enum vtpm_interface) and address */
 };
-enum devipc_fd { DEVIPC_FD_LINK, DEVIPC_FD_SHARED, DEVIPC_FD_STORE, DEVIPC_FD_MAX };
 
 /*
  * `fd_count`: DEVIPC_FD_STORE + 1 for a kind that keeps files, else one less. VL_E_TRUNCATED, VL_E_VERSION,

@@ -11,7 +11,6 @@
 #include <unistd.h>
 
 #define CONFIG_LIMIT_MS 60000
-#define ANSWER_LIMIT_MS 10000
 #define RESULT_LIMIT_MS 60000u
 #define FILL_MIN 256u /* from so many equal bytes on they are not sent one by one */
 
@@ -152,7 +151,7 @@ static int demand(struct devhost *h, const struct devipc_reply *r)
 
 	h->demanded = true;
 	if (!err)
-		err = devlink_answer(&h->end, r, NULL, ANSWER_LIMIT_MS);
+		err = devlink_answer(&h->end, r, NULL);
 	if (!err)
 		err = devlink_next(&h->end, &result, RESULT_LIMIT_MS);
 	if (!err && result.op != DEVIPC_RESULT)
@@ -366,26 +365,25 @@ int devhost_serve(struct devhost *h)
 	if (h->err)
 		return h->err;
 	memcpy(h->end.shared + DEVIPC_FROM_DEVICE_AT, h->output, h->reply.output_bytes);
-	return devlink_answer(&h->end, &h->reply, h->effects, ANSWER_LIMIT_MS);
+	return devlink_answer(&h->end, &h->reply, h->effects);
 }
 
 int devhost_run(struct devhost *h)
 {
-	struct pollfd f[] = {
-		{ .fd = h->end.link, .events = POLLIN },
-		{ .fd = h->hooks.event ? h->hooks.event_fd : -1, .events = POLLIN },
+	struct pollfd f[DEVLINK_POLL + 1] = {
+		[DEVLINK_POLL] = { .fd = h->hooks.event ? h->hooks.event_fd : -1, .events = POLLIN },
 	};
 	int err = 0;
 
+	devlink_poll(&h->end, f);
 	while (!err) {
 		while (!err && devlink_pending(&h->end))
 			err = devhost_serve(h);
 		if (err || poll(f, VL_ARRAY_COUNT(f), -1) < 0)
 			continue;
-		if (f[1].revents)
+		if (f[DEVLINK_POLL].revents)
 			h->hooks.event(h->instance.dev);
-		if (f[0].revents)
-			err = devlink_doorbell(&h->end);
+		err = devlink_woken(&h->end, f);
 	}
 	return err;
 }
@@ -414,6 +412,6 @@ int devhost_open(struct devhost *h, struct devipc_config *config, int *store)
 		m.fds[DEVIPC_FD_SHARED], 0);
 	if (shared == MAP_FAILED)
 		return VL_E_OS;
-	devlink_answerer(&h->end, m.fds[DEVIPC_FD_LINK], shared);
+	devlink_answerer(&h->end, m.fds, shared);
 	return 0;
 }

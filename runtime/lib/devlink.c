@@ -1,71 +1,136 @@
 /* devlink.h. Called by both ends; that the other one keeps to the turns is checked, not trusted. */
 #include "runtime/lib/devlink.h"
-#include "runtime/lib/channel.h"
 #include "runtime/lib/clock.h"
 
+#include <errno.h>
+#include <poll.h>
 #include <string.h>
+#include <unistd.h>
 
-#define LOOKS_MAX 20000u /* some 10 us */
+#define LOOK_NS_MAX 100000u /* more than a sleeper takes to wake: two that sleep find back to looking */
+#define LOOKS_EACH 256u /* until the clock is read */
 #define LOOKS_MIN 16u
 #define SEE_HURRY_MS 200 /* so often one that sleeps looks whether it is to hurry */
-#define TRY_ANEW_TURNS 64u /* so often an end that gave up looking tries it for the full time */
+/* After so many turns an end that gave up looking tries it for the full time; where that is in vain, less often. */
+#define REST_TURNS_MIN 64u
+#define REST_TURNS_MAX 1024u
+#define RINGS_MAX 16u /* without an answer; an honest end's are two, of which one was for the answer before */
 
-void devlink_asker(struct devlink_end *e, int link, uint8_t *shared)
+static void begin(struct devlink_end *e, const int fds[DEVLINK_FDS], enum devipc_fd bell, enum devipc_fd other,
+	uint8_t *shared)
 {
-	*e = (struct devlink_end){ .link = link, .mail = devipc_mailbox(shared), .shared = shared,
-		.looks = LOOKS_MAX };
+	*e = (struct devlink_end){ .link = fds[DEVIPC_FD_LINK], .bell = fds[bell], .other = fds[other],
+		.mail = devipc_mailbox(shared), .shared = shared, .look_ns = LOOK_NS_MAX,
+		.rest_turns = REST_TURNS_MIN };
+}
+
+void devlink_asker(struct devlink_end *e, const int fds[DEVLINK_FDS], uint8_t *shared)
+{
+	begin(e, fds, DEVIPC_FD_ANSWERED, DEVIPC_FD_ASKED, shared);
 	atomic_store(&e->mail->asked, 0);
 	atomic_store(&e->mail->answered, 0);
 	atomic_store(&e->mail->asker_sleeps, 0);
 	atomic_store(&e->mail->answerer_sleeps, 1);
 }
 
-void devlink_answerer(struct devlink_end *e, int link, uint8_t *shared)
+void devlink_answerer(struct devlink_end *e, const int fds[DEVLINK_FDS], uint8_t *shared)
 {
-	*e = (struct devlink_end){ .link = link, .mail = devipc_mailbox(shared), .shared = shared,
-		.looks = LOOKS_MAX };
+	begin(e, fds, DEVIPC_FD_ASKED, DEVIPC_FD_ANSWERED, shared);
 }
 
-/* True as soon as *counter is not `old` any more; false after as many looks as have been worth it. */
-static bool look(struct devlink_end *e, const _Atomic uint32_t *counter, uint32_t old)
+void devlink_drop(struct devlink_end *e)
 {
-	uint32_t looks = ++e->turns % TRY_ANEW_TURNS ? e->looks : LOOKS_MAX;
-
-	for (uint32_t i = 0; i < looks; i++) {
-		if (atomic_load_explicit(counter, memory_order_acquire) != old) {
-			e->looks = looks;
-			return true;
-		}
+	if (e->link >= 0) {
+		close(e->link);
+		close(e->bell);
+		close(e->other);
 	}
-	if (e->looks > LOOKS_MIN)
-		e->looks /= 2;
+	e->link = e->bell = e->other = -1;
+}
+
+static bool look_for(const _Atomic uint32_t *counter, uint32_t old, uint32_t limit_ns)
+{
+	uint64_t end_ns = limit_ns ? clock_boot_ns() + limit_ns : 0;
+	uint32_t looks = limit_ns ? LOOKS_EACH : LOOKS_MIN;
+
+	do {
+		for (uint32_t i = 0; i < looks; i++)
+			if (atomic_load_explicit(counter, memory_order_acquire) != old)
+				return true;
+	} while (limit_ns && clock_boot_ns() < end_ns);
 	return false;
 }
 
-static int ring(struct devlink_end *e, _Atomic uint32_t *sleeps, int limit_ms)
+/* True as soon as *counter is not `old` any more; false after as long a look as has been worth it. */
+static bool look(struct devlink_end *e, const _Atomic uint32_t *counter, uint32_t old)
 {
-	const uint8_t bell = 0;
+	bool anew = ++e->turns >= e->rest_turns;
+	uint32_t limit_ns = anew ? LOOK_NS_MAX : e->look_ns;
+	bool seen = look_for(counter, old, limit_ns);
 
-	return atomic_exchange(sleeps, 0) ? channel_send(e->link, &bell, sizeof(bell), NULL, 0, limit_ms) : 0;
+	e->look_ns = seen ? limit_ns : e->look_ns / 2;
+	if (!anew)
+		return seen;
+	e->turns = 0;
+	e->rest_turns = seen ? REST_TURNS_MIN : e->rest_turns * 2;
+	if (e->rest_turns > REST_TURNS_MAX)
+		e->rest_turns = REST_TURNS_MAX;
+	return seen;
 }
 
-static int take_bell(struct devlink_end *e, int limit_ms)
-{
-	uint8_t bell;
-	struct channel_message m = { .data = &bell, .capacity = sizeof(bell) };
-	int err = channel_receive(e->link, &m, limit_ms);
+/* --- Bells -------------------------------------------------------------------------------- */
 
-	channel_close_fds(&m);
-	return err == VL_E_LIMIT ? VL_E_PROTOCOL : err;
+static int ring(struct devlink_end *e, _Atomic uint32_t *sleeps)
+{
+	const uint64_t one = 1;
+
+	if (!atomic_exchange(sleeps, 0) || write(e->other, &one, sizeof(one)) >= 0)
+		return 0;
+	return errno == EAGAIN ? 0 : VL_E_OS; /* a counter that is full rings already */
 }
 
-/* Sleeps until there is a bell or the limit; with e->hurry not longer than until that may say something new. */
-static int sleep_on_link(struct devlink_end *e, int left_ms)
+/* The other end may have silenced it meanwhile. */
+static int silence(struct devlink_end *e)
 {
-	int limit_ms = e->hurry && left_ms > SEE_HURRY_MS ? SEE_HURRY_MS : left_ms;
-	int err = take_bell(e, limit_ms);
+	uint64_t count;
 
-	return err == VL_E_TIMEOUT && limit_ms < left_ms ? 0 : err;
+	return read(e->bell, &count, sizeof(count)) >= 0 || errno == EAGAIN ? 0 : VL_E_OS;
+}
+
+/* Of the link its end is asked for alone, which poll() always tells: whatever is sent there wakes nobody. */
+void devlink_poll(const struct devlink_end *e, struct pollfd *f)
+{
+	f[0] = (struct pollfd){ .fd = e->bell, .events = POLLIN };
+	f[1] = (struct pollfd){ .fd = e->link };
+}
+
+/* Who rang and died has answered before. */
+static int woken(struct devlink_end *e, const struct pollfd *f)
+{
+	if (f[0].revents & POLLIN)
+		return silence(e);
+	return f[0].revents || f[1].revents ? VL_E_CLOSED : VL_E_AGAIN;
+}
+
+/* Sleeps until the bell rings, at most `limit_ms`. VL_E_AGAIN: it did not; VL_E_CLOSED, VL_E_OS. */
+static int sleep_until_rung(struct devlink_end *e, int limit_ms)
+{
+	struct pollfd f[DEVLINK_POLL];
+
+	devlink_poll(e, f);
+	if (poll(f, DEVLINK_POLL, limit_ms) < 0)
+		return errno == EINTR ? VL_E_AGAIN : VL_E_OS;
+	return woken(e, f);
+}
+
+/* --- The asking end ------------------------------------------------------------------------- */
+
+/* With e->hurry it sleeps not longer than until that may say something new. */
+static int nap(const struct devlink_end *e, uint64_t deadline_ns)
+{
+	int left_ms = clock_left_ms(deadline_ns);
+
+	return e->hurry && left_ms > SEE_HURRY_MS ? SEE_HURRY_MS : left_ms;
 }
 
 static void hurry_up(const struct devlink_end *e, uint64_t *deadline_ns)
@@ -78,20 +143,24 @@ static void hurry_up(const struct devlink_end *e, uint64_t *deadline_ns)
 
 static int wait_for_answer(struct devlink_end *e, unsigned limit_ms)
 {
-	uint64_t deadline = clock_deadline(limit_ms);
-	int err = 0;
+	unsigned rings = 0;
+	uint64_t deadline;
+	int err = 0, nap_ms;
 
 	if (look(e, &e->mail->answered, e->count - 1))
 		return 0;
+	deadline = clock_deadline(limit_ms);
 	while (!err) {
-		int left;
-
 		atomic_store(&e->mail->asker_sleeps, 1);
 		if (atomic_load(&e->mail->answered) != e->count - 1)
 			break;
 		hurry_up(e, &deadline);
-		left = clock_left_ms(deadline);
-		err = left ? sleep_on_link(e, left) : VL_E_TIMEOUT;
+		nap_ms = nap(e, deadline);
+		err = nap_ms ? sleep_until_rung(e, nap_ms) : VL_E_TIMEOUT;
+		if (err == VL_E_AGAIN)
+			err = 0;
+		else if (!err && ++rings > RINGS_MAX)
+			err = VL_E_PROTOCOL;
 	}
 	atomic_store(&e->mail->asker_sleeps, 0);
 	return err;
@@ -103,13 +172,15 @@ int devlink_ask(struct devlink_end *e, const struct devipc_request *q, unsigned 
 
 	memcpy(&e->mail->request, q, sizeof(*q));
 	atomic_store(&e->mail->asked, ++e->count);
-	err = ring(e, &e->mail->answerer_sleeps, (int)limit_ms);
+	err = ring(e, &e->mail->answerer_sleeps);
 	if (!err)
 		err = wait_for_answer(e, limit_ms);
 	if (!err && atomic_load(&e->mail->answered) != e->count)
 		err = VL_E_PROTOCOL;
 	return err;
 }
+
+/* --- The answering end ---------------------------------------------------------------------- */
 
 bool devlink_pending(struct devlink_end *e)
 {
@@ -129,23 +200,25 @@ int devlink_take(struct devlink_end *e, struct devipc_request *q)
 	return devipc_take_request(e->shared, q);
 }
 
-int devlink_answer(struct devlink_end *e, const struct devipc_reply *a, const struct devipc_effect *effects,
-	int limit_ms)
+int devlink_answer(struct devlink_end *e, const struct devipc_reply *a, const struct devipc_effect *effects)
 {
 	memcpy(&e->mail->reply, a, sizeof(*a));
 	for (uint32_t i = 0; i < a->effect_count; i++)
 		e->mail->effects[i] = effects[i];
 	atomic_store(&e->mail->answered, ++e->count);
-	return ring(e, &e->mail->asker_sleeps, limit_ms);
+	return ring(e, &e->mail->asker_sleeps);
 }
 
-int devlink_doorbell(struct devlink_end *e)
+static int opened(struct devlink_end *e, int err)
 {
-	int err = take_bell(e, 0);
-
 	if (!err)
 		e->open = true;
 	return err == VL_E_AGAIN ? 0 : err;
+}
+
+int devlink_woken(struct devlink_end *e, const struct pollfd *f)
+{
+	return opened(e, woken(e, f));
 }
 
 int devlink_next(struct devlink_end *e, struct devipc_request *q, unsigned limit_ms)
@@ -155,7 +228,7 @@ int devlink_next(struct devlink_end *e, struct devipc_request *q, unsigned limit
 
 	while (!err && !devlink_pending(e)) {
 		left = clock_left_ms(deadline);
-		err = left ? take_bell(e, left) : VL_E_TIMEOUT;
+		err = left ? opened(e, sleep_until_rung(e, left)) : VL_E_TIMEOUT;
 	}
 	return err ? err : devlink_take(e, q);
 }

@@ -7,6 +7,7 @@
 #include "port/tpm.h"
 #include "runtime/lib/channel.h"
 #include "runtime/lib/clock.h"
+#include "runtime/lib/devlink.h"
 #include "runtime/paravisor/process.h"
 #include "security/vmgs/format.h"
 
@@ -75,14 +76,15 @@ int devices_by_names(const char *list, uint32_t *workers)
 
 /* --- Starting ------------------------------------------------------------------------------ */
 
-static int send_config(struct devices *d, struct device_worker *w, int link)
+static int send_config(struct devices *d, struct device_worker *w, const int link[DEVLINK_FDS])
 {
 	const struct device_row *row = &rows[w->id];
 	struct devipc_config c = { .version = DEVIPC_VERSION,
 		.argument = { row->argument[0], row->argument[1] } };
-	int fds[DEVIPC_FD_MAX] = { link, w->shared, -1 }, err = 0;
+	int fds[DEVIPC_FD_MAX] = { [DEVIPC_FD_SHARED] = w->shared, [DEVIPC_FD_STORE] = -1 }, err = 0;
 	size_t count = DEVIPC_FD_STORE;
 
+	memcpy(fds, link, DEVLINK_FDS * sizeof(*fds));
 	vl_format(c.kind, sizeof(c.kind), "%s", row->kind);
 	if (row->files) {
 		fds[DEVIPC_FD_STORE] = store_broker_add(d->store, row->files);
@@ -99,16 +101,16 @@ static int send_config(struct devices *d, struct device_worker *w, int link)
 /* Its configuration with its end of a link; the other end to the VM worker. */
 static int hand_over(struct devices *d, struct device_worker *w)
 {
+	int vm[DEVLINK_FDS], its[DEVLINK_FDS], err = devlink_make(vm, its);
 	uint8_t byte = 0;
-	int link[2], err;
 
-	if (channel_pair(link))
-		return VL_E_OS;
-	err = send_config(d, w, link[0]);
+	if (err)
+		return err;
+	err = send_config(d, w, its);
 	if (!err)
-		err = channel_send(w->supply[0], &byte, sizeof(byte), &link[1], 1, SEND_LIMIT_MS);
-	close(link[0]);
-	close(link[1]);
+		err = channel_send(w->supply[0], &byte, sizeof(byte), vm, DEVLINK_FDS, SEND_LIMIT_MS);
+	devlink_close(vm);
+	devlink_close(its);
 	return err;
 }
 

@@ -54,13 +54,13 @@
 	CALL(exit) \
 	CALL(exit_group)
 
-/* A device worker: no thread, nothing to open; it waits, is rung and rings. The log is write(). */
+/* A device worker: no thread, nothing to open; it waits, is rung and rings. Its configuration is recvmsg(). */
 #define SANDBOX_DEVWORKER_CALLS(CALL, CALL_IF) \
-	CALL(recvmsg) \
-	CALL(sendmsg) \
 	PORT_SANDBOX_WORKER_CALLS(CALL) \
-	CALL(clock_gettime) \
+	CALL(read) \
 	CALL(write) \
+	CALL(clock_gettime) \
+	CALL(recvmsg) \
 	CALL_IF(mmap, NO_EXEC) \
 	CALL(close) \
 	CALL(exit_group)
@@ -77,12 +77,12 @@
 /* The virtual TPM, the one program with GNU's libc: commands by a thread of its own, two channels, a store. */
 #define SANDBOX_VTPM_CALLS(CALL, CALL_IF) \
 	CALL(futex) \
-	CALL(recvmsg) \
-	CALL(sendmsg) \
 	PORT_SANDBOX_WORKER_CALLS(CALL) \
 	CALL(read) \
 	CALL(write) \
 	CALL(clock_gettime) \
+	CALL(recvmsg) \
+	CALL(sendmsg) \
 	CALL(getrandom) \
 	CALL(getpid) \
 	CALL(close) \

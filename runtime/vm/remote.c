@@ -24,13 +24,6 @@
 
 /* --- The worker's place -------------------------------------------------------------- */
 
-static void drop_link(struct remote *r)
-{
-	if (r->end.link >= 0)
-		close(r->end.link);
-	r->end.link = -1;
-}
-
 /* The device is gone for good. */
 static void give_up(struct remote *r, int err)
 {
@@ -45,12 +38,12 @@ static int take_link(struct remote *r)
 	struct channel_message m = { .data = byte, .capacity = sizeof(byte) };
 	int err = channel_receive(r->supply, &m, (int)r->supply_limit_ms);
 
-	if (!err && m.fd_count != 1) {
+	if (!err && m.fd_count != DEVLINK_FDS) {
 		channel_close_fds(&m);
 		err = VL_E_PROTOCOL;
 	}
 	if (!err)
-		devlink_asker(&r->end, m.fds[0], r->shared);
+		devlink_asker(&r->end, m.fds, r->shared);
 	return err;
 }
 
@@ -328,7 +321,7 @@ static void lost(struct remote *r, int err)
 	vl_warn("%s: lost its worker (%s), waiting for the next", r->name, vl_err_text(err));
 	if (err != VL_E_CLOSED)
 		complain(r, err);
-	drop_link(r);
+	devlink_drop(&r->end);
 	r->replaced++;
 	if (!r->lost_ns)
 		r->lost_ns = clock_boot_ns();
@@ -348,7 +341,7 @@ static int call(struct remote *r, struct devipc_request *q, struct devipc_answer
 	}
 	if (r->supply >= 0)
 		give_up(r, VL_E_LIMIT);
-	drop_link(r);
+	devlink_drop(&r->end);
 	close_window(r);
 	return VL_E_CLOSED;
 }
@@ -803,7 +796,7 @@ void remote_destroy(struct remote *r)
 	pthread_mutex_unlock(r->machine);
 	if (r->runs)
 		pthread_join(r->thread, NULL);
-	drop_link(r);
+	devlink_drop(&r->end);
 	free(r->checkpoint);
 	free(r->next);
 }

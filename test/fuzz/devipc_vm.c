@@ -11,14 +11,17 @@
 #include "runtime/vm/remote.h"
 #include "test/unit/dev/fake_env.h"
 
+#include <errno.h>
 #include <poll.h>
 #include <pthread.h>
+#include <sched.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 #define RAM_BYTES 0x10000u
+#define BELL_FULL (UINT64_MAX - 1) /* eventfd(2): the counter can have no more */
 
 static struct remote remote;
 static struct fake_env place;
@@ -74,7 +77,41 @@ static void be_honest(struct devipc_mailbox *m)
 	m->reply.checkpoint_bytes = (uint32_t)state_writer_finish(&w);
 }
 
-static void answer(int link, uint32_t *count)
+static void ring(int bell, uint64_t times)
+{
+	if (write(bell, &times, sizeof(times)) < 0 && errno != EAGAIN)
+		abort();
+}
+
+static void silence(int bell)
+{
+	uint64_t times;
+
+	if (read(bell, &times, sizeof(times)) < 0 && errno != EAGAIN)
+		abort();
+}
+
+/* All that it can do with its descriptors but to leave the VM worker waiting, which takes its time. */
+static void abuse(const int *its)
+{
+	uint8_t how = 0;
+
+	take(&how, 1);
+	if (how & 1)
+		ring(its[DEVIPC_FD_ANSWERED], BELL_FULL);
+	if (how & 2)
+		ring(its[DEVIPC_FD_ASKED], BELL_FULL);
+	if (how & 4)
+		channel_send(its[DEVIPC_FD_LINK], "", 1, NULL, 0, 0);
+	if (how & 8)
+		silence(its[DEVIPC_FD_ANSWERED]);
+	for (unsigned i = 0; how & 16 && i < how; i++) {
+		ring(its[DEVIPC_FD_ANSWERED], 1);
+		sched_yield();
+	}
+}
+
+static void answer(const int *its, uint32_t *count)
 {
 	struct devipc_mailbox *m = devipc_mailbox(shared);
 	uint8_t how;
@@ -95,46 +132,48 @@ static void answer(int link, uint32_t *count)
 		if (how & 16)
 			take(&m->reply.ahead, sizeof(m->reply.ahead));
 		*count += (how & 0xf0) == 0xf0;
+		if ((how & 0x60) == 0x60)
+			abuse(its);
 	}
 	atomic_store(&m->answerer_sleeps, 1);
 	atomic_store(&m->answered, ++*count);
-	channel_send(link, "", 1, NULL, 0, 1000);
+	ring(its[DEVIPC_FD_ANSWERED], 1);
 }
 
-static int give_link(void)
+static void give_link(int its[DEVLINK_FDS])
 {
-	int link[2];
+	int ours[DEVLINK_FDS];
 
-	if (channel_pair(link) || channel_send(supply[0], "", 1, &link[1], 1, 1000))
+	if (devlink_make(ours, its) || channel_send(supply[0], "", 1, ours, DEVLINK_FDS, 1000))
 		abort();
-	close(link[1]);
-	return link[0];
+	devlink_close(ours);
 }
 
 static void *be_the_worker(void *context)
 {
-	int link = give_link();
+	int its[DEVLINK_FDS];
 	uint32_t count = 0;
 
+	give_link(its);
 	for (;;) {
-		struct pollfd f[] = { { link, POLLIN, 0 }, { supply[0], POLLIN, 0 } };
+		struct pollfd f[] = { { its[DEVIPC_FD_ASKED], POLLIN, 0 }, { its[DEVIPC_FD_LINK], 0, 0 },
+			{ supply[0], POLLIN, 0 } };
 		uint8_t bytes[64];
 		struct channel_message m = { .data = bytes, .capacity = sizeof(bytes) };
 
-		if (poll(f, 2, -1) < 0)
+		if (poll(f, VL_ARRAY_COUNT(f), -1) < 0)
 			continue;
-		if (f[1].revents)
+		if (f[2].revents)
 			channel_receive(supply[0], &m, 0);
-		if (!f[0].revents)
-			continue;
-		if (channel_receive(link, &m, 0)) { /* it was dropped */
-			close(link);
+		if (f[1].revents) { /* it was dropped */
+			devlink_close(its);
 			count = 0;
-			link = give_link();
+			give_link(its);
 			continue;
 		}
+		silence(its[DEVIPC_FD_ASKED]);
 		if (atomic_load(&devipc_mailbox(shared)->asked) != count)
-			answer(link, &count);
+			answer(its, &count);
 	}
 	return NULL;
 }

@@ -8,8 +8,8 @@
 #include "runtime/dev/serial16550.h"
 #include "runtime/dev/virtio_blk.h"
 #include "runtime/devworker/host.h"
-#include "runtime/lib/channel.h"
 
+#include <errno.h>
 #include <pthread.h>
 #include <sched.h>
 #include <stdlib.h>
@@ -26,7 +26,7 @@ static union {
 } dev;
 static struct devhost host;
 static uint8_t *shared;
-static int link_of[2];
+static int its[DEVLINK_FDS], ours[DEVLINK_FDS]; /* the device worker's, the VM worker's */
 
 static const uint8_t *input;
 static size_t input_bytes;
@@ -42,6 +42,23 @@ static void take(void *out, size_t size)
 }
 
 /* --- The VM worker: a thread that answers demands ------------------------------------------- */
+
+/* Or silences the worker's bell, or leaves both so full that nobody can ring. */
+static void ring(uint8_t how)
+{
+	const uint64_t full = UINT64_MAX - 1, one = 1;
+	uint64_t times;
+	ssize_t n = 0;
+
+	if (how & 0x40)
+		n = read(ours[DEVIPC_FD_ASKED], &times, sizeof(times));
+	if (n >= 0 && how & 0x80)
+		n = write(ours[DEVIPC_FD_ANSWERED], &full, sizeof(full));
+	if (n >= 0 || errno == EAGAIN)
+		n = write(ours[DEVIPC_FD_ASKED], how & 0x80 ? &full : &one, sizeof(one));
+	if (n < 0 && errno != EAGAIN)
+		abort();
+}
 
 static void *answer_demands(void *context)
 {
@@ -63,7 +80,7 @@ static void *answer_demands(void *context)
 		m->request = result;
 		m->reply.kind = DEVIPC_ANSWER;
 		atomic_fetch_add(&m->asked, 1);
-		channel_send(link_of[1], "", 1, NULL, 0, 1000);
+		ring(how);
 	}
 	return NULL;
 }
@@ -80,7 +97,7 @@ static void power_on(uint8_t kind)
 	memset(&host, 0, sizeof(host));
 	memset(&dev, 0, sizeof(dev));
 	memset(shared + DEVIPC_POSTED_AT, 0, 64 * sizeof(struct devipc_posted));
-	devlink_answerer(&host.end, link_of[0], shared);
+	devlink_answerer(&host.end, its, shared);
 	host.end.open = true;
 	atomic_store(&m->asked, 0);
 	atomic_store(&m->answered, 0);
@@ -106,7 +123,7 @@ static void begin(void)
 	pthread_t thread;
 
 	shared = mmap(NULL, DEVIPC_SHARED_BYTES, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-	if (shared == MAP_FAILED || channel_pair(link_of))
+	if (shared == MAP_FAILED || devlink_make(ours, its))
 		abort();
 	power_on(0);
 	if (pthread_create(&thread, NULL, answer_demands, NULL))

@@ -154,34 +154,34 @@ static pthread_mutex_t machine = PTHREAD_MUTEX_INITIALIZER;
 static uint8_t *shared;
 static int supply[2];
 
-static void work(int link)
+static void work(const int fds[DEVLINK_FDS])
 {
 	static struct devhost host;
 	uint64_t value = 0;
 
 	devhost_init(&host, &register_model, &value);
-	devlink_answerer(&host.end, link, shared);
+	devlink_answerer(&host.end, fds, shared);
 	_exit(devhost_run(&host) == VL_E_CLOSED ? 0 : 1);
 }
 
 static pid_t start_worker(void)
 {
 	uint8_t byte = 0;
-	int link[2];
+	int ours[DEVLINK_FDS], its[DEVLINK_FDS];
 	pid_t pid;
 
-	if (channel_pair(link))
-		die("channel");
+	if (devlink_make(ours, its))
+		die("a link");
 	pid = fork_pinned();
 	if (pid == 0) {
-		close(link[1]);
+		devlink_close(ours);
 		close(supply[0]);
-		work(link[0]);
+		work(its);
 	}
-	if (channel_send(supply[0], &byte, 1, &link[1], 1, LIMIT_MS))
+	if (channel_send(supply[0], &byte, 1, ours, DEVLINK_FDS, LIMIT_MS))
 		die("supply");
-	close(link[0]);
-	close(link[1]);
+	devlink_close(ours);
+	devlink_close(its);
 	return pid;
 }
 

@@ -8,6 +8,7 @@
 #include "runtime/lib/channel.h"
 
 #include <check.h>
+#include <errno.h>
 #include <signal.h>
 #include <unistd.h>
 
@@ -429,6 +430,20 @@ END_TEST
 
 static struct devipc_mailbox *mail(struct devhost *h) { return devipc_mailbox(h->end.shared); }
 
+static void ring(struct devhost *h)
+{
+	const uint64_t one = 1;
+
+	if (write(h->end.other, &one, sizeof(one)) < 0 && errno != EAGAIN)
+		_exit(6);
+}
+
+static void rings_without_end(struct devhost *h)
+{
+	for (;;)
+		ring(h);
+}
+
 /* Each of these answers a write by something that no honest worker says. */
 static void answer(struct devhost *h, struct devipc_reply r, struct devipc_effect e)
 {
@@ -439,9 +454,9 @@ static void answer(struct devhost *h, struct devipc_reply r, struct devipc_effec
 	if (r.effect_count > DEVIPC_EFFECT_MAX) {
 		mail(h)->reply = r;
 		atomic_store(&mail(h)->answered, ++h->end.count);
-		channel_send(h->end.link, "", 1, NULL, 0, 1000);
+		ring(h);
 	} else {
-		devlink_answer(&h->end, &r, effects, 1000);
+		devlink_answer(&h->end, &r, effects);
 	}
 	hang(h);
 }
@@ -490,7 +505,7 @@ static void forgets_its_checkpoint(struct devhost *h)
 	const struct devipc_reply demand = { .kind = DEVIPC_MEM_READ, .size = 8 };
 	struct devipc_request q;
 
-	if (devlink_take(&h->end, &q) || devlink_answer(&h->end, &demand, NULL, 1000) ||
+	if (devlink_take(&h->end, &q) || devlink_answer(&h->end, &demand, NULL) ||
 	    devlink_next(&h->end, &q, 1000))
 		_exit(4);
 	answer(h, (struct devipc_reply){ 0 }, (struct devipc_effect){ 0 });
@@ -525,6 +540,7 @@ static const struct {
 	{ no_such_window, VL_E_RANGE },
 	{ counts_wrong, VL_E_PROTOCOL },
 	{ forgets_its_checkpoint, VL_E_PROTOCOL },
+	{ rings_without_end, VL_E_PROTOCOL },
 };
 
 START_TEST(a_worker_that_speaks_nonsense_is_complained_about_killed_and_replaced)
@@ -791,15 +807,15 @@ START_TEST(a_configuration_that_makes_no_sense_is_refused)
 {
 	struct devipc_config c = { .version = DEVIPC_VERSION, .kind = "pl011" };
 
-	ck_assert_int_eq(devipc_config_check(&c, sizeof(c), 2, false), 0);
-	ck_assert_int_eq(devipc_config_check(&c, sizeof(c), 3, true), 0);
-	ck_assert_int_eq(devipc_config_check(&c, sizeof(c) - 1, 2, false), VL_E_TRUNCATED);
-	ck_assert_int_eq(devipc_config_check(&c, sizeof(c), 1, false), VL_E_FORMAT);
-	ck_assert_int_eq(devipc_config_check(&c, sizeof(c), 2, true), VL_E_FORMAT);
+	ck_assert_int_eq(devipc_config_check(&c, sizeof(c), DEVIPC_FD_STORE, false), 0);
+	ck_assert_int_eq(devipc_config_check(&c, sizeof(c), DEVIPC_FD_MAX, true), 0);
+	ck_assert_int_eq(devipc_config_check(&c, sizeof(c) - 1, DEVIPC_FD_STORE, false), VL_E_TRUNCATED);
+	ck_assert_int_eq(devipc_config_check(&c, sizeof(c), DEVIPC_FD_SHARED, false), VL_E_FORMAT);
+	ck_assert_int_eq(devipc_config_check(&c, sizeof(c), DEVIPC_FD_STORE, true), VL_E_FORMAT);
 	memset(c.kind, 'x', sizeof(c.kind));
-	ck_assert_int_eq(devipc_config_check(&c, sizeof(c), 2, false), VL_E_FORMAT);
+	ck_assert_int_eq(devipc_config_check(&c, sizeof(c), DEVIPC_FD_STORE, false), VL_E_FORMAT);
 	c.version++;
-	ck_assert_int_eq(devipc_config_check(&c, sizeof(c), 2, false), VL_E_VERSION);
+	ck_assert_int_eq(devipc_config_check(&c, sizeof(c), DEVIPC_FD_STORE, false), VL_E_VERSION);
 	rig_start(g); /* for teardown */
 }
 END_TEST

@@ -5,6 +5,7 @@
 
 #include <check.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <sched.h>
 #include <signal.h>
@@ -16,7 +17,7 @@
 #include <unistd.h>
 
 #define WAIT_S 60
-#define WORKER_LINK 3
+#define WORKER_FDS 3 /* a worker's first descriptor of its link */
 
 /* --- The worker, in a process of its own ----------------------------------------------------- */
 
@@ -31,21 +32,22 @@ static bool instead_of_the_answer(void *dev, const struct devipc_request *q)
 	return false;
 }
 
-static void work(const struct rig *g, int link)
+static void work(const struct rig *g, const int fds[DEVLINK_FDS])
 {
 	struct devhost *h = g->host;
 	void *dev = g->dev;
-	struct pollfd p = { .fd = link, .events = POLLIN };
+	struct pollfd f[DEVLINK_POLL];
 	int err = 0;
 
 	my_host = h;
 	h->hooks.lasting = instead_of_the_answer;
 	devhost_init(h, g->kind->model, dev);
-	devlink_answerer(&h->end, link, g->shared);
+	devlink_answerer(&h->end, fds, g->shared);
+	devlink_poll(&h->end, f);
 	g->kind->init(dev, &h->env);
 	while (!err) {
 		if (!devlink_pending(&h->end)) {
-			err = poll(&p, 1, -1) < 0 ? VL_E_OS : devlink_doorbell(&h->end);
+			err = poll(f, DEVLINK_POLL, -1) < 0 ? VL_E_OS : devlink_woken(&h->end, f);
 			continue;
 		}
 		if (++served == mine.at && !mine.served)
@@ -57,31 +59,48 @@ static void work(const struct rig *g, int link)
 
 /* --- In the paravisor's place ------------------------------------------------------------------ */
 
+/* As after an exec: the ends of others are not kept open. */
+static void keep_only(int fds[DEVLINK_FDS])
+{
+	int high[DEVLINK_FDS];
+
+	for (int i = 0; i < DEVLINK_FDS; i++) { /* out of the way of where they go */
+		high[i] = fcntl(fds[i], F_DUPFD, WORKER_FDS + DEVLINK_FDS);
+		if (high[i] < 0)
+			_exit(1);
+	}
+	for (int i = 0; i < DEVLINK_FDS; i++) {
+		fds[i] = WORKER_FDS + i;
+		if (dup2(high[i], fds[i]) < 0)
+			_exit(1);
+	}
+	if (syscall(SYS_close_range, WORKER_FDS + DEVLINK_FDS, ~0u, 0) != 0)
+		_exit(1);
+}
+
 static int start_worker(struct rig *g)
 {
 	unsigned n = g->started;
 	pid_t parent = getpid(), pid;
 	uint8_t byte = 0;
-	int link[2], fd;
+	int ours[DEVLINK_FDS], its[DEVLINK_FDS], fd;
 
-	ck_assert_int_eq(channel_pair(link), 0);
+	ck_assert_int_eq(devlink_make(ours, its), 0);
 	mine = n < RIG_BEHAVIOURS_MAX ? g->behaviour[n] : (struct rig_behaviour){ 0 };
 	pid = fork();
 	if (pid == 0) {
 		if (prctl(PR_SET_PDEATHSIG, SIGKILL) != 0 || getppid() != parent)
 			_exit(1);
-		/* As after an exec: the ends of others are not kept open here. */
-		if (dup2(link[0], WORKER_LINK) < 0 || syscall(SYS_close_range, WORKER_LINK + 1, ~0u, 0) != 0)
-			_exit(1);
-		work(g, WORKER_LINK);
+		keep_only(its);
+		work(g, its);
 	}
 	ck_assert_int_gt(pid, 0);
 	fd = (int)syscall(SYS_pidfd_open, pid, 0);
 	g->pid = pid;
 	g->started = n + 1; /* before it can answer: who sees an answer sees its count, too */
-	ck_assert_int_eq(channel_send(g->supply[0], &byte, 1, &link[1], 1, 1000), 0);
-	close(link[0]);
-	close(link[1]);
+	ck_assert_int_eq(channel_send(g->supply[0], &byte, 1, ours, DEVLINK_FDS, 1000), 0);
+	devlink_close(ours);
+	devlink_close(its);
 	return fd;
 }
 

@@ -186,6 +186,19 @@ START_TEST(no_process_can_do_anything_of_a_forbidden_class)
 }
 END_TEST
 
+static void makes_a_descriptor_block_by_fcntl(void) { syscall(SYS_fcntl, 0, F_SETFL, 0); }
+static void makes_a_descriptor_block_by_ioctl(void) { syscall(SYS_ioctl, 0, FIONBIO, NULL); }
+
+/* Its flags are those of all who have it: the bells of a link would make the other end wait. */
+START_TEST(no_end_of_a_device_workers_link_can_change_the_flags_of_what_it_shares)
+{
+	static const struct sandbox_profile *const ends[] = { &sandbox_vm, &sandbox_devworker, &sandbox_vtpm };
+
+	ASSERT_KILLED(ends[_i], makes_a_descriptor_block_by_fcntl);
+	ASSERT_KILLED(ends[_i], makes_a_descriptor_block_by_ioctl);
+}
+END_TEST
+
 START_TEST(no_process_opens_a_file_that_is_not_its_own)
 {
 	int status;
@@ -364,6 +377,7 @@ Suite *suite_sandbox(void)
 	tcase_add_test(c, the_diagnostics_server_can_do_nothing_of_each_forbidden_class);
 	tcase_add_test(c, the_paravisor_can_do_nothing_of_each_forbidden_class);
 	tcase_add_loop_test(c, no_process_can_do_anything_of_a_forbidden_class, 0, (int)VL_ARRAY_COUNT(every));
+	tcase_add_loop_test(c, no_end_of_a_device_workers_link_can_change_the_flags_of_what_it_shares, 0, 3);
 	tcase_add_loop_test(c, no_process_opens_a_file_that_is_not_its_own, 0, (int)VL_ARRAY_COUNT(every));
 	tcase_add_loop_test(c, every_process_has_a_user_of_its_own_and_workers_have_no_capability, 0,
 		(int)VL_ARRAY_COUNT(every));
