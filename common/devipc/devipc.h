@@ -219,7 +219,7 @@ static inline struct devipc_mailbox *devipc_mailbox(uint8_t *shared)
 /* The VM worker's words on the supply channel: the worker is late or breaks the rules and is to be ended. */
 struct devipc_complaint {
 	uint32_t magic; /* DEVIPC_COMPLAINT */
-	int32_t error;  /* enum vl_err: VL_E_TIMEOUT, or what was wrong */
+	int32_t error;  /* enum vl_err: VL_E_TIMEOUT, VL_E_CLOSED (it left its link and lives), or what was wrong */
 };
 #define DEVIPC_COMPLAINT 0x4c4c5546u
 

@@ -16,6 +16,7 @@
 
 #define ANSWER_LIMIT_MS 60000u /* a key of the TPM's firmware, on an emulated machine */
 #define SUPPLY_LIMIT_MS 120000u
+#define ALONE_LIMIT_MS 5000u /* more than the paravisor's longest back-off */
 #define BRING_UP_LIMITS 2u /* times the limit, for a fresh worker until it is where the last one was */
 #define TRIES_MAX 16u /* workers that are lost in one and the same request */
 #define VERSION 1
@@ -31,12 +32,32 @@ static void give_up(struct remote *r, int err)
 	r->supply = -1;
 }
 
+static void complain(const struct remote *r, int error)
+{
+	const struct devipc_complaint c = { DEVIPC_COMPLAINT, error };
+	int err = channel_send(r->supply, &c, sizeof(c), NULL, 0, 0);
+
+	if (err)
+		vl_debug("%s: complaint about its worker: %s", r->name, vl_err_text(err));
+}
+
+/* When none comes for a while the last worker lives on without its link: then that is said, and it is ended. */
+static int receive_link(struct remote *r, struct channel_message *m)
+{
+	int err = channel_receive(r->supply, m, (int)r->alone_limit_ms);
+
+	if (err != VL_E_TIMEOUT)
+		return err;
+	complain(r, VL_E_CLOSED);
+	return channel_receive(r->supply, m, (int)r->supply_limit_ms);
+}
+
 /* The next link. A paravisor that closes the supply gives no more. */
 static int take_link(struct remote *r)
 {
 	uint8_t byte[8];
 	struct channel_message m = { .data = byte, .capacity = sizeof(byte) };
-	int err = channel_receive(r->supply, &m, (int)r->supply_limit_ms);
+	int err = receive_link(r, &m);
 
 	if (!err && m.fd_count != DEVLINK_FDS) {
 		channel_close_fds(&m);
@@ -45,15 +66,6 @@ static int take_link(struct remote *r)
 	if (!err)
 		devlink_asker(&r->end, m.fds, r->shared);
 	return err;
-}
-
-static void complain(const struct remote *r, int error)
-{
-	const struct devipc_complaint c = { DEVIPC_COMPLAINT, error };
-	int err = channel_send(r->supply, &c, sizeof(c), NULL, 0, 0);
-
-	if (err)
-		vl_debug("%s: complaint about its worker: %s", r->name, vl_err_text(err));
 }
 
 /* --- One request, with the demands on the way -------------------------------------------- */
@@ -776,6 +788,7 @@ int remote_init(struct remote *r, const char *name, int supply, uint8_t *shared,
 	r->end.link = -1;
 	r->limit_ms = ANSWER_LIMIT_MS;
 	r->supply_limit_ms = SUPPLY_LIMIT_MS;
+	r->alone_limit_ms = ALONE_LIMIT_MS;
 	r->journal_limit = REMOTE_JOURNAL_DEFAULT;
 	r->shared = shared;
 	pthread_mutex_init(&r->lock, NULL);

@@ -34,6 +34,7 @@ struct remote {
 	int supply; /* links come from the paravisor here; -1: no worker will come any more */
 	unsigned limit_ms;        /* for one answer */
 	unsigned supply_limit_ms; /* for the next worker */
+	unsigned alone_limit_ms;  /* for the same, until the last one is complained about: it may live without its link */
 	/*
 	 * Set while the machine waits to be stopped: an access under way is then not waited for as long as its
 	 * worker may take otherwise, for nothing is lost with that. May be NULL.

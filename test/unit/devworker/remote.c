@@ -399,6 +399,20 @@ START_TEST(a_worker_that_hangs_is_complained_about_killed_and_replaced)
 }
 END_TEST
 
+static void leaves_its_link(struct devhost *h)
+{
+	close(h->end.link);
+	hang(h);
+}
+
+START_TEST(a_worker_that_leaves_its_link_and_lives_is_complained_about_killed_and_replaced)
+{
+	g->behaviour[0] = (struct rig_behaviour){ 3, leaves_its_link, _i };
+	g->r.alone_limit_ms = 300;
+	expect_replaced(VL_E_CLOSED);
+}
+END_TEST
+
 static _Atomic bool machine_stops;
 
 /* Its own limit is an hour. */
@@ -825,6 +839,7 @@ static void add_losses(TCase *t)
 	tcase_add_loop_test(t, a_worker_may_die_in_any_request_and_nothing_is_lost_or_done_twice, 0, 24);
 	tcase_add_test(t, kill_9_a_hundred_times_under_load_loses_nothing);
 	tcase_add_loop_test(t, a_worker_that_hangs_is_complained_about_killed_and_replaced, 0, 2);
+	tcase_add_loop_test(t, a_worker_that_leaves_its_link_and_lives_is_complained_about_killed_and_replaced, 0, 2);
 	tcase_add_test(t, a_worker_that_hangs_is_not_waited_for_when_the_machine_is_to_be_stopped);
 	tcase_add_loop_test(t, a_worker_that_speaks_nonsense_is_complained_about_killed_and_replaced, 0,
 		VL_ARRAY_COUNT(lies));
