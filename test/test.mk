@@ -9,7 +9,7 @@ NOT_TESTED := $(shell grep -lE 'include (<(linux/kvm|linux/mshv|asm/kvm)\.h>|"po
 # test/ takes the place of the real object by defining the same functions.
 # The boundary files that only make sense inside VTL2 or on KVM stay out.
 TESTED := $(filter-out %/main.c runtime/vtpm/libc_cuts.c $(NOT_TESTED),$(COMMON) $(call sources,runtime/dev,ports/$(ARCH)/dev) \
-	$(call sources,runtime/lib,ports/$(ARCH)/lib) $(wildcard runtime/sandbox/*.c runtime/init/*.c runtime/profiler/*.c runtime/diag/*.c runtime/vtpm/*.c runtime/devworker/*.c) $(call sources,runtime/paravisor,ports/$(ARCH)/paravisor) \
+	$(call sources,runtime/lib,ports/$(ARCH)/lib) $(wildcard runtime/sandbox/*.c runtime/init/*.c runtime/profiler/*.c runtime/diag/*.c runtime/exec/*.c runtime/vtpm/*.c runtime/devworker/*.c) $(call sources,runtime/paravisor,ports/$(ARCH)/paravisor) \
 	$(call sources,runtime/vm,ports/$(ARCH)/vm) $(wildcard tools/host/*.c tools/vallumctl/*.c) $(call sources,tools/igvm,ports/$(ARCH)/image) $(SECURITY) \
 	$(filter %.c,$(call sources,,ports/$(ARCH)/boot)))
 

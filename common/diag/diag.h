@@ -22,6 +22,8 @@
 #define DIAG_PATH_MAX 256u     /* bytes with the NUL, of a file's path or a value */
 #define DIAG_LINE_MAX 2048u    /* bytes of a log record with the NUL that ends it on the wire */
 #define DIAG_CONNECTION_ID_BYTES 8u
+#define DIAG_WORDS_BYTES 2048u /* of all arguments of a command, or of its environment, with their NULs */
+#define DIAG_WORDS_MAX 64u     /* arguments, or variables */
 
 /* Kmsg {1: follow, 2: conn}, ReadFile {1: follow, 2: conn, 3: file_path}. */
 struct diag_stream_request {
@@ -62,6 +64,30 @@ struct diag_crash_request {
 	uint32_t pid; /* of VTL2; one that is negative on the wire is no process's */
 };
 
+/* Words one behind the other, each with its NUL. */
+struct diag_words {
+	uint32_t count, size; /* words; bytes of them */
+	char text[DIAG_WORDS_BYTES];
+};
+
+/*
+ * Exec {1: command, 2: args ..., 3: tty, 4: stdin, 5: stdout, 6: stderr, 7: combine_stderr,
+ * 8: env {1: name, 2: value} ..., 9: clear_env, 10: raw_socket_io (passed over)}. The command's answer is
+ * ExecResponse {1: pid}.
+ */
+struct diag_exec_request {
+	char command[DIAG_PATH_MAX];
+	struct diag_words args; /* without the command */
+	struct diag_words env;  /* "NAME=VALUE", or "NAME" for one that is to be taken out */
+	uint64_t in, out, err;  /* ids of data connections; 0: none */
+	bool tty, combine_stderr, clear_env;
+};
+
+/* Wait {1: pid}; its answer is WaitResponse {1: exit_code}. */
+struct diag_wait_request {
+	uint32_t pid;
+};
+
 enum diag_capture { DIAG_CAPTURE_QUERY, DIAG_CAPTURE_START, DIAG_CAPTURE_STOP };
 
 /* PacketCapture {3: operation, 4: start data, passed over}. */
@@ -77,12 +103,24 @@ int diag_profile_decode(const void *data, size_t size, struct diag_profile_reque
 int diag_start_decode(const void *data, size_t size, struct diag_start_request *q);
 int diag_crash_decode(const void *data, size_t size, struct diag_crash_request *q);
 int diag_capture_decode(const void *data, size_t size, struct diag_capture_request *q);
+/* Of a variable's name also VL_E_FORMAT when it is empty or has a '='. */
+int diag_exec_decode(const void *data, size_t size, struct diag_exec_request *q);
+int diag_wait_decode(const void *data, size_t size, struct diag_wait_request *q);
+
+/* Adds a word; VL_E_LIMIT when there is no room. */
+int diag_words_add(struct diag_words *w, const char *word);
+/* The next word from *at on, which is 0 before the first and moved on; NULL behind the last. `w` as diag_words_check() likes it. */
+const char *diag_words_next(const struct diag_words *w, uint32_t *at);
+/* Whether count, size and NULs agree: VL_E_FORMAT, VL_E_LIMIT. For words of another process. */
+int diag_words_check(const struct diag_words *w);
 
 /* The same for a client: fields of the payload that is open in `w`. */
 void diag_stream_encode(struct vl_writer *w, const struct diag_stream_request *q);
 void diag_inspect_encode(struct vl_writer *w, const struct diag_inspect_request *q);
 void diag_update_encode(struct vl_writer *w, const struct diag_update_request *q);
 void diag_profile_encode(struct vl_writer *w, const struct diag_profile_request *q);
+void diag_exec_encode(struct vl_writer *w, const struct diag_exec_request *q);
+void diag_wait_encode(struct vl_writer *w, const struct diag_wait_request *q);
 
 /*
  * The one field 1 of the responses that have one: InspectResponse (a Node),
@@ -91,5 +129,9 @@ void diag_profile_encode(struct vl_writer *w, const struct diag_profile_request 
  */
 #define DIAG_RESPONSE_FIELD 1
 int diag_response_decode(const void *data, size_t size, const uint8_t **field, size_t *field_size);
+
+/* The same for the responses whose field 1 is a number: ExecResponse, WaitResponse. */
+int diag_number_decode(const void *data, size_t size, int32_t *number);
+void diag_number_encode(struct vl_writer *w, int32_t number);
 
 #endif

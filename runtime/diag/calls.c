@@ -2,7 +2,7 @@
  * Dispatch of the diagnostics server's calls, and the one call that every image
  * has (calls.h). What is decoded here is a client's and hostile.
  */
-#include "runtime/diag/calls.h"
+#include "runtime/diag/exec.h"
 #include "common/base/fmt.h"
 #include "common/protobuf/protobuf.h"
 #include "runtime/diag/tree.h"
@@ -80,15 +80,18 @@ static void call_inspect(const struct call *k)
 
 static const struct method inspect = { DIAG_SERVICE_INSPECT, "Inspect", FILTER_DIAG_INSPECT, call_inspect };
 
-static const struct method *find(const char *service, const char *name)
+static const struct method *find(const struct server *s, const char *service, const char *name)
 {
+	const struct method *m = NULL;
+
 	if (!strcmp(service, inspect.service) && !strcmp(name, inspect.name))
 		return &inspect;
-#ifdef VL_HARDENED
-	return NULL;
-#else
-	return full_method(service, name);
+#ifndef VL_HARDENED
+	m = full_method(service, name);
+	if (!m && s->exec)
+		m = s->exec->method(service, name);
 #endif
+	return m;
 }
 
 static uint64_t deadline_of(const struct ttrpc_request *q)
@@ -114,9 +117,10 @@ void calls_serve(struct server *s, struct connection *c, uint32_t stream, const 
 		return;
 	}
 	k.deadline_ns = deadline_of(&q);
+	k.limited = q.timeout_ns != 0;
 	k.payload = q.payload;
 	k.payload_size = q.payload_size;
-	m = find(q.service, q.method);
+	m = find(s, q.service, q.method);
 	if (!m) {
 		call_fail(&k, TTRPC_UNIMPLEMENTED, "there is no %s.%s here", q.service, q.method);
 	} else if (!filter_keeps(&s->filter, m->item)) {

@@ -12,6 +12,7 @@ struct call {
 	struct connection *connection;
 	uint32_t stream;
 	uint64_t deadline_ns; /* the client's, or SERVER_CALL_LIMIT_MS */
+	bool limited;         /* it is the client's */
 	const uint8_t *payload;
 	size_t payload_size;
 };
@@ -35,6 +36,8 @@ void call_done(const struct call *k);
 const struct method *full_method(const char *service, const char *name);
 /* Takes the log in hand; before server_run(). VL_E_NOMEM. */
 int full_init(struct server *s, int kmsg);
+/* Asks the paravisor for what needs no argument: the ask's id; 0 after the call was failed. */
+uint64_t full_ask(const struct call *k, enum service_what what);
 /* A REPLY of the paravisor's, checked; `fd` is -1 or now the callee's. */
 void full_reply(struct server *s, const struct service_reply *r, int fd);
 /* Asks whose deadline has passed are answered; the next deadline, 0 when there is none. */

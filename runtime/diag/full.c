@@ -7,7 +7,7 @@
 #include "common/base/log.h"
 #include "common/inspect/view.h"
 #include "common/protobuf/protobuf.h"
-#include "runtime/diag/calls.h"
+#include "runtime/diag/exec.h"
 #include "runtime/diag/log.h"
 #include "runtime/diag/tree.h"
 #include "runtime/lib/clock.h"
@@ -125,8 +125,11 @@ static struct ask *free_ask(struct server *s)
 	return NULL;
 }
 
-/* `a` has what and its arguments; `data`: the claimed connection, whose descriptor goes along, or NULL. */
-static void ask(const struct call *k, struct service_ask *a, const struct connection *data, uint64_t deadline_ns)
+/*
+ * `a` has what and its arguments; `data`: the claimed connection, whose descriptor goes along, or NULL. The
+ * ask's id; 0 after the call was failed.
+ */
+static uint64_t ask(const struct call *k, struct service_ask *a, const struct connection *data, uint64_t deadline_ns)
 {
 	struct server *s = k->server;
 	struct ask *slot = free_ask(s);
@@ -135,19 +138,27 @@ static void ask(const struct call *k, struct service_ask *a, const struct connec
 	if (!slot) {
 		fail_with_data(k, data ? data->id : 0, TTRPC_RESOURCE_EXHAUSTED,
 			"too many calls wait for the paravisor; try again later");
-		return;
+		return 0;
 	}
 	a->type = SERVICE_ASK;
 	a->id = ++s->last_ask;
 	err = server_tell(s, a, sizeof(*a), &fd, fd >= 0);
 	if (err) {
 		fail_with_data(k, data ? data->id : 0, TTRPC_UNAVAILABLE, "the paravisor does not answer");
-		return;
+		return 0;
 	}
 	*slot = (struct ask){ .id = a->id, .connection = k->connection->id, .data = data ? data->id : 0,
 		.stream = k->stream, .what = a->what, .deadline_ns = deadline_ns };
 	k->connection->asks++;
 	k->connection->deadline_ns = 0;
+	return a->id;
+}
+
+uint64_t full_ask(const struct call *k, enum service_what what)
+{
+	struct service_ask a = { .what = what };
+
+	return ask(k, &a, NULL, k->deadline_ns);
 }
 
 /* Frees the slot; the call to answer, or false when its client has gone. */
@@ -226,7 +237,7 @@ static void send_opened(const struct call *k, uint64_t data, int fd)
 
 static void on_success(const struct call *k, const struct ask *was, int fd)
 {
-	bool wants_file = was->what == SERVICE_SAVE || was->what == SERVICE_OPEN;
+	bool wants_file = was->what == SERVICE_SAVE || was->what == SERVICE_OPEN || was->what == SERVICE_EXEC;
 
 	if (wants_file != (fd >= 0)) {
 		give_up(k->server, was->data);
@@ -237,6 +248,8 @@ static void on_success(const struct call *k, const struct ask *was, int fd)
 		send_saved(k, fd);
 	} else if (was->what == SERVICE_OPEN) {
 		send_opened(k, was->data, fd);
+	} else if (was->what == SERVICE_EXEC) {
+		k->server->exec->channel(k, was->id, fd);
 	} else {
 		call_done(k);
 	}
@@ -404,17 +417,10 @@ static void call_read_file(const struct call *k)
 	ask(k, &a, c, k->deadline_ns);
 }
 
-static void ask_plain(const struct call *k, enum service_what what)
-{
-	struct service_ask a = { .what = what };
-
-	ask(k, &a, NULL, k->deadline_ns);
-}
-
-static void call_pause(const struct call *k) { ask_plain(k, SERVICE_PAUSE); }
-static void call_resume(const struct call *k) { ask_plain(k, SERVICE_RESUME); }
-static void call_restart(const struct call *k) { ask_plain(k, SERVICE_RESTART); }
-static void call_save(const struct call *k) { ask_plain(k, SERVICE_SAVE); }
+static void call_pause(const struct call *k) { full_ask(k, SERVICE_PAUSE); }
+static void call_resume(const struct call *k) { full_ask(k, SERVICE_RESUME); }
+static void call_restart(const struct call *k) { full_ask(k, SERVICE_RESTART); }
+static void call_save(const struct call *k) { full_ask(k, SERVICE_SAVE); }
 
 /* Starts a VM that waits for it; ours does not wait. */
 static void call_start(const struct call *k)

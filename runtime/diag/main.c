@@ -4,7 +4,7 @@
  * what time the guest leaves it: clients must not be able to slow the guest down.
  */
 #include "common/base/log.h"
-#include "runtime/diag/server.h"
+#include "runtime/diag/exec.h"
 #include "runtime/lib/control.h"
 #include "runtime/lib/crash.h"
 #include "runtime/lib/kmsg.h"
@@ -28,6 +28,10 @@ int main(void)
 		return 1;
 	}
 	err = server_init(&server, CONTROL_FD, text_base());
+#ifdef VL_DEBUG_IMAGE
+	if (!err)
+		err = exec_init(&server);
+#endif
 	if (!err)
 		err = server_run(&server);
 	server_destroy(&server);

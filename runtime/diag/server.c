@@ -4,7 +4,7 @@
  */
 #include "runtime/diag/server.h"
 #include "common/base/log.h"
-#include "runtime/diag/calls.h"
+#include "runtime/diag/exec.h"
 #include "runtime/lib/channel.h"
 #include "runtime/lib/clock.h"
 
@@ -26,16 +26,15 @@ static void expect(struct connection *c, unsigned limit_ms)
 	c->deadline_ns = limit_ms ? clock_deadline(limit_ms) : 0;
 }
 
-/* What the connection waits for now, and until when. */
-static void set_deadline(struct connection *c)
+void connection_set_deadline(struct connection *c)
 {
 	c->active_ns = clock_boot_ns();
 	if (c->out_size || c->ending)
 		expect(c, SERVER_STALL_LIMIT_MS);
 	else if (c->data)
 		expect(c, c->claimed ? 0 : SERVER_CLAIM_LIMIT_MS);
-	else if (c->asks)
-		expect(c, 0); /* the call has one */
+	else if (c->asks || c->held)
+		expect(c, 0); /* the call has one, and so has the command */
 	else if (!c->in_size && !c->skip)
 		expect(c, SERVER_IDLE_LIMIT_MS);
 }
@@ -74,7 +73,7 @@ struct connection *connection_claim(struct server *s, uint64_t number)
 		if (c->fd < 0 || !c->data || c->claimed || c->number != number)
 			continue;
 		c->claimed = true;
-		set_deadline(c);
+		connection_set_deadline(c);
 		return c;
 	}
 	return NULL;
@@ -103,7 +102,7 @@ static void keep(struct server *s, struct connection *c, const uint8_t *data, si
 	c->out = more;
 	c->out_size += size;
 	s->backlog += size;
-	set_deadline(c);
+	connection_set_deadline(c);
 }
 
 void connection_send(struct server *s, struct connection *c, const void *data, size_t size)
@@ -115,7 +114,7 @@ void connection_send(struct server *s, struct connection *c, const void *data, s
 	else if ((size_t)n < size)
 		keep(s, c, (const uint8_t *)data + n, size - (size_t)n);
 	else
-		set_deadline(c);
+		connection_set_deadline(c);
 }
 
 /* Writes what waits; false when the connection is gone. */
@@ -132,7 +131,7 @@ static bool flush(struct server *s, struct connection *c)
 	if (c->out_at == c->out_size)
 		drop_output(s, c);
 	if (n)
-		set_deadline(c);
+		connection_set_deadline(c);
 	return true;
 }
 
@@ -146,7 +145,7 @@ static void refill(struct server *s, struct connection *c)
 		return;
 	if (err == VL_E_CLOSED && !c->data) {
 		c->pump = NULL; /* the answer is complete, the next request may come */
-		set_deadline(c);
+		connection_set_deadline(c);
 	} else if (err == VL_E_CLOSED && c->out_size) {
 		c->pump = NULL;
 		c->ending = true;
@@ -261,7 +260,7 @@ static void serve_input(struct server *s, struct connection *c)
 	if (c->in_size || c->skip)
 		expect(c, SERVER_FRAME_LIMIT_MS);
 	else
-		set_deadline(c);
+		connection_set_deadline(c);
 }
 
 static bool has_frame(const struct connection *c)
@@ -294,7 +293,7 @@ static struct connection *idlest(struct server *s)
 	for (unsigned i = 0; i < SERVER_CONNECTION_MAX; i++) {
 		struct connection *c = &s->connections[i];
 
-		if (c->asks || c->out_size || c->pump || c->claimed || has_frame(c))
+		if (c->asks || c->held || c->out_size || c->pump || c->claimed || has_frame(c))
 			continue;
 		if (!found || c->active_ns < found->active_ns)
 			found = c;
@@ -312,13 +311,13 @@ static void welcome(struct server *s, struct connection *c, int fd, bool data)
 	c->data = data;
 	c->claimed = c->ending = c->refilled = c->follow = false;
 	c->id = ++s->last_id;
-	c->asks = 0;
+	c->asks = c->held = 0;
 	c->skip = 0;
 	c->in_size = 0;
 	c->file = -1;
 	c->pump = NULL;
 	s->counts.accepted++;
-	set_deadline(c);
+	connection_set_deadline(c);
 	if (!data)
 		return;
 	vl_writer_init(&w, number, sizeof(number));
@@ -467,11 +466,13 @@ void server_destroy(struct server *s)
 	if (s->log_fd >= 0)
 		close(s->log_fd);
 	free(s->log);
+	if (s->exec)
+		s->exec->destroy(s);
 }
 
 /* --- Loop ------------------------------------------------------------------------------------- */
 
-enum { POLL_PARENT, POLL_CONTROL, POLL_DATA, POLL_LOG, POLL_CONNECTIONS };
+enum { POLL_PARENT, POLL_CONTROL, POLL_DATA, POLL_LOG, POLL_COMMANDS, POLL_CONNECTIONS = POLL_COMMANDS + EXEC_MAX };
 #define POLL_COUNT (POLL_CONNECTIONS + SERVER_CONNECTION_MAX)
 
 static short events_of(const struct connection *c)
@@ -492,9 +493,19 @@ static void fill(struct server *s, struct pollfd f[POLL_COUNT])
 	f[POLL_CONTROL] = (struct pollfd){ .fd = full ? -1 : s->listeners[0], .events = POLLIN };
 	f[POLL_DATA] = (struct pollfd){ .fd = full ? -1 : s->listeners[1], .events = POLLIN };
 	f[POLL_LOG] = (struct pollfd){ .fd = s->log_fd, .events = POLLIN };
+	for (unsigned i = 0; i < EXEC_MAX; i++)
+		f[POLL_COMMANDS + i] = (struct pollfd){ .fd = -1 };
+	if (s->exec)
+		s->exec->poll(s, &f[POLL_COMMANDS]);
 	for (unsigned i = 0; i < SERVER_CONNECTION_MAX; i++)
 		f[POLL_CONNECTIONS + i] = (struct pollfd){ .fd = s->connections[i].fd,
 			.events = events_of(&s->connections[i]) };
+}
+
+/* Of two deadlines, 0 being none. */
+static uint64_t sooner(uint64_t a, uint64_t b)
+{
+	return !a || (b && b < a) ? b : a;
 }
 
 /* Closes what has waited too long; the next deadline's distance for poll(). */
@@ -504,6 +515,8 @@ static int deadlines(struct server *s)
 
 #ifndef VL_HARDENED
 	next = full_deadlines(s, now);
+	if (s->exec)
+		next = sooner(next, s->exec->deadlines(s, now));
 #endif
 	for (unsigned i = 0; i < SERVER_CONNECTION_MAX; i++) {
 		struct connection *c = &s->connections[i];
@@ -513,8 +526,8 @@ static int deadlines(struct server *s)
 		if (c->deadline_ns <= now) {
 			s->counts.timed_out++;
 			connection_close(s, c);
-		} else if (!next || c->deadline_ns < next) {
-			next = c->deadline_ns;
+		} else {
+			next = sooner(next, c->deadline_ns);
 		}
 	}
 	return next && clock_left_ms(next) < NO_DEADLINE_MS ? clock_left_ms(next) : NO_DEADLINE_MS;
@@ -558,6 +571,8 @@ static int turn(struct server *s)
 		s->log_ready(s);
 	for (unsigned i = 0; !err && i < SERVER_CONNECTION_MAX; i++)
 		serve_connection(s, &s->connections[i], f[POLL_CONNECTIONS + i].revents);
+	if (!err && s->exec)
+		s->exec->serve(s, &f[POLL_COMMANDS]);
 	if (f[POLL_CONTROL].revents)
 		on_listener(s, false);
 	if (f[POLL_DATA].revents)

@@ -31,6 +31,8 @@
 
 struct server;
 struct log;
+struct exec_table;
+struct commands;
 
 struct connection {
 	int fd;               /* -1: the place is free */
@@ -42,7 +44,8 @@ struct connection {
 	uint64_t number;      /* of a data connection, among these: its client knows it */
 	uint64_t deadline_ns; /* closed then, unless something happens before */
 	uint64_t active_ns;   /* when it did something last */
-	unsigned asks;        /* its calls that wait for the paravisor */
+	unsigned asks;        /* its calls that wait for the paravisor, or for a command to start */
+	unsigned held;        /* its commands */
 
 	uint32_t skip;        /* bytes of a message that is too long, still to come */
 	size_t in_size;
@@ -87,6 +90,8 @@ struct server {
 	struct log *log;           /* NULL: no log */
 	int log_fd;                /* -1: none */
 	void (*log_ready)(struct server *s);
+	const struct exec_table *exec; /* NULL: there is no Exec, as in every image but the debug image (exec.h) */
+	struct commands *commands;     /* exec's */
 	uint64_t last_id;          /* of connections */
 	uint64_t last_number;      /* of data connections: from 1 */
 	uint64_t last_ask;         /* of asks: greater than any of a predecessor's */
@@ -115,6 +120,8 @@ void server_destroy(struct server *s);
 void connection_send(struct server *s, struct connection *c, const void *data, size_t size);
 void connection_close(struct server *s, struct connection *c);
 struct connection *connection_find(struct server *s, uint64_t id);
+/* Sets the deadline of what the connection waits for now. */
+void connection_set_deadline(struct connection *c);
 /* The data connection of that number, which is then this call's; NULL when there is none. */
 struct connection *connection_claim(struct server *s, uint64_t number);
 

@@ -77,6 +77,7 @@ enum service_what {
 	SERVICE_SAVE,    /* REPLY brings a file with the saved state */
 	SERVICE_OPEN,    /* path; REPLY brings it, open for reading */
 	SERVICE_PROFILE, /* seconds, hertz; the descriptor gets the folded stacks */
+	SERVICE_EXEC,    /* REPLY brings the channel of a process that runs a command (runtime/exec) */
 	SERVICE_CRASH,   /* pid: that process of VTL2 ends by a fatal signal; the paravisor itself may be meant */
 	SERVICE_WHAT_END
 };

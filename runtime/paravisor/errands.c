@@ -355,8 +355,17 @@ static enum filter_item item_of(uint32_t what)
 	case SERVICE_SAVE: return FILTER_DIAG_STATE;
 	case SERVICE_OPEN: return FILTER_DIAG_FILE;
 	case SERVICE_PROFILE: return FILTER_DIAG_PROFILE;
+	case SERVICE_EXEC: return FILTER_DIAG_EXEC;
 	default: return FILTER_DIAG_LIFE;
 	}
+}
+
+static void run_command(struct paravisor *p, const struct service_ask *ask)
+{
+	if (p->ops->commands)
+		p->ops->commands->ask(p, ask);
+	else
+		diag_worker_reply(&p->diag, ask->id, VL_E_UNSUPPORTED, "only the debug image runs commands", -1);
 }
 
 void errands_ask(struct paravisor *p, const struct service_ask *ask, int fd)
@@ -369,6 +378,8 @@ void errands_ask(struct paravisor *p, const struct service_ask *ask, int fd)
 		profile(p, ask, fd);
 	else if (ask->what == SERVICE_CRASH)
 		crash(p, ask);
+	else if (ask->what == SERVICE_EXEC)
+		run_command(p, ask);
 	else
 		begin(p, ask);
 	if (fd >= 0)

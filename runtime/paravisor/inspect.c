@@ -43,6 +43,7 @@ static void put_version(const struct paravisor *p, struct inspect *i)
 #else
 	inspect_bool(i, "hardened", INSPECT_SAFE, false);
 #endif
+	inspect_bool(i, "debug-image", INSPECT_SAFE, p->ops->commands != NULL);
 	if (p->measurement_bytes)
 		inspect_bytes(i, "measurement", INSPECT_SAFE, p->measurement, p->measurement_bytes);
 	inspect_close(i);

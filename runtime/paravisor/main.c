@@ -144,7 +144,16 @@ static int measure_programs(void *context, uint8_t digest[VBS_DIGEST_BYTES])
 	return err;
 }
 
-static const struct paravisor_ops ops = { connect_host, open_all, spawn, measure_programs, open_diagnostics };
+static const struct paravisor_ops ops = {
+	.connect = connect_host,
+	.open = open_all,
+	.spawn = spawn,
+	.programs = measure_programs,
+	.diagnostics = open_diagnostics,
+#ifdef VL_DEBUG_IMAGE
+	.commands = &commands_table,
+#endif
+};
 
 /* Diagnosis: proves in a running machine that device workers can be lost. SECONDS, or SECONDS,SIGNAL. */
 static void read_kill(struct devices *d)

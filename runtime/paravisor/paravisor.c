@@ -50,6 +50,8 @@ void paravisor_init(struct paravisor *p, const struct paravisor_ops *ops, void *
 	p->workers = 1u << CONTROL_DEVICE_TPM;
 	diag_worker_init(&p->diag);
 	errands_init(&p->errands);
+	if (ops->commands)
+		ops->commands->init(p);
 	p->vm_unit = -1;
 	p->crashes.filter = &p->machine.filter;
 	for (unsigned n = 0; paravisor_worker(p, n); n++)
@@ -664,7 +666,7 @@ static int poll_limit_ms(const struct paravisor *p)
 
 static void turn(struct paravisor *p)
 {
-	struct pollfd f[OWN_POLLS + DEVICES_POLL_MAX + STORE_CHANNEL_MAX] = {
+	struct pollfd f[OWN_POLLS + DEVICES_POLL_MAX + STORE_CHANNEL_MAX + EXEC_MAX] = {
 		{ .fd = p->host.fd, .events = POLLIN },
 		{ .fd = p->vm.control, .events = POLLIN },
 		{ .fd = p->vm.pidfd, .events = POLLIN },
@@ -675,11 +677,14 @@ static void turn(struct paravisor *p)
 		{ .fd = p->errands.profiler.pidfd, .events = POLLIN },
 	};
 	struct pollfd *devices = f + OWN_POLLS, *stores = devices + DEVICES_POLL_MAX;
+	struct pollfd *commands = stores + STORE_CHANNEL_MAX;
 	int err;
 
 	devices_poll(&p->devices, devices);
 	store_broker_poll(&p->store, stores);
-	if (poll(f, VL_ARRAY_COUNT(f), poll_limit_ms(p)) < 0)
+	if (p->ops->commands)
+		p->ops->commands->poll(p, commands);
+	if (poll(f, p->ops->commands ? VL_ARRAY_COUNT(f) : VL_ARRAY_COUNT(f) - EXEC_MAX, poll_limit_ms(p)) < 0)
 		return;
 	if (f[0].revents && (err = get_client_ready(&p->host)) != 0)
 		lost_host(p, err);
@@ -695,6 +700,8 @@ static void turn(struct paravisor *p)
 	if (f[6].revents || f[7].revents)
 		errands_profiler(p);
 	errands_deadline(p);
+	if (p->ops->commands)
+		p->ops->commands->ready(p, commands);
 	tell_crashes(p);
 	if (p->vm.deadline_ns && clock_left_ms(p->vm.deadline_ns) == 0)
 		on_deadline(p);

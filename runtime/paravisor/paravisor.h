@@ -7,6 +7,7 @@
 #define VL_PARAVISOR_PARAVISOR_H
 
 #include "runtime/lib/get_client.h"
+#include "runtime/paravisor/commands.h"
 #include "runtime/paravisor/crashes.h"
 #include "runtime/paravisor/devices.h"
 #include "runtime/paravisor/diag.h"
@@ -42,6 +43,8 @@ struct paravisor_ops {
 	 * caller's, or VL_E_* with *what naming the thing. NULL: there are no diagnostics.
 	 */
 	int (*diagnostics)(void *context, int fds[SERVICE_FD_MAX], const char **what);
+	/* NULL: this image runs no commands of clients. */
+	const struct commands_table *commands;
 };
 
 /* A point of the boot, on the partition's reference clock. */
@@ -80,6 +83,7 @@ struct paravisor {
 	uint32_t workers; /* bit per enum control_device: it is to be in a worker, if the guest has it */
 	struct diag_worker diag;
 	struct errands errands;
+	struct worker commands[EXEC_MAX];
 	struct crashes crashes; /* of all workers */
 	uint64_t vm_text_base; /* where the VM worker's code lies (text.h); 0: unknown */
 	int vm_unit; /* the VM worker's end as a unit of the inspect tree, to be handed to it; -1: none */

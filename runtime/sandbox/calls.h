@@ -8,6 +8,7 @@
 #define VL_SANDBOX_CALLS_H
 
 #include "port/sandbox_arch.h"
+#include "runtime/sandbox/debug_calls.h"
 
 #include <sys/syscall.h>
 
@@ -202,6 +203,8 @@
 	CALL(perf_event_open) \
 	CALL(sysinfo) \
 	CALL(lseek) \
+	/* the debug image's commands' */ \
+	SANDBOX_DEBUG_CALLS(CALL) \
 	/* a worker's way into its own cage */ \
 	CALL(prlimit64) \
 	CALL(unshare) \

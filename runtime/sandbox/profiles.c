@@ -10,6 +10,7 @@
 #define USER_DEVWORKER 1004
 #define USER_PROFILER 1010
 #define USER_DIAG 1011
+#define USER_EXEC 1012
 /* A kick per VP, consoles, disks, timers; a child cannot have more than its parent. */
 #define DESCRIPTOR_MAX 4096
 #define READ (LANDLOCK_ACCESS_FS_READ_FILE | LANDLOCK_ACCESS_FS_READ_DIR)
@@ -37,7 +38,8 @@
 	{ "/dev/mshv", DEVICE }, \
 	{ "/dev/mshv_vtl_low", DEVICE }, \
 	{ "/dev/mshv_hvcall", DEVICE }, \
-	{ SANDBOX_EMPTY, LANDLOCK_ACCESS_FS_READ_DIR },
+	{ SANDBOX_EMPTY, LANDLOCK_ACCESS_FS_READ_DIR }, \
+	SANDBOX_DEBUG_PATHS
 
 #define ALLOW(name) { SYS_##name, SANDBOX_ANY },
 #define ALLOW_IF(name, check) { SYS_##name, SANDBOX_##check },
@@ -162,3 +164,24 @@ const struct sandbox_profile sandbox_diag = {
 	.rules = diag_rules,
 	.rule_count = VL_ARRAY_COUNT(diag_rules),
 };
+
+#ifdef VL_DEBUG_IMAGE
+/* --- vallum-exec and the commands that it runs: all of VTL2 to look at, nothing to change --------- */
+
+#define EXEC_DESCRIPTOR_MAX 256
+
+static const struct sandbox_rule exec_rules[] = { SANDBOX_EXEC_SHARED_CALLS(ALLOW, ALLOW_IF)
+	SANDBOX_EXEC_OWN_CALLS(ALLOW) };
+
+static const struct sandbox_path exec_paths[] = { { "/bin", RUN | LANDLOCK_ACCESS_FS_READ_DIR }, SANDBOX_DEBUG_PATHS };
+
+const struct sandbox_profile sandbox_exec = {
+	.program = "vallum-exec",
+	.user = USER_EXEC,
+	.descriptor_max = EXEC_DESCRIPTOR_MAX,
+	.paths = exec_paths,
+	.path_count = VL_ARRAY_COUNT(exec_paths),
+	.rules = exec_rules,
+	.rule_count = VL_ARRAY_COUNT(exec_rules),
+};
+#endif

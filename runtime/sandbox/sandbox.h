@@ -19,6 +19,7 @@
 
 #include "common/base/err.h"
 #include "common/base/types.h"
+#include "runtime/sandbox/debug_calls.h"
 
 #include <linux/landlock.h>
 
@@ -37,6 +38,7 @@ enum sandbox_check {
 	SANDBOX_MSHV_IOCTL, /* ioctl: the requests of the mshv driver only */
 	SANDBOX_PERF_IOCTL, /* ioctl: the requests of perf events only */
 	SANDBOX_THREAD,     /* clone: a thread of this process only */
+	SANDBOX_NO_NAMESPACE, /* clone: a process like this one */
 	SANDBOX_ABSENT,     /* fails with ENOSYS, as on an older kernel: the library has another way */
 	SANDBOX_UNIX,       /* socket calls' first argument: AF_UNIX or AF_VSOCK only */
 };
@@ -94,7 +96,8 @@ int sandbox_seccomp(const struct sandbox_profile *p);
 	PROFILE(devworker) \
 	PROFILE(vtpm) \
 	PROFILE(profiler) \
-	PROFILE(diag)
+	PROFILE(diag) \
+	SANDBOX_DEBUG_PROFILES(PROFILE)
 
 #define SANDBOX_PROFILE(name) extern const struct sandbox_profile sandbox_##name;
 SANDBOX_PROFILES(SANDBOX_PROFILE)

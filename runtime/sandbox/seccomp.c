@@ -21,6 +21,8 @@
 #define MSHV_IOCTL_TYPE 0xb8u /* MSHV_IOCTL of linux/mshv.h */
 #define PERF_IOCTL_TYPE 0x24u /* of PERF_EVENT_IOC_* in linux/perf_event.h */
 
+#define NAMESPACES (CLONE_NEWNS | CLONE_NEWUTS | CLONE_NEWIPC | CLONE_NEWUSER | CLONE_NEWPID | CLONE_NEWNET)
+
 /* The most that one rule becomes: number, load, test, test, verdicts, reload. */
 #define PER_RULE 7
 #define PROGRAM_MAX (6 + PER_RULE * SANDBOX_RULE_MAX)
@@ -86,6 +88,9 @@ static void emit_rule(struct program *b, const struct sandbox_rule *r)
 		break;
 	case SANDBOX_THREAD:
 		test_masked(b, 0, CLONE_VM | CLONE_THREAD | CLONE_NEWUSER, CLONE_VM | CLONE_THREAD);
+		break;
+	case SANDBOX_NO_NAMESPACE:
+		test_masked(b, 0, NAMESPACES, 0);
 		break;
 	case SANDBOX_ABSENT:
 		verdict(b, SECCOMP_RET_ERRNO | ENOSYS);

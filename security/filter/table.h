@@ -150,7 +150,8 @@
 	ROW(DIAG_UPDATE, DIAGNOSTICS, "inspect update", "KDDDKKK", "refused") \
 	ROW(DIAG_KMSG, DIAGNOSTICS, "kernel log", "KDDDKKK", "refused") \
 	ROW(DIAG_FILE, DIAGNOSTICS, "read file", "KDDDKKK", "refused") \
-	ROW(DIAG_EXEC, DIAGNOSTICS, "run a program", "DDDDDDD", "there is no such call") \
+	ROW(DIAG_EXEC, DIAGNOSTICS, "run a program", "KDDDKKK", \
+		"refused; and in every image but the debug image there is no such call") \
 	ROW(DIAG_LIFE, DIAGNOSTICS, "start, pause, resume, restart, crash", "KDDDKKK", "refused") \
 	ROW(DIAG_STATE, DIAGNOSTICS, "dump saved state", "KDDDKKK", "refused") \
 	ROW(DIAG_CAPTURE, DIAGNOSTICS, "packet capture", "KDDDKKK", "refused") \

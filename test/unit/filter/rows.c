@@ -403,7 +403,7 @@ static const struct {
 	OWN(DIAG_UPDATE, DIAG),
 	OWN(DIAG_KMSG, DIAG),
 	OWN(DIAG_FILE, DIAG),
-	OWN(DIAG_EXEC, DIAG),
+	OWN(DIAG_EXEC, "test/unit/diag/exec.c", "in_an_isolated_vm_a_command_runs_with_measured_debug_alone"),
 	OWN(DIAG_LIFE, DIAG),
 	OWN(DIAG_STATE, DIAG),
 	OWN(DIAG_CAPTURE, DIAG),

@@ -32,10 +32,21 @@ static void (*worker_script)(int control);
 static void (*diag_script)(int control);
 static void (*device_script)(int control);
 
+static void command_says_hello(int control)
+{
+	struct pollfd f = { .fd = control, .events = POLLIN };
+
+	channel_send(control, "hello", 6, NULL, 0, LIMIT_MS);
+	poll(&f, 1, 10 * LIMIT_MS);
+	_exit(0);
+}
+
 static void (*script_of(const struct worker_rule *rule))(int control)
 {
 	if (rule == &supervise_rules[WORKER_DIAG])
 		return diag_script;
+	if (!strcmp(rule->program, "vallum-exec"))
+		return command_says_hello;
 	return rule == &supervise_rules[WORKER_VM] ? worker_script : device_script;
 }
 
@@ -216,6 +227,7 @@ static void diag_changes_the_guests_life(int control)
 	diag_ask(control, SERVICE_OPEN, "/dev/null", VL_E_TYPE, false);
 	diag_ask(control, SERVICE_OPEN, "/no/such", VL_E_OS, false);
 	diag_ask(control, SERVICE_OPEN, "relative", VL_E_RANGE, false);
+	diag_ask(control, SERVICE_EXEC, "", VL_E_UNSUPPORTED, false);
 	wait_for_end(control);
 }
 
@@ -239,6 +251,28 @@ static void diag_crashes_on_demand(int control)
 	wait_for_end(control);
 }
 
+/* What a command's process says goes to the server, and its end is its own; a place is free when it was reaped. */
+static void diag_runs_commands(int control)
+{
+	struct service_ask a = { .type = SERVICE_ASK, .what = SERVICE_EXEC, .id = 1 };
+	char said[8] = "";
+	struct channel_message m = { .data = said, .capacity = sizeof(said) };
+	int fds[EXEC_MAX + 1];
+
+	diag_hello(control);
+	for (unsigned i = 0; i <= EXEC_MAX; i++) {
+		channel_send(control, &a, sizeof(a), NULL, 0, LIMIT_MS);
+		fds[i] = diag_expect(control, SERVICE_REPLY);
+		*diag_steps += diag_in.reply.error == (i < EXEC_MAX ? 0 : VL_E_LIMIT) && (fds[i] >= 0) == (i < EXEC_MAX);
+	}
+	*diag_steps += channel_receive(fds[0], &m, LIMIT_MS) == 0 && !strcmp(said, "hello");
+	close(fds[0]);
+	do
+		diag_ask(control, SERVICE_EXEC, "", 0, true);
+	while (*diag_steps < EXEC_MAX + 3);
+	wait_for_end(control);
+}
+
 static void diag_asks_what_it_may_not(int control)
 {
 	diag_hello(control);
@@ -246,6 +280,7 @@ static void diag_asks_what_it_may_not(int control)
 	diag_ask(control, SERVICE_PAUSE, "", VL_E_DENIED, false);
 	diag_ask(control, SERVICE_SAVE, "", VL_E_DENIED, false);
 	diag_ask(control, SERVICE_OPEN, "/proc/version", VL_E_DENIED, false);
+	diag_ask(control, SERVICE_EXEC, "", VL_E_DENIED, false);
 	wait_for_end(control);
 }
 
@@ -340,7 +375,7 @@ static void worker_is_paused_and_saved(int control)
 	worker_obeys(control, CONTROL_STOP, false);
 	worker_obeys(control, CONTROL_SAVE, true);
 	worker_obeys(control, CONTROL_START, false);
-	for (int i = 0; i < LIMIT_MS / 5 && *diag_steps < 10; i++)
+	for (int i = 0; i < LIMIT_MS / 5 && *diag_steps < 11; i++)
 		poll(NULL, 0, 5);
 	control_signal(control, CONTROL_POWER_OFF);
 	wait_for_end(control);
@@ -359,7 +394,7 @@ static void worker_waits_for_steps(int control)
 
 /* --- Runs -------------------------------------------------------------------------------- */
 
-static const struct paravisor_ops ops = { connect_to_host, open_one, spawn, NULL, NULL };
+static const struct paravisor_ops ops = { .connect = connect_to_host, .open = open_one, .spawn = spawn };
 static struct paravisor p;
 
 static void setup(void)
@@ -395,22 +430,30 @@ START_TEST(a_guest_boots_and_powers_off)
 }
 END_TEST
 
-static const struct paravisor_ops ops_with_diagnostics = { connect_to_host, open_one, spawn, NULL,
-	open_diagnostics };
+static const struct paravisor_ops ops_with_diagnostics = { .connect = connect_to_host, .open = open_one,
+	.spawn = spawn, .diagnostics = open_diagnostics };
+/* As the debug image has it. */
+static const struct paravisor_ops ops_with_commands = { .connect = connect_to_host, .open = open_one,
+	.spawn = spawn, .diagnostics = open_diagnostics, .commands = &commands_table };
 
-static void with_diagnostics(void (*diag)(int control), void (*worker)(int control))
+static void run_with(const struct paravisor_ops *with, void (*diag)(int control), void (*worker)(int control))
 {
-	p.ops = &ops_with_diagnostics;
+	p.ops = with;
 	share_steps();
 	diag_script = diag;
 	worker_script = worker;
 	ck_assert_int_eq(run(), 0);
 }
 
+static void with_diagnostics(void (*diag)(int control), void (*worker)(int control))
+{
+	run_with(&ops_with_diagnostics, diag, worker);
+}
+
 START_TEST(a_client_pauses_saves_and_resumes_the_guest_and_reads_plain_files)
 {
 	with_diagnostics(diag_changes_the_guests_life, worker_is_paused_and_saved);
-	ck_assert_uint_eq(*diag_steps, 10);
+	ck_assert_uint_eq(*diag_steps, 11);
 	ck_assert_uint_eq(p.diag.restarts, 0);
 	ck_assert_ptr_nonnull(strstr(told, "started;off;"));
 }
@@ -439,10 +482,19 @@ END_TEST
 
 START_TEST(an_isolated_vms_server_gets_nothing_done_whatever_it_asks)
 {
-	wanted_steps = 4;
+	wanted_steps = 5;
 	p.machine.filter.isolation = ISOLATION_VBS;
 	with_diagnostics(diag_asks_what_it_may_not, worker_waits_for_steps);
-	ck_assert_uint_eq(*diag_steps, 4);
+	ck_assert_uint_eq(*diag_steps, 5);
+}
+END_TEST
+
+START_TEST(the_debug_images_server_gets_the_channels_of_as_many_commands_as_the_limit)
+{
+	wanted_steps = EXEC_MAX + 3;
+	commands_table.init(&p);
+	run_with(&ops_with_commands, diag_runs_commands, worker_waits_for_steps);
+	ck_assert_uint_eq(*diag_steps, wanted_steps);
 }
 END_TEST
 
@@ -841,6 +893,7 @@ static void add_tests(TCase *c)
 	tcase_add_test(c, a_client_gives_the_guest_to_a_new_vm_worker_running_or_paused);
 	tcase_add_test(c, a_guest_that_the_new_vm_worker_cannot_take_over_is_at_its_end);
 	tcase_add_test(c, an_isolated_vms_server_gets_nothing_done_whatever_it_asks);
+	tcase_add_test(c, the_debug_images_server_gets_the_channels_of_as_many_commands_as_the_limit);
 	tcase_add_test(c, a_client_has_a_process_of_vtl2_crash_and_no_other);
 	tcase_add_test(c, a_state_of_the_running_guest_that_cannot_be_kept_is_refused_and_the_guest_goes_on);
 	tcase_add_test(c, a_server_that_dies_again_and_again_is_given_up_and_the_guest_goes_on);

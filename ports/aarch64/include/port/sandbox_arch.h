@@ -13,4 +13,7 @@
 /* Where its program is, which GNU's libc looks for at the start. */
 #define PORT_SANDBOX_GLIBC_CALLS(CALL) CALL(readlinkat)
 
+/* There are no older calls that a program of GNU's libc would make. */
+#define PORT_SANDBOX_COMMAND_CALLS(CALL)
+
 #endif

@@ -20,4 +20,26 @@
 /* Where its program is, which GNU's libc looks for at the start. */
 #define PORT_SANDBOX_GLIBC_CALLS(CALL) CALL(readlink)
 
+/* A program of GNU's libc makes the older calls where there are some. */
+#define PORT_SANDBOX_COMMAND_CALLS(CALL) \
+	CALL(stat) \
+	CALL(lstat) \
+	CALL(access) \
+	CALL(pipe) \
+	CALL(select) \
+	CALL(vfork) \
+	CALL(getpgrp) \
+	CALL(getdents) \
+	CALL(unlink) \
+	CALL(mkdir) \
+	CALL(rmdir) \
+	CALL(rename) \
+	CALL(link) \
+	CALL(symlink) \
+	CALL(chmod) \
+	CALL(chown) \
+	CALL(alarm) \
+	CALL(pause) \
+	CALL(time)
+
 #endif
