@@ -14,5 +14,6 @@ int ctl_restart(struct ctl *c);
 int ctl_settings(struct ctl *c);
 int ctl_version(struct ctl *c);
 int ctl_crashes(struct ctl *c);
+int ctl_exec(struct ctl *c);
 
 #endif

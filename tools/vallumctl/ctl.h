@@ -19,6 +19,7 @@ enum ctl_status {
 	CTL_UNREACHABLE = 2, /* no connection to the paravisor, or no answer in time */
 	CTL_REFUSED = 3,     /* the paravisor says no, or that it failed */
 	CTL_PROTOCOL = 4,    /* the paravisor sent what nobody can understand */
+	/* `exec` ends with the command's own, once that runs */
 };
 
 enum ctl_colour { CTL_COLOUR_AUTO, CTL_COLOUR_ALWAYS, CTL_COLOUR_NEVER };
@@ -26,6 +27,8 @@ enum ctl_colour { CTL_COLOUR_AUTO, CTL_COLOUR_ALWAYS, CTL_COLOUR_NEVER };
 /* What the command line said. */
 struct ctl_options {
 	const char *command, *path; /* path: the operand, "" without one */
+	char **words;               /* behind it */
+	int word_count;
 	const char *vsock, *svg, *folded, *process;
 	enum ctl_colour colour;
 	unsigned timeout_s, depth, seconds, hertz;
@@ -73,6 +76,7 @@ enum ctl_allowed {
 	CTL_ALLOW_SECONDS = 1 << 8,
 	CTL_ALLOW_HERTZ = 1 << 9,
 	CTL_ALLOW_FOLDED = 1 << 10,
+	CTL_ALLOW_WORDS = 1 << 11,
 };
 
 struct ctl_command {

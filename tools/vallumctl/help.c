@@ -49,6 +49,11 @@ const struct ctl_command ctl_commands[] = {
 		"`vallumctl --version` shows this program's own.\n" },
 	{ "crashes", ctl_crashes, PARTS, "show reports of processes that crashed",
 		"usage: vallumctl crashes [--json]\nShows the reports that crashed processes of VTL2 left.\n" },
+	{ "exec", ctl_exec, CTL_ALLOW_PATH | CTL_ALLOW_WORDS, "run a program of VTL2's debug image",
+		"usage: vallumctl exec [--] PROGRAM [ARGUMENT]...\n"
+		"Runs a program in VTL2 with this one's standard streams; only the debug image (`make\n"
+		"DEBUG=1 image`) can. The exit status is the program's, 255 when it was killed. It ends with\n"
+		"this command. `vallumctl exec -- sh -i` is a shell; -- keeps a program's options its own.\n" },
 	{ NULL, NULL, 0, NULL, NULL },
 };
 

@@ -149,6 +149,8 @@ static int check(struct ctl *c, unsigned given, int first_forbidden, const struc
 			name_of(first_forbidden), k->name, k->name);
 	if (o->path[0] && !(k->allowed & CTL_ALLOW_PATH))
 		return ctl_fail(c, CTL_USAGE, "`%s` takes no argument, but there is '%s'", k->name, o->path);
+	if (o->word_count && !(k->allowed & CTL_ALLOW_WORDS))
+		return ctl_fail(c, CTL_USAGE, "'%s' is one argument too many", o->words[0]);
 	if (!o->vsock || !o->vsock[0])
 		return ctl_fail(c, CTL_USAGE,
 			"which VM? Give the socket of its --vsock: --vsock PATH, or set VALLUM_VSOCK");
@@ -156,13 +158,14 @@ static int check(struct ctl *c, unsigned given, int first_forbidden, const struc
 }
 
 /* The operands: a command, and what some commands take. */
-static int operands(struct ctl *c, int argc, char **argv)
+static void operands(struct ctl *c, int argc, char **argv)
 {
 	struct ctl_options *o = &c->options;
 
 	o->command = argc > 0 ? argv[0] : "";
 	o->path = argc > 1 ? argv[1] : "";
-	return argc > 2 ? ctl_fail(c, CTL_USAGE, "'%s' is one argument too many", argv[2]) : CTL_OK;
+	o->words = argv + 2;
+	o->word_count = argc > 2 ? argc - 2 : 0;
 }
 
 int ctl_options(struct ctl *c, int argc, char **argv, const struct ctl_command **command)
@@ -188,9 +191,7 @@ int ctl_options(struct ctl *c, int argc, char **argv, const struct ctl_command *
 			forbidden[count++] = id;
 		given |= permission(id);
 	}
-	status = operands(c, argc - optind, argv + optind);
-	if (status)
-		return status;
+	operands(c, argc - optind, argv + optind);
 	*command = find_command(o->command);
 	if (o->command[0] && !*command)
 		return ctl_fail(c, CTL_USAGE, "unknown command '%s'; `vallumctl --help` lists them", o->command);

@@ -3,7 +3,7 @@
 
 _vallumctl() {
 	local current=${COMP_WORDS[COMP_CWORD]} before=${COMP_WORDS[COMP_CWORD - 1]} word command= skip=
-	local commands='inspect log boot profile pause resume restart settings version crashes'
+	local commands='inspect log boot profile pause resume restart settings version crashes exec'
 	local every='--vsock --timeout --color --help'
 
 	case $before in

@@ -15,10 +15,12 @@
 #define LIMIT_MS 20000
 #define DATA_ID 0x1122334455667788u
 #define WORDS_MAX 24
+#define DATA_MAX 3 /* standard streams of a command: what a step has for the client is its output */
 
 /* The client asks for connections over `link`: a port out, one descriptor back. */
 struct server {
-	int control, data, log;
+	int control, data[DATA_MAX], log;
+	unsigned data_count;
 	const struct fake_step *step;
 };
 
@@ -77,11 +79,11 @@ static void answer(struct server *s, uint32_t stream)
 
 static void send_data(struct server *s)
 {
-	if (s->data < 0)
+	if (!s->data_count || (s->data_count == DATA_MAX && !s->step->data))
 		return;
-	write_all(s->data, s->step->data, s->step->data_size);
-	close(s->data);
-	s->data = -1;
+	write_all(s->data[s->data_count == DATA_MAX], s->step->data, s->step->data_size);
+	while (s->data_count)
+		close(s->data[--s->data_count]);
 }
 
 static void wait_for_hang_up(int fd)
@@ -147,16 +149,18 @@ static void take_connection(struct server *s, int link, uint32_t port)
 	send_fd(link, pair[1]);
 	if (port == VL_PORT_DIAG_CONTROL) {
 		s->control = pair[0];
+	} else if (s->data_count < DATA_MAX) {
+		s->data[s->data_count++] = pair[0];
+		write_all(pair[0], &id, sizeof(id));
 	} else {
-		s->data = pair[0];
-		write_all(s->data, &id, sizeof(id));
+		exit(1);
 	}
 }
 
 /* Until the client has closed everything. */
 static VL_NORETURN void server(int link, int log, const struct fake_step *steps)
 {
-	struct server s = { .control = -1, .data = -1, .log = log, .step = steps };
+	struct server s = { .control = -1, .log = log, .step = steps };
 
 	for (;;) {
 		struct pollfd f[] = { { .fd = link, .events = POLLIN }, { .fd = s.control, .events = POLLIN } };

@@ -374,6 +374,26 @@ START_TEST(a_silent_server_is_given_up_after_the_time_out)
 }
 END_TEST
 
+START_TEST(a_command_of_vtl2_has_its_output_and_its_exit_code_passed_on)
+{
+	static const uint8_t pid[] = { 0x08, 0x2a }, code[] = { 0x08, 0x07 };
+	const struct fake_step steps[] = { { .method = "Exec", .answer = pid, .answer_size = sizeof(pid) },
+		{ .method = "Wait", .answer = code, .answer_size = sizeof(code), .data = "out\n", .data_size = 4 }, { 0 } };
+	const struct fake_step none[] = { { .method = "Exec", .code = 12, .text = "there is no Exec here" }, { 0 } };
+	const struct fake_step broken[] = { { .method = "Exec", .answer = "\x08", .answer_size = 1 }, { 0 } };
+
+	RUN(steps, "exec -- ls -l", 7);
+	ck_assert_str_eq(run.out, "out\n");
+	SAYS(run.asked, "Exec 0a026c7312022d6c20"); /* ls, -l */
+	SAYS(run.asked, "Wait 082a");
+	RUN(none, "exec ls", CTL_REFUSED);
+	SAYS(run.err, "does not offer that");
+	RUN(broken, "exec ls", CTL_PROTOCOL);
+	RUN(none, "exec", CTL_USAGE);
+	SAYS(run.err, "which program");
+}
+END_TEST
+
 START_TEST(wrong_usage_is_told_apart_from_failures)
 {
 	static const struct { const char *arguments, *says; } wrong[] = {
@@ -433,6 +453,7 @@ Suite *suite_vallumctl(void)
 	tcase_add_test(c, a_call_that_fails_says_the_servers_reason_and_nothing_else_of_it);
 	tcase_add_test(c, answers_that_are_none_are_refused);
 	tcase_add_test(c, a_silent_server_is_given_up_after_the_time_out);
+	tcase_add_test(c, a_command_of_vtl2_has_its_output_and_its_exit_code_passed_on);
 	tcase_add_test(c, wrong_usage_is_told_apart_from_failures);
 	tcase_add_test(c, colour_is_used_only_when_asked_for_or_on_a_terminal);
 	suite_add_tcase(s, c);
