@@ -65,7 +65,8 @@
 /* What it has for them alone. */
 #define SANDBOX_EXEC_OWN_CALLS(CALL) \
 	PORT_SANDBOX_COMMAND_CALLS(CALL) \
-	/* files; what they may do to them says Landlock */ \
+	/* files; what they may do to them says Landlock, whose paths a command's cage has of its own */ \
+	CALL(landlock_add_rule) \
 	CALL(readv) \
 	CALL(writev) \
 	CALL(pwrite64) \
