@@ -137,11 +137,9 @@
 	{ "/", READ }, \
 	{ "/dev/null", DEVICE }, \
 	{ "/dev/zero", DEVICE },
-#define SANDBOX_DEBUG_PROFILES(PROFILE) PROFILE(exec)
 #else
 #define SANDBOX_DEBUG_CALLS(CALL)
 #define SANDBOX_DEBUG_PATHS
-#define SANDBOX_DEBUG_PROFILES(PROFILE)
 #endif
 
 #endif

@@ -19,7 +19,6 @@
 
 #include "common/base/err.h"
 #include "common/base/types.h"
-#include "runtime/sandbox/debug_calls.h"
 
 #include <linux/landlock.h>
 
@@ -96,12 +95,12 @@ int sandbox_seccomp(const struct sandbox_profile *p);
 	PROFILE(devworker) \
 	PROFILE(vtpm) \
 	PROFILE(profiler) \
-	PROFILE(diag) \
-	SANDBOX_DEBUG_PROFILES(PROFILE)
+	PROFILE(diag)
 
 #define SANDBOX_PROFILE(name) extern const struct sandbox_profile sandbox_##name;
 SANDBOX_PROFILES(SANDBOX_PROFILE)
 #undef SANDBOX_PROFILE
+extern const struct sandbox_profile sandbox_exec; /* in the debug image (debug_calls.h) */
 
 #define SANDBOX_USER_PARAVISOR 1000 /* init gives it the devices that it opens */
 
