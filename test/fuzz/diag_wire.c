@@ -9,6 +9,25 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
+/* What was understood is whole, and is the same when it is written and read again. */
+static void exec(const uint8_t *data, size_t size)
+{
+	static uint8_t out[1 << 14];
+	struct diag_exec_request q, again;
+	struct vl_writer w;
+
+	if (diag_exec_decode(data, size, &q))
+		return;
+	if (diag_words_check(&q.args) || diag_words_check(&q.env) || strlen(q.command) >= sizeof(q.command))
+		abort();
+	vl_writer_init(&w, out, sizeof(out));
+	diag_exec_encode(&w, &q);
+	if (w.err || diag_exec_decode(out, w.pos, &again) || strcmp(q.command, again.command) ||
+	    memcmp(&q.args, &again.args, sizeof(q.args)) || memcmp(&q.env, &again.env, sizeof(q.env)) ||
+	    q.in != again.in || q.out != again.out || q.err != again.err || q.tty != again.tty)
+		abort();
+}
+
 static void payloads(const uint8_t *data, size_t size)
 {
 	struct diag_inspect_request inspect;
@@ -18,8 +37,10 @@ static void payloads(const uint8_t *data, size_t size)
 	struct diag_capture_request capture;
 	struct diag_start_request start;
 	struct diag_crash_request crash;
+	struct diag_wait_request wait;
 	const uint8_t *field;
 	size_t field_size;
+	int32_t number;
 
 	if (!diag_inspect_decode(data, size, &inspect) && strlen(inspect.path) >= sizeof(inspect.path))
 		abort();
@@ -29,6 +50,9 @@ static void payloads(const uint8_t *data, size_t size)
 	diag_capture_decode(data, size, &capture);
 	diag_start_decode(data, size, &start);
 	diag_crash_decode(data, size, &crash);
+	diag_wait_decode(data, size, &wait);
+	diag_number_decode(data, size, &number);
+	exec(data, size);
 	if (!diag_response_decode(data, size, &field, &field_size) && field_size > size)
 		abort();
 }
