@@ -44,6 +44,35 @@ static void plan(struct host_memory *m, struct host_config *c, uint64_t vtl2_byt
 	m->vtl0_bytes = top + HIGH_MMIO_BYTES;
 }
 
+/*
+ * Address space that begins with a large page, so that the kernel can back it with
+ * large pages and KVM map them. Each switch between VTLs walks the second stage anew
+ * where KVM is emulated, and a level less was a twentieth of a port access.
+ */
+static void *reserve(uint64_t bytes)
+{
+	uint8_t *start = mmap(NULL, bytes + VL_LARGE_PAGE_BYTES, PROT_NONE,
+		MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	uint8_t *aligned = (uint8_t *)vl_align_up((uintptr_t)start, VL_LARGE_PAGE_BYTES);
+
+	if (start == MAP_FAILED)
+		return NULL;
+	if (aligned > start)
+		munmap(start, (size_t)(aligned - start));
+	munmap(aligned + bytes, (size_t)(start + VL_LARGE_PAGE_BYTES - aligned));
+	return aligned;
+}
+
+/* A part of the memfd at an address that is reserved. Large pages are a wish: without them all works the same. */
+static int map_part(const struct host_memory *m, uint8_t *at, uint64_t bytes, uint64_t offset)
+{
+	if (mmap(at, bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED | MAP_NORESERVE, m->fd,
+			(off_t)offset) == MAP_FAILED)
+		return VL_E_NOMEM;
+	(void)madvise(at, bytes, MADV_HUGEPAGE);
+	return 0;
+}
+
 static int map_all(struct host_memory *m)
 {
 	unsigned i;
@@ -51,17 +80,10 @@ static int map_all(struct host_memory *m)
 	m->fd = memfd_create("vallum-ram", MFD_CLOEXEC);
 	if (m->fd < 0 || ftruncate(m->fd, (off_t)m->bytes))
 		return VL_E_NOMEM;
-	m->base = mmap(NULL, m->bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_NORESERVE, m->fd, 0);
-	if (m->base == MAP_FAILED) {
-		m->base = NULL;
+	m->base = reserve(m->bytes);
+	m->vtl0_base = reserve(m->vtl0_bytes);
+	if (!m->base || !m->vtl0_base || map_part(m, m->base, m->bytes, 0))
 		return VL_E_NOMEM;
-	}
-	m->vtl0_base = mmap(NULL, m->vtl0_bytes, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1,
-			0);
-	if (m->vtl0_base == MAP_FAILED) {
-		m->vtl0_base = NULL;
-		return VL_E_NOMEM;
-	}
 	m->vtl0_denied = mmap(NULL, m->vtl0_bytes >> VL_PAGE_SHIFT, PROT_READ | PROT_WRITE,
 		MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 	if (m->vtl0_denied == MAP_FAILED) {
@@ -71,9 +93,7 @@ static int map_all(struct host_memory *m)
 	for (i = 0; i < m->ram_count; i++) {
 		const struct host_ram *r = &m->ram[i];
 
-		if (!r->vtl2 && mmap(m->vtl0_base + r->range.gpa, r->range.size, PROT_READ | PROT_WRITE,
-				    MAP_SHARED | MAP_FIXED | MAP_NORESERVE, m->fd,
-				(off_t)r->offset) == MAP_FAILED)
+		if (!r->vtl2 && map_part(m, m->vtl0_base + r->range.gpa, r->range.size, r->offset))
 			return VL_E_NOMEM;
 	}
 	return 0;
