@@ -292,7 +292,8 @@ int exec_run(const struct exec_request *q, const int fds[EXEC_STREAM_COUNT], int
 	static struct run r; /* too big for a stack */
 	int err, code = EXEC_NO_CODE;
 
-	r = (struct run){ .control = control, .pidfd = -1, .in = { -1, -1 }, .out = { -1, -1 } };
+	r = (struct run){ .control = control, .pidfd = -1, .in = { .from = -1, .to = -1 },
+		.out = { .from = -1, .to = -1 } };
 	memcpy(r.sockets, fds, sizeof(r.sockets));
 	err = start(&r, q);
 	say(&r, EXEC_STARTED, err ? err : r.keeper);
