@@ -57,8 +57,9 @@ int exec_message_check(const struct exec_message *m, size_t size, size_t fd_coun
 
 /*
  * Runs the command of a checked request with the sockets of `fds` (enum exec_stream; -1: none), which are
- * exec_run()'s, and speaks over `control` until all is over. Returns the exit code, which was told.
+ * exec_run()'s, and speaks over `control` until all is over, at most `life_ms` long. Returns the exit code, which
+ * was told.
  */
-int exec_run(const struct exec_request *q, const int fds[EXEC_STREAM_COUNT], int control);
+int exec_run(const struct exec_request *q, const int fds[EXEC_STREAM_COUNT], int control, unsigned life_ms);
 
 #endif

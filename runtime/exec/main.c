@@ -81,5 +81,5 @@ int main(void)
 			vl_error("the request: %s", vl_err_text(err));
 		return EXEC_NO_CODE;
 	}
-	return exec_run(&request, fds, CONTROL_FD);
+	return exec_run(&request, fds, CONTROL_FD, EXEC_LIFE_LIMIT_MS);
 }

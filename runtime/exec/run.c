@@ -275,9 +275,9 @@ static int start(struct run *r, const struct exec_request *q)
 	return err;
 }
 
-static void live(struct run *r)
+static void live(struct run *r, unsigned life_ms)
 {
-	bool ended = watch(r, clock_deadline(EXEC_LIFE_LIMIT_MS));
+	bool ended = watch(r, clock_deadline(life_ms));
 
 	if (!ended) {
 		vl_info("process %d and what it started are ended", (int)r->keeper);
@@ -287,7 +287,7 @@ static void live(struct run *r)
 		drain(r);
 }
 
-int exec_run(const struct exec_request *q, const int fds[EXEC_STREAM_COUNT], int control)
+int exec_run(const struct exec_request *q, const int fds[EXEC_STREAM_COUNT], int control, unsigned life_ms)
 {
 	static struct run r; /* too big for a stack */
 	int err, code = EXEC_NO_CODE;
@@ -298,7 +298,7 @@ int exec_run(const struct exec_request *q, const int fds[EXEC_STREAM_COUNT], int
 	err = start(&r, q);
 	say(&r, EXEC_STARTED, err ? err : r.keeper);
 	if (!err) {
-		live(&r);
+		live(&r, life_ms);
 		code = reap(&r);
 	}
 	/* Others may still have these sockets, and their client is to see the end. */

@@ -27,7 +27,7 @@ enum terminal_event {
 enum terminal_event terminal_input(struct terminal *t, char byte, char echo[TERMINAL_ECHO_MAX], size_t *echo_size);
 void terminal_taken(struct terminal *t);
 
-/* `size` bytes of the command's for the client's screen into `out`, which has room for twice as many. Returns how many. */
+/* `size` bytes of the command's for the client's screen into `out`, with room for twice as many; how many. */
 size_t terminal_output(const char *data, size_t size, char *out);
 
 #endif

@@ -222,7 +222,7 @@
 /* Init's own are few; the rest is its child's, which also has paths to keep. */
 #define SANDBOX_INIT_CALLS(CALL, CALL_IF) \
 	SANDBOX_PARAVISOR_CALLS(CALL, CALL_IF) \
-	CALL(landlock_add_rule)
+	SANDBOX_INIT_OWN_CALLS(CALL)
 
 /* Every call of every list. */
 #define SANDBOX_ALL_CALLS(CALL, CALL_IF) SANDBOX_INIT_CALLS(CALL, CALL_IF)

@@ -1,7 +1,8 @@
 /*
  * What the cages of the debug image have beside the others' (calls.h): a command that a client
- * of the diagnostics server runs is any program of that image. It looks, waits, starts programs and writes
- * to what it was given; no socket of its own, no memory that is made code, nothing that traces or mounts. An image that is not for debugging has none of this.
+ * of the diagnostics server runs is any program of that image. It looks, waits, starts programs and
+ * writes to what it was given; it has no socket of its own, makes no memory code, traces and mounts
+ * nothing. An image that is not for debugging has none of this.
  */
 #ifndef VL_SANDBOX_DEBUG_CALLS_H
 #define VL_SANDBOX_DEBUG_CALLS_H
@@ -77,12 +78,10 @@
 	CALL(fstatfs) \
 	CALL(faccessat) \
 	CALL(faccessat2) \
-	CALL(readlinkat) \
 	CALL(getcwd) \
 	CALL(fchdir) \
 	CALL(umask) \
 	CALL(dup) \
-	CALL(dup3) \
 	CALL(pipe2) \
 	CALL(fsync) \
 	CALL(unlinkat) \
@@ -127,11 +126,11 @@
 	CALL(clock_nanosleep) \
 	CALL(setitimer) \
 	CALL(getitimer) \
-	CALL(pselect6) \
-	CALL(ppoll)
+	CALL(pselect6)
 
 #ifdef VL_DEBUG_IMAGE
 #define SANDBOX_DEBUG_CALLS(CALL) SANDBOX_EXEC_OWN_CALLS(CALL)
+#define SANDBOX_INIT_OWN_CALLS(CALL) /* landlock_add_rule, which the paravisor has here, too */
 /* A parent's paths bind its commands: what they may look at it may, too. */
 #define SANDBOX_DEBUG_PATHS \
 	{ "/", READ }, \
@@ -139,6 +138,7 @@
 	{ "/dev/zero", DEVICE },
 #else
 #define SANDBOX_DEBUG_CALLS(CALL)
+#define SANDBOX_INIT_OWN_CALLS(CALL) CALL(landlock_add_rule)
 #define SANDBOX_DEBUG_PATHS
 #endif
 

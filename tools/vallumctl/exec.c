@@ -45,7 +45,9 @@ static int call(struct exec *e, const char *method, const struct vl_writer *w, i
 		return ctl_fail(c, CTL_USAGE, "the command is too long");
 	status = rpc_call(c, &e->rpc, DIAG_SERVICE, method, w->data, w->pos);
 	err = status ? 0 : diag_number_decode(e->rpc.answer.payload, e->rpc.answer.payload_size, number);
-	return err ? ctl_fail(c, CTL_PROTOCOL, "the answer to %s cannot be read: %s", method, vl_err_text(err)) : status;
+	if (err)
+		return ctl_fail(c, CTL_PROTOCOL, "the answer to %s cannot be read: %s", method, vl_err_text(err));
+	return status;
 }
 
 static int fill(struct exec *e, struct diag_exec_request *q)

@@ -418,13 +418,14 @@ END_TEST
 struct running {
 	pthread_t thread;
 	int control, ours[EXEC_STREAM_COUNT], theirs[EXEC_STREAM_COUNT], their_control;
+	unsigned life_ms; /* 0: long enough */
 	struct exec_request request;
 };
 
 static void *run_command(void *context)
 {
 	struct running *r = context;
-	int code = exec_run(&r->request, r->theirs, r->their_control);
+	int code = exec_run(&r->request, r->theirs, r->their_control, r->life_ms ? r->life_ms : 600000);
 
 	close(r->their_control);
 	return (void *)(intptr_t)code;
@@ -541,6 +542,17 @@ START_TEST(a_command_whose_server_lets_go_ends)
 }
 END_TEST
 
+START_TEST(a_command_whose_time_is_over_ends_and_that_is_told)
+{
+	static struct running r = { .life_ms = 200 };
+
+	start_command(&r, "/bin/sleep", (const char *const[]){ "600", NULL });
+	ck_assert_int_gt(heard(&r, EXEC_STARTED), 0);
+	ck_assert_int_eq(heard(&r, EXEC_ENDED), EXEC_NO_CODE);
+	ck_assert_int_eq(end_of(&r), EXEC_NO_CODE);
+}
+END_TEST
+
 START_TEST(a_command_waits_for_a_client_that_does_not_read)
 {
 	static struct running r;
@@ -627,6 +639,7 @@ Suite *suite_diag_exec(void)
 	tcase_add_test(c, a_commands_environment_is_the_given_one);
 	tcase_add_test(c, a_command_that_is_not_there_or_no_program_has_its_error);
 	tcase_add_test(c, a_command_whose_server_lets_go_ends);
+	tcase_add_test(c, a_command_whose_time_is_over_ends_and_that_is_told);
 	tcase_add_test(c, a_command_waits_for_a_client_that_does_not_read);
 	tcase_add_test(c, a_client_without_a_terminal_of_its_own_has_lines_echo_interrupt_and_end);
 	tcase_add_test(c, a_line_is_as_long_as_there_is_room_and_control_characters_are_none_of_it);

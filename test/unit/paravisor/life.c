@@ -263,7 +263,8 @@ static void diag_runs_commands(int control)
 	for (unsigned i = 0; i <= EXEC_MAX; i++) {
 		channel_send(control, &a, sizeof(a), NULL, 0, LIMIT_MS);
 		fds[i] = diag_expect(control, SERVICE_REPLY);
-		*diag_steps += diag_in.reply.error == (i < EXEC_MAX ? 0 : VL_E_LIMIT) && (fds[i] >= 0) == (i < EXEC_MAX);
+		*diag_steps += diag_in.reply.error == (i < EXEC_MAX ? 0 : VL_E_LIMIT) &&
+			(fds[i] >= 0) == (i < EXEC_MAX);
 	}
 	*diag_steps += channel_receive(fds[0], &m, LIMIT_MS) == 0 && !strcmp(said, "hello");
 	close(fds[0]);

@@ -20,8 +20,11 @@
 /* Where its program is, which GNU's libc looks for at the start. */
 #define PORT_SANDBOX_GLIBC_CALLS(CALL) CALL(readlink)
 
-/* A program of GNU's libc makes the older calls where there are some. */
+/* A program of GNU's libc makes the older calls where there are some, and the newer ones. */
 #define PORT_SANDBOX_COMMAND_CALLS(CALL) \
+	CALL(dup3) \
+	CALL(readlinkat) \
+	CALL(ppoll) \
 	CALL(stat) \
 	CALL(lstat) \
 	CALL(access) \
