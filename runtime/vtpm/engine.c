@@ -12,12 +12,12 @@ static void run(struct engine *e)
 	e->response_bytes = tpm_execute(&e->tpm, e->locality, e->command, e->command_bytes, e->response);
 }
 
+/* Lock held. Who waits in engine_submit() sees it without. */
 static void notify(struct engine *e)
 {
-	uint64_t one = 1;
-	ssize_t n = write(e->event_fd, &one, sizeof(one));
+	const uint64_t one = 1;
 
-	(void)n; /* a full counter is readable as well */
+	e->notified = !e->awaited && write(e->event_fd, &one, sizeof(one)) >= 0;
 }
 
 static void *thread_main(void *context)
@@ -111,9 +111,10 @@ void engine_submit(struct engine *e, unsigned locality, const uint8_t *command, 
 		return;
 	}
 	pthread_mutex_lock(&e->lock);
-	e->submitted = true;
+	e->submitted = e->awaited = true;
 	pthread_cond_broadcast(&e->changed);
 	wait_a_little(e);
+	e->awaited = false;
 	pthread_mutex_unlock(&e->lock);
 }
 
@@ -121,6 +122,15 @@ void engine_cancel(struct engine *e)
 {
 	if (e->busy)
 		tpm_cancel();
+}
+
+/* Lock held. */
+static void silence(struct engine *e)
+{
+	uint64_t count;
+
+	if (e->notified && read(e->event_fd, &count, sizeof(count)) >= 0)
+		e->notified = false;
 }
 
 static bool take_done(struct engine *e)
@@ -135,6 +145,7 @@ static bool take_done(struct engine *e)
 	pthread_mutex_lock(&e->lock);
 	done = e->done;
 	e->done = false;
+	silence(e);
 	pthread_mutex_unlock(&e->lock);
 	return done;
 }

@@ -19,7 +19,7 @@
 struct engine {
 	struct tpm tpm;
 	struct vtpm_nv nv;
-	int event_fd;  /* readable when a command has ended: call the model's complete(); -1: no thread */
+	int event_fd;  /* readable when a command has ended beside: call the model's complete(); -1: no thread */
 	bool busy;     /* submitted and not collected */
 	unsigned locality;
 	size_t command_bytes, response_bytes;
@@ -29,6 +29,8 @@ struct engine {
 	pthread_mutex_t lock; /* guards the flags below */
 	pthread_cond_t changed;
 	bool submitted, done, quit;
+	bool awaited;  /* engine_submit() waits for its end */
+	bool notified; /* event_fd is readable, until engine_collect() */
 };
 
 /* `nv` stays the caller's. threaded: VL_E_OS when there can be no thread. */
@@ -36,7 +38,7 @@ int engine_open(struct engine *e, const struct vtpm_nv *nv, bool threaded);
 /* Ends its thread, after the command that it runs. */
 void engine_close(struct engine *e);
 
-/* Begins a command of at most TPM_BUFFER_BYTES, which may have ended on return; only while not busy. */
+/* Begins a command of at most TPM_BUFFER_BYTES, only while not busy. It may have ended on return: then collect it. */
 void engine_submit(struct engine *e, unsigned locality, const uint8_t *command, size_t size);
 /* Asks for an early end of the command, if one runs. */
 void engine_cancel(struct engine *e);

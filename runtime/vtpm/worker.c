@@ -1,8 +1,6 @@
 /* worker.h */
 #include "runtime/vtpm/worker.h"
 
-#include <unistd.h>
-
 static bool ended; /* a command has, since the last request: there is one TPM in a process */
 
 /* A command that ended: only requests are looked at, one by one, so that none sees it half. */
@@ -10,10 +8,7 @@ static void collect(void *dev)
 {
 	struct vtpm *v = dev;
 	unsigned before = v->phase;
-	uint64_t count;
-	ssize_t n = read(v->engine->event_fd, &count, sizeof(count));
 
-	(void)n; /* empty: nothing has ended */
 	vtpm_model.complete(v, VTPM_COMMAND_ENDED, 0);
 	ended = ended || (before == VTPM_EXECUTING && v->phase != VTPM_EXECUTING);
 }
