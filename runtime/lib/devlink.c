@@ -7,17 +7,17 @@
 #include <string.h>
 #include <unistd.h>
 
-#define LOOK_NS_MAX 100000u /* more than a sleeper takes to wake: two that sleep find back to looking */
+#define LOOK_NS_MAX 250000u /* more than a sleeper takes to wake, even emulated: two that sleep find back */
 #define LOOKS_EACH 256u /* until the clock is read */
 #define LOOKS_MIN 16u
 #define SEE_HURRY_MS 200 /* so often one that sleeps looks whether it is to hurry */
-/* After so many turns an end that gave up looking tries it for the full time; where that is in vain, less often. */
+/* So many turns after an end gave up looking it tries it for the full time; in vain: twice as many later. */
 #define REST_TURNS_MIN 64u
 #define REST_TURNS_MAX 1024u
 #define RINGS_MAX 16u /* without an answer; an honest end's are two, of which one was for the answer before */
 
-static void begin(struct devlink_end *e, const int fds[DEVLINK_FDS], enum devipc_fd bell, enum devipc_fd other,
-	uint8_t *shared)
+static void begin(struct devlink_end *e, const int fds[DEVLINK_FDS], enum devipc_fd bell,
+	enum devipc_fd other, uint8_t *shared)
 {
 	*e = (struct devlink_end){ .link = fds[DEVIPC_FD_LINK], .bell = fds[bell], .other = fds[other],
 		.mail = devipc_mailbox(shared), .shared = shared, .look_ns = LOOK_NS_MAX,

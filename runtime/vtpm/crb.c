@@ -107,7 +107,8 @@ void crb_ahead(const struct vtpm *v, struct dev_ahead *a)
 	a->size = TPM_BUFFER_BYTES;
 	a->writes = true;
 	a->data = v->data;
-	a->bytes = v->phase == VTPM_COMPLETE ? v->data_bytes : 0;
+	/* As far as an access of 8 bytes to the last of them reaches. */
+	a->bytes = v->phase == VTPM_COMPLETE ? (v->data_bytes + 7) & ~7u : 0;
 }
 
 uint32_t crb_read(struct vtpm *v, unsigned locality, uint64_t reg, unsigned size)

@@ -112,7 +112,9 @@ void engine_submit(struct engine *e, unsigned locality, const uint8_t *command, 
 	}
 	pthread_mutex_lock(&e->lock);
 	e->submitted = e->awaited = true;
-	pthread_cond_broadcast(&e->changed);
+	pthread_mutex_unlock(&e->lock);
+	pthread_cond_broadcast(&e->changed); /* who wakes finds the lock free */
+	pthread_mutex_lock(&e->lock);
 	wait_a_little(e);
 	e->awaited = false;
 	pthread_mutex_unlock(&e->lock);

@@ -21,6 +21,7 @@
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 #define RAM_BYTES 0x10000u
+#define RINGS 20u /* more than an honest worker's */
 #define BELL_FULL (UINT64_MAX - 1) /* eventfd(2): the counter can have no more */
 
 static struct remote remote;
@@ -105,7 +106,7 @@ static void abuse(const int *its)
 		channel_send(its[DEVIPC_FD_LINK], "", 1, NULL, 0, 0);
 	if (how & 8)
 		silence(its[DEVIPC_FD_ANSWERED]);
-	for (unsigned i = 0; how & 16 && i < how; i++) {
+	for (unsigned i = 0; (how & 0x70) == 0x70 && i < RINGS; i++) {
 		ring(its[DEVIPC_FD_ANSWERED], 1);
 		sched_yield();
 	}
