@@ -14,6 +14,7 @@
 #define CR0_AM (1u << 18)
 #define EFER_LMA (1u << 10)
 #define RFLAGS_DF (1u << 10)
+#define OUTS_OPCODE 0x6eu /* and 0x6f */
 
 static int read_vtl0(const void *context, gpa_t at, void *out, size_t size)
 {
@@ -135,6 +136,23 @@ static unsigned plain_io_length(const uint8_t *bytes, size_t count)
 	return prefix + (opcode & 8 ? 1 : 2);
 }
 
+/*
+ * Whether KVM stands before the OUT that it is on. After an OUTS it is on the next instruction, which may be an
+ * OUT of the same data: then its completion, which moves RIP for an OUT alone, tells.
+ */
+static bool stands_before_out(struct port_vp *p, const struct x86_mmu *mmu)
+{
+	const struct kvm_run *run = p->vtl0.run;
+	const struct kvm_regs *r = x86_regs(&p->vtl0);
+	uint8_t before;
+
+	if (memcmp((const uint8_t *)run + run->io.data_offset, &r->rax, run->io.size))
+		return false; /* an OUT writes what is in RAX */
+	if (x86_fetch(mmu, r->rip - 1, &before, 1) != 1 || (before & 0xfe) != OUTS_OPCODE)
+		return true;
+	return finish_and_restore(p) != 0;
+}
+
 static void io_exit(struct port_vp *p)
 {
 	struct kvm_run *run = p->vtl0.run;
@@ -147,8 +165,7 @@ static void io_exit(struct port_vp *p)
 	struct x86_mmu mmu = x86_vtl0_mmu(p);
 	size_t count = x86_fetch(&mmu, r->rip, bytes, sizeof(bytes));
 
-	/* After an OUTS KVM is on the next instruction, which may be an OUT too: that one would write what is in RAX. */
-	known = in || !memcmp((const uint8_t *)run + run->io.data_offset, &r->rax, run->io.size);
+	known = in || stands_before_out(p, &mmu);
 	insn.length = (uint8_t)(known ? plain_io_length(bytes, count) : 0);
 	if (insn.length)
 		insn.op = in ? X86_OP_IN : X86_OP_OUT;
