@@ -10,6 +10,7 @@
 Suite *suite_inspect_tree(void);
 
 static struct paravisor p;
+static const struct paravisor_ops no_ops;
 
 static struct inspect_node ask(const char *path, enum inspect_level level, const char *update)
 {
@@ -20,7 +21,7 @@ static struct inspect_node ask(const char *path, enum inspect_level level, const
 
 static void setup(void)
 {
-	paravisor_init(&p, NULL, NULL);
+	paravisor_init(&p, &no_ops, NULL);
 	p.machine.filter.isolation = ISOLATION_VBS;
 	p.marks[p.mark_count++] = (struct paravisor_mark){ "kernel-start", 4711 };
 	supervise_init(&p.vm, &supervise_rules[WORKER_VM]);
