@@ -12,13 +12,13 @@ static const struct worker_rule rule = { "exec", "vallum-exec", WORKER_RESTART, 
 
 static void init(struct paravisor *p)
 {
-	for (unsigned i = 0; i < EXEC_MAX; i++)
+	for (unsigned i = 0; i < COMMANDS_MAX; i++)
 		supervise_init(&p->commands[i], &rule);
 }
 
 static struct worker *place(struct paravisor *p)
 {
-	for (unsigned i = 0; i < EXEC_MAX; i++)
+	for (unsigned i = 0; i < COMMANDS_MAX; i++)
 		if (!p->commands[i].pid)
 			return &p->commands[i];
 	return NULL;
@@ -47,7 +47,7 @@ static void run(struct paravisor *p, const struct service_ask *ask)
 
 static void fill_poll(const struct paravisor *p, struct pollfd *f)
 {
-	for (unsigned i = 0; i < EXEC_MAX; i++)
+	for (unsigned i = 0; i < COMMANDS_MAX; i++)
 		f[i] = (struct pollfd){ .fd = p->commands[i].pidfd, .events = POLLIN };
 }
 
@@ -55,7 +55,7 @@ static void reap(struct paravisor *p, const struct pollfd *f)
 {
 	char how[80];
 
-	for (unsigned i = 0; i < EXEC_MAX; i++) {
+	for (unsigned i = 0; i < COMMANDS_MAX; i++) {
 		struct worker *w = &p->commands[i];
 
 		if (w->deadline_ns && !clock_left_ms(w->deadline_ns)) {

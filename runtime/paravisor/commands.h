@@ -14,11 +14,14 @@
 
 struct paravisor;
 
+/* The server has EXEC_MAX at a time; processes that have told it their end may still be on their way out. */
+#define COMMANDS_MAX (2u * EXEC_MAX)
+
 struct commands_table {
 	void (*init)(struct paravisor *p);
 	/* Does what SERVICE_EXEC asks, and answers. */
 	void (*ask)(struct paravisor *p, const struct service_ask *ask);
-	/* Fills EXEC_MAX entries, and reaps what they say has ended, or has had its time. */
+	/* Fills COMMANDS_MAX entries, and reaps what they say has ended, or has had its time. */
 	void (*poll)(const struct paravisor *p, struct pollfd *f);
 	void (*ready)(struct paravisor *p, const struct pollfd *f);
 };

@@ -666,7 +666,7 @@ static int poll_limit_ms(const struct paravisor *p)
 
 static void turn(struct paravisor *p)
 {
-	struct pollfd f[OWN_POLLS + DEVICES_POLL_MAX + STORE_CHANNEL_MAX + EXEC_MAX] = {
+	struct pollfd f[OWN_POLLS + DEVICES_POLL_MAX + STORE_CHANNEL_MAX + COMMANDS_MAX] = {
 		{ .fd = p->host.fd, .events = POLLIN },
 		{ .fd = p->vm.control, .events = POLLIN },
 		{ .fd = p->vm.pidfd, .events = POLLIN },
@@ -684,7 +684,7 @@ static void turn(struct paravisor *p)
 	store_broker_poll(&p->store, stores);
 	if (p->ops->commands)
 		p->ops->commands->poll(p, commands);
-	if (poll(f, p->ops->commands ? VL_ARRAY_COUNT(f) : VL_ARRAY_COUNT(f) - EXEC_MAX, poll_limit_ms(p)) < 0)
+	if (poll(f, p->ops->commands ? VL_ARRAY_COUNT(f) : VL_ARRAY_COUNT(f) - COMMANDS_MAX, poll_limit_ms(p)) < 0)
 		return;
 	if (f[0].revents && (err = get_client_ready(&p->host)) != 0)
 		lost_host(p, err);

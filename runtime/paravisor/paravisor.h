@@ -83,7 +83,7 @@ struct paravisor {
 	uint32_t workers; /* bit per enum control_device: it is to be in a worker, if the guest has it */
 	struct diag_worker diag;
 	struct errands errands;
-	struct worker commands[EXEC_MAX];
+	struct worker commands[COMMANDS_MAX];
 	struct crashes crashes; /* of all workers */
 	uint64_t vm_text_base; /* where the VM worker's code lies (text.h); 0: unknown */
 	int vm_unit; /* the VM worker's end as a unit of the inspect tree, to be handed to it; -1: none */

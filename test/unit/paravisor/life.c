@@ -257,20 +257,20 @@ static void diag_runs_commands(int control)
 	struct service_ask a = { .type = SERVICE_ASK, .what = SERVICE_EXEC, .id = 1 };
 	char said[8] = "";
 	struct channel_message m = { .data = said, .capacity = sizeof(said) };
-	int fds[EXEC_MAX + 1];
+	int fds[COMMANDS_MAX + 1];
 
 	diag_hello(control);
-	for (unsigned i = 0; i <= EXEC_MAX; i++) {
+	for (unsigned i = 0; i <= COMMANDS_MAX; i++) {
 		channel_send(control, &a, sizeof(a), NULL, 0, LIMIT_MS);
 		fds[i] = diag_expect(control, SERVICE_REPLY);
-		*diag_steps += diag_in.reply.error == (i < EXEC_MAX ? 0 : VL_E_LIMIT) &&
-			(fds[i] >= 0) == (i < EXEC_MAX);
+		*diag_steps += diag_in.reply.error == (i < COMMANDS_MAX ? 0 : VL_E_LIMIT) &&
+			(fds[i] >= 0) == (i < COMMANDS_MAX);
 	}
 	*diag_steps += channel_receive(fds[0], &m, LIMIT_MS) == 0 && !strcmp(said, "hello");
 	close(fds[0]);
 	do
 		diag_ask(control, SERVICE_EXEC, "", 0, true);
-	while (*diag_steps < EXEC_MAX + 3);
+	while (*diag_steps < COMMANDS_MAX + 3);
 	wait_for_end(control);
 }
 
@@ -492,7 +492,7 @@ END_TEST
 
 START_TEST(the_debug_images_server_gets_the_channels_of_as_many_commands_as_the_limit)
 {
-	wanted_steps = EXEC_MAX + 3;
+	wanted_steps = COMMANDS_MAX + 3;
 	commands_table.init(&p);
 	run_with(&ops_with_commands, diag_runs_commands, worker_waits_for_steps);
 	ck_assert_uint_eq(*diag_steps, wanted_steps);
