@@ -51,19 +51,26 @@ static void close_data(struct server *s, struct command *c)
 	}
 }
 
-/* Its place is free; a command that runs ends. */
-static void release(struct server *s, struct command *c)
+/* It keeps its client's connection open no longer. */
+static void let_owner_go(struct server *s, const struct command *c)
 {
 	struct connection *owner = connection_find(s, c->owner);
 
-	if (c->state != ENDED)
+	if (!owner)
+		return;
+	owner->asks -= c->state == STARTING;
+	owner->held--;
+	connection_set_deadline(owner);
+}
+
+/* Its place is free; a command that runs ends. */
+static void release(struct server *s, struct command *c)
+{
+	if (c->state != ENDED) {
 		close_data(s, c);
-	close_channel(c);
-	if (owner) {
-		owner->asks -= c->state == STARTING;
-		owner->held--;
-		connection_set_deadline(owner);
+		let_owner_go(s, c);
 	}
+	close_channel(c);
 	c->state = FREE;
 }
 
@@ -102,6 +109,7 @@ static void on_end(struct server *s, struct command *c, int code)
 {
 	struct call k;
 
+	let_owner_go(s, c);
 	c->state = ENDED;
 	c->code = code;
 	close_channel(c);
