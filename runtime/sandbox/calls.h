@@ -12,6 +12,15 @@
 
 #include <sys/syscall.h>
 
+/*
+ * Waiting. A wait that is interrupted though there is no signal to handle - by a stop, a
+ * tracer, a signal that is ignored - the kernel goes on with by a call of its own, and
+ * asks the list for it as for any other.
+ */
+#define SANDBOX_WAITING_CALLS(CALL) \
+	PORT_SANDBOX_WORKER_CALLS(CALL) \
+	CALL(restart_syscall)
+
 /* One thread per VP: it serves VTL0's exits by the driver, and I/O by what it was given. */
 #define SANDBOX_VM_CALLS(CALL, CALL_IF) \
 	CALL_IF(ioctl, MSHV_IOCTL) \
@@ -31,7 +40,7 @@
 	CALL(sendmsg) \
 	CALL(recvmsg) \
 	CALL(clock_gettime) \
-	PORT_SANDBOX_WORKER_CALLS(CALL) \
+	SANDBOX_WAITING_CALLS(CALL) \
 	/* memory */ \
 	CALL_IF(mmap, NO_EXEC) \
 	CALL_IF(mprotect, NO_EXEC) \
@@ -57,7 +66,7 @@
 
 /* A device worker: no thread, nothing to open; it waits, is rung and rings. Its configuration is recvmsg(). */
 #define SANDBOX_DEVWORKER_CALLS(CALL, CALL_IF) \
-	PORT_SANDBOX_WORKER_CALLS(CALL) \
+	SANDBOX_WAITING_CALLS(CALL) \
 	CALL(read) \
 	CALL(write) \
 	CALL(clock_gettime) \
@@ -78,7 +87,7 @@
 /* The virtual TPM, the one program with GNU's libc: commands by a thread of its own, two channels, a store. */
 #define SANDBOX_VTPM_CALLS(CALL, CALL_IF) \
 	CALL(futex) \
-	PORT_SANDBOX_WORKER_CALLS(CALL) \
+	SANDBOX_WAITING_CALLS(CALL) \
 	CALL(read) \
 	CALL(write) \
 	CALL(clock_gettime) \
@@ -102,7 +111,7 @@
 
 /* No memory, no thread, nothing new to open: it reads, counts and writes. */
 #define SANDBOX_PROFILER_CALLS(CALL, CALL_IF) \
-	PORT_SANDBOX_WORKER_CALLS(CALL) \
+	SANDBOX_WAITING_CALLS(CALL) \
 	CALL_IF(ioctl, PERF_IOCTL) \
 	CALL(clock_gettime) \
 	CALL(read) \
@@ -117,7 +126,7 @@
 
 /* Clients' streams, channels, the log and files that it was handed; memory for what clients have not taken yet. */
 #define SANDBOX_DIAG_CALLS(CALL, CALL_IF) \
-	PORT_SANDBOX_WORKER_CALLS(CALL) \
+	SANDBOX_WAITING_CALLS(CALL) \
 	CALL(clock_gettime) \
 	CALL(recvfrom) \
 	CALL(sendto) \
@@ -145,7 +154,7 @@
 	CALL(connect) \
 	CALL(getsockopt) \
 	CALL(fcntl) \
-	PORT_SANDBOX_WORKER_CALLS(CALL) \
+	SANDBOX_WAITING_CALLS(CALL) \
 	CALL(sendto) \
 	CALL(sendmsg) \
 	CALL(recvfrom) \

@@ -22,7 +22,7 @@
 	CALL(ftruncate) \
 	CALL(chdir) \
 	CALL(sync) \
-	PORT_SANDBOX_WORKER_CALLS(CALL) \
+	SANDBOX_WAITING_CALLS(CALL) \
 	PORT_SANDBOX_PARAVISOR_CALLS(CALL) \
 	PORT_SANDBOX_GLIBC_CALLS(CALL) \
 	CALL_IF(mmap, NO_EXEC) \
@@ -118,7 +118,6 @@
 	CALL(rt_sigsuspend) \
 	CALL(rt_sigtimedwait) \
 	CALL(rt_sigpending) \
-	CALL(restart_syscall) \
 	CALL(shutdown) \
 	/* time */ \
 	CALL(gettimeofday) \

@@ -9,8 +9,10 @@
 #include <check.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <sched.h>
 #include <signal.h>
+#include <stdio.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
@@ -330,6 +332,52 @@ START_TEST(a_workers_calls_are_all_on_its_parents_list)
 }
 END_TEST
 
+#define WAIT_MS 300
+#define SLEEPS_WITHIN_MS 5000
+
+/* True once the process sleeps. */
+static bool sleeps(pid_t pid)
+{
+	char path[64], state = 0;
+
+	snprintf(path, sizeof(path), "/proc/%d/stat", pid);
+	for (unsigned i = 0; i < SLEEPS_WITHIN_MS && state != 'S'; i++) {
+		FILE *f = fopen(path, "r");
+
+		if (!f || fscanf(f, "%*d %*s %c", &state) != 1)
+			state = 0;
+		if (f)
+			fclose(f);
+		usleep(1000);
+	}
+	return state == 'S';
+}
+
+static void waits(void) { poll(NULL, 0, WAIT_MS); }
+
+/* The kernel goes on with such a wait by a call of its own, restart_syscall. */
+START_TEST(a_wait_that_a_stop_interrupts_goes_on)
+{
+	int status;
+	pid_t pid = fork();
+
+	ck_assert_int_ge(pid, 0);
+	if (pid == 0) {
+		if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0 || sandbox_seccomp(every[_i]) != 0)
+			_exit(99);
+		waits();
+		syscall(SYS_exit_group, 42);
+	}
+	ck_assert(sleeps(pid));
+	ck_assert_int_eq(kill(pid, SIGSTOP), 0);
+	ck_assert_int_eq(waitpid(pid, &status, WUNTRACED), pid);
+	ck_assert(WIFSTOPPED(status));
+	ck_assert_int_eq(kill(pid, SIGCONT), 0);
+	ck_assert_int_eq(waitpid(pid, &status, 0), pid);
+	ck_assert_msg(WIFEXITED(status) && WEXITSTATUS(status) == 42, "cage %d: status %#x", _i, status);
+}
+END_TEST
+
 START_TEST(more_rules_than_fit_are_refused)
 {
 	struct sandbox_profile p = sandbox_vm;
@@ -385,6 +433,7 @@ Suite *suite_sandbox(void)
 	tcase_add_test(c, a_cage_bounds_core_files_descriptors_and_the_size_of_files);
 	tcase_add_test(c, what_is_on_a_list_is_allowed);
 	tcase_add_test(c, a_workers_calls_are_all_on_its_parents_list);
+	tcase_add_loop_test(c, a_wait_that_a_stop_interrupts_goes_on, 0, (int)VL_ARRAY_COUNT(every));
 	tcase_add_test(c, more_rules_than_fit_are_refused);
 	tcase_add_test(c, landlock_leaves_the_listed_paths_and_no_other);
 	suite_add_tcase(s, c);
