@@ -138,8 +138,8 @@ int devipc_config_check(const void *data, size_t size, size_t fd_count, bool kee
 		return VL_E_TRUNCATED;
 	if (c->version != DEVIPC_VERSION)
 		return VL_E_VERSION;
-	if (!memchr(c->kind, 0, sizeof(c->kind)) ||
-	    fd_count != (keeps_files ? DEVIPC_FD_MAX : DEVIPC_FD_STORE))
+	if (!memchr(c->kind, 0, sizeof(c->kind)) || c->unit > 1 ||
+	    fd_count != (keeps_files ? DEVIPC_FD_MAX : DEVIPC_FD_STORE) + (size_t)c->unit)
 		return VL_E_FORMAT;
 	return 0;
 }

@@ -63,7 +63,7 @@
 #include "common/base/types.h"
 #include <stdatomic.h>
 
-#define DEVIPC_VERSION 4u
+#define DEVIPC_VERSION 5u
 #define DEVIPC_UNIT "device"
 
 /* --- The shared memory -------------------------------------------------------------- */
@@ -225,6 +225,8 @@ struct devipc_complaint {
 
 /* Of a link: a socket whose end is told by the other's, the bell that the VM worker rings, the device worker's. */
 enum devipc_fd { DEVIPC_FD_LINK, DEVIPC_FD_ASKED, DEVIPC_FD_ANSWERED, DEVIPC_FD_SHARED, DEVIPC_FD_STORE, DEVIPC_FD_MAX };
+/* And last, where the configuration says so, its end as a unit of the inspect tree (runtime/lib/inspect_unit.h). */
+#define DEVIPC_FDS_ROOM (DEVIPC_FD_MAX + 1)
 
 /*
  * The paravisor's messages when it has started a device worker: to the VM worker on its supply, one byte without
@@ -233,14 +235,14 @@ enum devipc_fd { DEVIPC_FD_LINK, DEVIPC_FD_ASKED, DEVIPC_FD_ANSWERED, DEVIPC_FD_
  */
 struct devipc_config {
 	uint32_t version; /* DEVIPC_VERSION */
-	uint32_t reserved;
+	uint32_t unit;    /* 0 or 1: the last descriptor is its end as a unit of the inspect tree */
 	char kind[16];        /* which model; NUL-terminated */
 	uint64_t argument[2]; /* by kind: the virtual TPM's interface (enum vtpm_interface) and address */
 };
 
 /*
- * `fd_count`: DEVIPC_FD_STORE + 1 for a kind that keeps files, else one less. VL_E_TRUNCATED, VL_E_VERSION,
- * VL_E_FORMAT.
+ * `fd_count`: DEVIPC_FD_STORE + 1 for a kind that keeps files, else one less; one more with `unit`. VL_E_TRUNCATED,
+ * VL_E_VERSION, VL_E_FORMAT.
  */
 int devipc_config_check(const void *data, size_t size, size_t fd_count, bool keeps_files);
 

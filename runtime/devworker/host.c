@@ -1,9 +1,10 @@
-/* host.h: requests, effects, demands, checkpoints. */
+/* host.h: requests, effects, demands, checkpoints; the unit of the inspect tree. */
 #include "runtime/devworker/host.h"
 #include "common/base/log.h"
 #include "common/device/units.h"
 #include "runtime/lib/channel.h"
 #include "runtime/lib/control.h"
+#include "runtime/lib/inspect_unit.h"
 
 #include <poll.h>
 #include <string.h>
@@ -12,6 +13,7 @@
 
 #define CONFIG_LIMIT_MS 60000
 #define RESULT_LIMIT_MS 60000u
+#define SERVE_MAX 64u /* requests in a row until somebody else is looked at */
 #define FILL_MIN 256u /* from so many equal bytes on they are not sent one by one */
 
 static struct devhost *host_of(struct dev_env *env)
@@ -150,6 +152,7 @@ static int demand(struct devhost *h, const struct devipc_reply *r)
 	int err = h->err;
 
 	h->demanded = true;
+	h->counts.demands++;
 	if (!err)
 		err = devlink_answer(&h->end, r, NULL);
 	if (!err)
@@ -253,6 +256,7 @@ static void checkpoint(struct devhost *h)
 		fail(h, (int)size);
 	else
 		h->reply.checkpoint_bytes = (uint32_t)size;
+	h->counts.checkpoints++;
 }
 
 static int restore(struct devhost *h, size_t size)
@@ -355,6 +359,8 @@ int devhost_serve(struct devhost *h)
 		return err;
 	h->reply = (struct devipc_reply){ .kind = DEVIPC_ANSWER };
 	h->demanded = false;
+	h->counts.requests++;
+	h->counts.posted += h->request.posted;
 	if (h->hooks.event)
 		h->hooks.event(h->instance.dev);
 	act_posted(h);
@@ -368,21 +374,67 @@ int devhost_serve(struct devhost *h)
 	return devlink_answer(&h->end, &h->reply, h->effects);
 }
 
+/* --- The unit of the inspect tree ---------------------------------------------------------------- */
+
+void devhost_inspect(void *context, struct inspect *i)
+{
+	const struct devhost *h = context;
+	const struct dev_model *m = h->instance.model;
+
+	inspect_text(i, "model", INSPECT_SAFE, m->name);
+	inspect_u64(i, "requests", INSPECT_SAFE, INSPECT_COUNT, h->counts.requests);
+	inspect_u64(i, "posted-accesses", INSPECT_SAFE, INSPECT_COUNT, h->counts.posted);
+	inspect_u64(i, "demands", INSPECT_SAFE, INSPECT_COUNT, h->counts.demands);
+	inspect_u64(i, "checkpoints", INSPECT_SAFE, INSPECT_COUNT, h->counts.checkpoints);
+	if (m->inspect && inspect_open(i, "registers", INSPECT_SENSITIVE)) {
+		m->inspect(h->instance.dev, i);
+		inspect_close(i);
+	}
+}
+
+/* Who asks badly is not listened to any more; the device goes on. */
+static void serve_unit(struct devhost *h, struct pollfd *f)
+{
+	int err = inspect_unit_serve(h->unit, devhost_inspect, h);
+
+	if (!err || err == VL_E_AGAIN)
+		return;
+	close(h->unit);
+	h->unit = f->fd = -1;
+}
+
+/* --- Loop -------------------------------------------------------------------------------------- */
+
+enum { POLL_EVENT = DEVLINK_POLL, POLL_UNIT, POLL_COUNT };
+
+/* True: there may be more, and the guest waits for it. */
+static bool serve_some(struct devhost *h, int *err)
+{
+	unsigned n = 0;
+
+	for (; !*err && n < SERVE_MAX && devlink_pending(&h->end); n++)
+		*err = devhost_serve(h);
+	return n == SERVE_MAX;
+}
+
 int devhost_run(struct devhost *h)
 {
-	struct pollfd f[DEVLINK_POLL + 1] = {
-		[DEVLINK_POLL] = { .fd = h->hooks.event ? h->hooks.event_fd : -1, .events = POLLIN },
+	struct pollfd f[POLL_COUNT] = {
+		[POLL_EVENT] = { .fd = h->hooks.event ? h->hooks.event_fd : -1, .events = POLLIN },
+		[POLL_UNIT] = { .fd = h->unit, .events = POLLIN },
 	};
 	int err = 0;
 
 	devlink_poll(&h->end, f);
 	while (!err) {
-		while (!err && devlink_pending(&h->end))
-			err = devhost_serve(h);
-		if (err || poll(f, VL_ARRAY_COUNT(f), -1) < 0)
+		bool more = serve_some(h, &err);
+
+		if (err || poll(f, POLL_COUNT, more ? 0 : -1) < 0)
 			continue;
-		if (f[DEVLINK_POLL].revents)
+		if (f[POLL_EVENT].revents)
 			h->hooks.event(h->instance.dev);
+		if (f[POLL_UNIT].revents)
+			serve_unit(h, &f[POLL_UNIT]);
 		err = devlink_woken(&h->end, f);
 	}
 	return err;
@@ -413,5 +465,6 @@ int devhost_open(struct devhost *h, struct devipc_config *config, int *store)
 	if (shared == MAP_FAILED)
 		return VL_E_OS;
 	devlink_answerer(&h->end, m.fds, shared);
+	h->unit = config->unit ? m.fds[m.fd_count - 1] : -1;
 	return 0;
 }

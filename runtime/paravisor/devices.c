@@ -81,7 +81,8 @@ static int send_config(struct devices *d, struct device_worker *w, const int lin
 	const struct device_row *row = &rows[w->id];
 	struct devipc_config c = { .version = DEVIPC_VERSION,
 		.argument = { row->argument[0], row->argument[1] } };
-	int fds[DEVIPC_FD_MAX] = { [DEVIPC_FD_SHARED] = w->shared, [DEVIPC_FD_STORE] = -1 }, err = 0;
+	int fds[DEVIPC_FDS_ROOM] = { [DEVIPC_FD_SHARED] = w->shared, [DEVIPC_FD_STORE] = -1 }, err = 0;
+	int unit = d->unit(d->context, w->worker.rule->name);
 	size_t count = DEVIPC_FD_STORE;
 
 	memcpy(fds, link, DEVLINK_FDS * sizeof(*fds));
@@ -91,10 +92,16 @@ static int send_config(struct devices *d, struct device_worker *w, const int lin
 		err = fds[DEVIPC_FD_STORE] < 0 ? fds[DEVIPC_FD_STORE] : 0;
 		count++;
 	}
+	/* Without one its device is not in the tree, no more. */
+	c.unit = unit >= 0;
+	if (c.unit)
+		fds[count++] = unit;
 	if (!err)
 		err = channel_send(w->worker.control, &c, sizeof(c), fds, count, SEND_LIMIT_MS);
-	if (fds[DEVIPC_FD_STORE] >= 0)
+	if (row->files && fds[DEVIPC_FD_STORE] >= 0)
 		close(fds[DEVIPC_FD_STORE]);
+	if (c.unit)
+		close(unit);
 	return err;
 }
 

@@ -25,6 +25,8 @@ struct devices {
 	unsigned kill_every_ms; /* diagnosis: the workers are killed that often; 0: never */
 	int kill_signal;        /* by this; 0: SIGKILL */
 	int (*spawn)(void *context, struct worker *w); /* starts the process: pid, pidfd and control */
+	/* Its end as a unit of the inspect tree, devices' from then on, instead of its predecessor's; or an error. */
+	int (*unit)(void *context, const char *name);
 	/* Tells the host what happened to a worker; `text` is for a person. */
 	void (*tell)(void *context, const char *text);
 	/* A worker without which the partition cannot go on is given up. */
@@ -32,7 +34,7 @@ struct devices {
 	void *context;
 };
 
-/* All but spawn, tell, fail, context and store, which the caller sets before the first start. */
+/* All but spawn, unit, tell, fail, context and store, which the caller sets before the first start. */
 void devices_init(struct devices *d);
 
 /*

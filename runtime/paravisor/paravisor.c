@@ -23,6 +23,7 @@
 #define NO_WAIT_MS 60000 /* poll()'s limit when nothing has a deadline */
 
 static int spawn_device(void *context, struct worker *w);
+static int device_unit(void *context, const char *name);
 static void tell_device(void *context, const char *text);
 static void fail_device(void *context, int err, const char *text);
 
@@ -46,6 +47,7 @@ void paravisor_init(struct paravisor *p, const struct paravisor_ops *ops, void *
 	p->devices.fail = fail_device;
 	p->devices.context = p;
 	p->devices.spawn = spawn_device;
+	p->devices.unit = device_unit;
 	p->devices.store = &p->store;
 	p->workers = 1u << CONTROL_DEVICE_TPM;
 	diag_worker_init(&p->diag);
@@ -514,6 +516,16 @@ static int spawn_device(void *context, struct worker *w)
 	struct paravisor *p = context;
 
 	return p->ops->spawn(p->context, w);
+}
+
+/* In the tree's root as, for example, "device-com2". */
+static int device_unit(void *context, const char *name)
+{
+	struct paravisor *p = context;
+	char unit[SERVICE_NAME_MAX];
+
+	vl_format(unit, sizeof(unit), "device-%s", name);
+	return diag_worker_unit(&p->diag, unit, NULL);
 }
 
 static void tell_device(void *context, const char *text)

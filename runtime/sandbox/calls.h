@@ -64,13 +64,17 @@
 	CALL(exit) \
 	CALL(exit_group)
 
-/* A device worker: no thread, nothing to open; it waits, is rung and rings. Its configuration is recvmsg(). */
+/*
+ * A device worker: no thread, nothing to open; it waits, is rung and rings. Its configuration and questions of the
+ * inspect tree are recvmsg(), answers to these sendmsg().
+ */
 #define SANDBOX_DEVWORKER_CALLS(CALL, CALL_IF) \
 	SANDBOX_WAITING_CALLS(CALL) \
 	CALL(read) \
 	CALL(write) \
 	CALL(clock_gettime) \
 	CALL(recvmsg) \
+	CALL(sendmsg) \
 	CALL_IF(mmap, NO_EXEC) \
 	CALL(close) \
 	CALL(exit_group)

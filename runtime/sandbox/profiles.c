@@ -105,7 +105,7 @@ const struct sandbox_profile sandbox_vm = {
 	.rule_count = VL_ARRAY_COUNT(vm_rules),
 };
 
-/* --- vallum-devworker: two channels, the memory that it shares with the VM worker --------------- */
+/* --- vallum-devworker: its channels, the memory that it shares with the VM worker --------------- */
 
 #define DEVWORKER_DESCRIPTOR_MAX 16
 
@@ -120,7 +120,7 @@ const struct sandbox_profile sandbox_devworker = {
 	.rule_count = VL_ARRAY_COUNT(devworker_rules),
 };
 
-/* --- vallum-vtpm: two channels, a store, the memory for checkpoints --------------------------- */
+/* --- vallum-vtpm: its channels, a store, the memory for checkpoints --------------------------- */
 
 #define VTPM_DESCRIPTOR_MAX 32
 

@@ -566,6 +566,28 @@ static int vtpm_restore(void *dev, struct state_reader *r)
 	return !err && v->powered ? resume(v) : err;
 }
 
+/* The interface, and nothing of what goes through it: no byte of a command or response, no key, no state. */
+static void vtpm_inspect(const void *dev, struct inspect *i)
+{
+	static const char *const phases[VTPM_PHASE_COUNT] = { [VTPM_IDLE] = "idle", [VTPM_READY] = "ready",
+		[VTPM_RECEIVING] = "receiving", [VTPM_EXECUTING] = "executing", [VTPM_COMPLETE] = "complete" };
+	const struct vtpm *v = dev;
+
+	inspect_text(i, "interface", INSPECT_SENSITIVE, v->interface == VTPM_CRB ? "crb" : "fifo");
+	inspect_bool(i, "interface-locked", INSPECT_SENSITIVE, v->interface_locked);
+	inspect_bool(i, "powered", INSPECT_SENSITIVE, v->powered);
+	inspect_bool(i, "boot-finished", INSPECT_SENSITIVE, v->finished);
+	inspect_text(i, "phase", INSPECT_SENSITIVE, phases[v->phase]);
+	if (v->active != VTPM_NO_LOCALITY)
+		inspect_u64(i, "locality", INSPECT_SENSITIVE, INSPECT_PLAIN, v->active);
+	dev_show(i, "localities-waiting", v->requested);
+	dev_show(i, "localities-seized", v->seized);
+	inspect_u64(i, "data-bytes", INSPECT_SENSITIVE, INSPECT_PLAIN, v->data_bytes);
+	inspect_u64(i, "data-at", INSPECT_SENSITIVE, INSPECT_PLAIN, v->data_at);
+	inspect_bool(i, "response-discarded", INSPECT_SENSITIVE, v->discard != 0);
+	inspect_bool(i, "cancelled", INSPECT_SENSITIVE, v->cancel != 0);
+}
+
 const struct dev_model vtpm_model = {
 	.name = "vtpm",
 	.version = 1,
@@ -578,6 +600,7 @@ const struct dev_model vtpm_model = {
 	.save = vtpm_save,
 	.restore = vtpm_restore,
 	.complete = vtpm_complete,
+	.inspect = vtpm_inspect,
 };
 
 void vtpm_init(struct vtpm *v, struct dev_env *env, struct engine *engine, enum vtpm_interface first,

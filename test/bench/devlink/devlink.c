@@ -161,6 +161,7 @@ static void work(const int fds[DEVLINK_FDS])
 
 	devhost_init(&host, &register_model, &value);
 	devlink_answerer(&host.end, fds, shared);
+	host.unit = -1;
 	_exit(devhost_run(&host) == VL_E_CLOSED ? 0 : 1);
 }
 

@@ -46,6 +46,8 @@ static void die(const char *what)
 
 /* --- In the paravisor's place ----------------------------------------------------------- */
 
+static int no_unit(void *context, const char *name) { return VL_E_STATE; }
+
 static int spawn(void *context, struct worker *w)
 {
 	char path[4096];
@@ -228,6 +230,7 @@ int main(int argc, char **argv)
 	devices_init(&devices);
 	devices.store = &store;
 	devices.spawn = spawn;
+	devices.unit = no_unit;
 	devices.tell = tell;
 	devices.fail = failed;
 	connect_worker(&com1, CONTROL_DEVICE_COM1, 0, 7);

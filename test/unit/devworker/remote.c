@@ -826,6 +826,13 @@ START_TEST(a_configuration_that_makes_no_sense_is_refused)
 	ck_assert_int_eq(devipc_config_check(&c, sizeof(c) - 1, DEVIPC_FD_STORE, false), VL_E_TRUNCATED);
 	ck_assert_int_eq(devipc_config_check(&c, sizeof(c), DEVIPC_FD_SHARED, false), VL_E_FORMAT);
 	ck_assert_int_eq(devipc_config_check(&c, sizeof(c), DEVIPC_FD_STORE, true), VL_E_FORMAT);
+	c.unit = 1;
+	ck_assert_int_eq(devipc_config_check(&c, sizeof(c), DEVIPC_FD_STORE + 1, false), 0);
+	ck_assert_int_eq(devipc_config_check(&c, sizeof(c), DEVIPC_FDS_ROOM, true), 0);
+	ck_assert_int_eq(devipc_config_check(&c, sizeof(c), DEVIPC_FD_STORE, false), VL_E_FORMAT);
+	c.unit = 2;
+	ck_assert_int_eq(devipc_config_check(&c, sizeof(c), DEVIPC_FD_STORE + 2, false), VL_E_FORMAT);
+	c.unit = 0;
 	memset(c.kind, 'x', sizeof(c.kind));
 	ck_assert_int_eq(devipc_config_check(&c, sizeof(c), DEVIPC_FD_STORE, false), VL_E_FORMAT);
 	c.version++;

@@ -5,8 +5,11 @@
  */
 #include "common/base/fmt.h"
 #include "common/base/log.h"
+#include "common/inspect/view.h"
+#include "runtime/devworker/host.h"
 #include "runtime/lib/channel.h"
 #include "runtime/lib/clock.h"
+#include "runtime/lib/inspect_unit.h"
 #include "runtime/paravisor/paravisor.h"
 #include "runtime/paravisor/process.h"
 #include "test/unit/filter/columns.h"
@@ -16,6 +19,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <signal.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
@@ -565,6 +569,78 @@ static int with_a_device_that_dies(void)
 	return run();
 }
 
+/* A real worker's loop, with a device that has its process's number in a register. */
+static void show_process(const void *dev, struct inspect *i)
+{
+	dev_show(i, "process", (uint64_t)getpid());
+}
+
+static void device_shows_itself(int control)
+{
+	static const struct dev_model model = { .name = "test", .version = 1, .inspect = show_process };
+	static struct devhost h;
+	struct devipc_config config;
+
+	if (devhost_open(&h, &config, NULL) || h.unit < 0)
+		_exit(95);
+	devhost_init(&h, &model, &h);
+	_exit(devhost_run(&h) == VL_E_CLOSED ? 0 : 94);
+}
+
+/* The next unit of that name that the server is told of. */
+static int diag_unit(int control, const char *name)
+{
+	struct channel_message m = { .data = &diag_in, .capacity = sizeof(diag_in) };
+
+	do {
+		if (channel_receive(control, &m, LIMIT_MS) != 0 || service_check(&diag_in, m.size, m.fd_count) != 0)
+			_exit(93);
+	} while (diag_in.type != SERVICE_UNIT || strcmp(diag_in.unit.name, name) != 0);
+	return m.fds[0];
+}
+
+/* Its process as the worker shows it, or an error. */
+static int64_t diag_process(struct inspect_unit *u)
+{
+	static const struct inspect_request q = { .path = "registers/process", .level = INSPECT_SENSITIVE };
+	static struct inspect_unit_answer a;
+	struct inspect_node n;
+	size_t size;
+	int err = inspect_unit_ask(u, &q, "", clock_deadline(LIMIT_MS), &a, &size);
+
+	if (!err)
+		err = inspect_node_read(a.node, size, &n);
+	return err ? err : n.kind == INSPECT_NODE_VALUE ? (int64_t)n.value.u64 : VL_E_TYPE;
+}
+
+static void diag_looks_into_device_workers(int control)
+{
+	struct inspect_unit first = { .fd = -1 }, second = { .fd = -1 };
+	int64_t process;
+
+	diag_hello(control);
+	first.fd = diag_unit(control, "device-com1");
+	process = diag_process(&first);
+	if (process <= 1 || kill((pid_t)process, SIGKILL) != 0)
+		_exit(92);
+	++*diag_steps;
+	second.fd = diag_unit(control, "device-com1");
+	*diag_steps += diag_process(&second) > 1 && diag_process(&second) != process;
+	*diag_steps += diag_process(&first) == VL_E_CLOSED;
+	wait_for_end(control);
+}
+
+START_TEST(a_device_worker_shows_its_registers_and_a_restarted_one_takes_the_place_of_the_former)
+{
+	wanted_steps = 3;
+	strcpy(settings.device_workers, "com1");
+	device_script = device_shows_itself;
+	with_diagnostics(diag_looks_into_device_workers, worker_waits_for_steps);
+	ck_assert_uint_eq(*diag_steps, 3);
+	ck_assert_uint_eq(p.devices.list[CONTROL_DEVICE_COM1].worker.starts, 2);
+}
+END_TEST
+
 static void told_of_two_deaths(void)
 {
 	static const char again[] = "device worker com1 ended and starts again (%u starts, %u deaths, 0 kills)";
@@ -900,6 +976,7 @@ static void add_tests(TCase *c)
 	tcase_add_test(c, a_server_that_dies_again_and_again_is_given_up_and_the_guest_goes_on);
 	tcase_add_test(c, a_server_that_sends_garbage_is_ended_and_starts_again);
 	tcase_add_test(c, each_death_of_a_device_worker_that_the_settings_name_is_counted_and_told);
+	tcase_add_test(c, a_device_worker_shows_its_registers_and_a_restarted_one_takes_the_place_of_the_former);
 	tcase_add_test(c, a_device_worker_that_nobody_knows_is_refused_by_the_settings_name);
 	tcase_add_test(c, an_isolated_vms_host_chooses_no_device_workers);
 	tcase_add_test(c, a_guest_reset_is_a_reset);

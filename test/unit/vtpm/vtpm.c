@@ -1,4 +1,5 @@
 /* Unit tests of the virtual TPM as a guest and the VM worker see it. */
+#include "test/unit/paravisor/ask.h"
 #include "test/unit/vtpm/vtpm_rig.h"
 
 Suite *suite_vtpm(void);
@@ -519,6 +520,56 @@ START_TEST(altered_truncated_and_future_states_are_refused_by_name)
 }
 END_TEST
 
+static void show(void *context, struct inspect *i)
+{
+	vtpm_model.inspect(context, i);
+}
+
+static uint64_t shown(const char *path)
+{
+	const struct inspect_request q = { .path = path, .depth = INSPECT_ALL, .level = INSPECT_SENSITIVE };
+	struct inspect_node n = ask_tree(show, &r->v, &q);
+
+	ck_assert_uint_eq(n.kind, INSPECT_NODE_VALUE);
+	return n.value.u64;
+}
+
+static bool shows_text(const char *path, const char *text)
+{
+	const struct inspect_request q = { .path = path, .depth = INSPECT_ALL, .level = INSPECT_SENSITIVE };
+	struct inspect_node n = ask_tree(show, &r->v, &q);
+
+	return n.kind == INSPECT_NODE_VALUE && n.value.type == INSPECT_STRING && n.value.size == strlen(text) &&
+		memcmp(n.value.bytes, text, n.value.size) == 0;
+}
+
+/* With a command that no TPM knows, whose bytes stay in the buffer until it is executed. */
+START_TEST(its_registers_show_the_interface_and_no_byte_that_goes_through_it)
+{
+	static const struct inspect_request all = { .path = "", .depth = INSPECT_ALL, .level = INSPECT_SENSITIVE };
+	static const struct inspect_request safe = { .path = "", .depth = INSPECT_ALL, .level = INSPECT_SAFE };
+	static const char secret[] = "the owner's password";
+	uint8_t command[10 + sizeof(secret)] = { 0x80, 0x01, 0, 0, 0, sizeof(command), 0, 0, 0xff, 0xff };
+	struct inspect_node n;
+	struct inspect_entry e;
+
+	open_any(_i);
+	memcpy(command + 10, secret, sizeof(secret));
+	ck_assert(shows_text("interface", _i ? "crb" : "fifo"));
+	ck_assert(shows_text("phase", "idle"));
+	_i ? rig_crb_send(r, command, sizeof(command)) : rig_fifo_send(r, command, sizeof(command));
+	ck_assert_uint_eq(shown("locality"), 0);
+	ck_assert(shows_text("phase", "complete"));
+	ck_assert_uint_eq(shown("data-bytes"), 10);
+	memcpy(r->v.data, command, sizeof(command)); /* as while it comes in, or runs */
+	n = ask_tree(show, &r->v, &all);
+	ck_assert_ptr_null(memmem(n.entries.data, n.entries.size, secret, 8));
+	n = ask_tree(show, &r->v, &safe);
+	ck_assert(!inspect_next(&n.entries, &e));
+	close_rig();
+}
+END_TEST
+
 Suite *suite_vtpm(void)
 {
 	Suite *s = suite_create("vtpm");
@@ -542,6 +593,7 @@ Suite *suite_vtpm(void)
 	tcase_add_loop_test(t, a_command_can_be_given_up, 0, 2);
 	tcase_add_test(t, the_boot_region_is_closed_to_all_but_readers_once_the_guest_may_run);
 	tcase_add_test(t, measurements_out_of_range_are_refused);
+	tcase_add_loop_test(t, its_registers_show_the_interface_and_no_byte_that_goes_through_it, 0, 2);
 	suite_add_tcase(s, t);
 	t = tcase_create("state");
 	tcase_add_loop_test(t, a_restored_tpm_goes_on_where_the_saved_one_was, 0, 2);
