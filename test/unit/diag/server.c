@@ -230,6 +230,37 @@ START_TEST(a_unit_that_hangs_is_unresolved_is_waited_for_once_and_comes_back)
 }
 END_TEST
 
+static enum inspect_kind kind_in_root(int fd, const char *name)
+{
+	struct inspect_node n = inspect_at(fd, "");
+	struct inspect_entry e;
+
+	while (inspect_next(&n.entries, &e))
+		if (e.name_size == strlen(name) && memcmp(e.name, name, e.name_size) == 0)
+			return e.node.kind;
+	return INSPECT_NODE_UNEVALUATED;
+}
+
+START_TEST(a_unit_that_hangs_leaves_those_after_it_their_time_in_the_whole_tree)
+{
+	struct unit_thread vm;
+	int fd, hung;
+
+	start_plain();
+	hung = add_unit("device-com1", NULL);
+	start_unit(&vm, "vm", NULL, walk);
+	fd = connect_to(0);
+	while (!has_value(fd, "vm/count")) /* until the server was told of it */
+		;
+	ck_assert_uint_eq(kind_in_root(fd, "vm"), INSPECT_NODE_DIR);
+	ck_assert_uint_eq(kind_in_root(fd, "device-com1"), INSPECT_NODE_FAILED);
+	close(fd);
+	close(hung);
+	stop();
+	pthread_join(vm.thread, NULL);
+}
+END_TEST
+
 START_TEST(a_unit_that_died_is_unresolved_until_its_next_process_is_there)
 {
 	struct unit_thread vm;
@@ -812,6 +843,7 @@ Suite *suite_diag_server(void)
 	tcase_add_test(c, ping_is_answered_and_what_is_not_there_is_unimplemented);
 	tcase_add_test(c, the_tree_holds_the_parts_of_all_units_and_the_servers_own);
 	tcase_add_test(c, a_unit_that_hangs_is_unresolved_is_waited_for_once_and_comes_back);
+	tcase_add_test(c, a_unit_that_hangs_leaves_those_after_it_their_time_in_the_whole_tree);
 	tcase_add_test(c, a_unit_that_died_is_unresolved_until_its_next_process_is_there);
 	tcase_add_test(c, a_unit_that_answers_nonsense_is_shown_as_such_and_nothing_of_it_is_passed_on);
 	tcase_add_test(c, an_update_is_carried_out_by_the_unit_and_answered_with_the_value);
