@@ -894,6 +894,9 @@ START_TEST(the_end_of_a_worker_is_told_in_every_column)
 }
 END_TEST
 
+/* The host's thread may be late on a busy machine: what it says then comes after the guest's end. */
+#define UNASKED_LIMIT_MS 400
+
 static void host_says(unsigned id, size_t size)
 {
 	static const uint8_t ones[26] = { [0 ... 25] = 1 };
@@ -924,6 +927,7 @@ START_TEST(nothing_that_a_host_says_unasked_changes_anything)
 	char *at;
 
 	ck_assert(!filter_row_keeps(notifications[n].item, _i % FILTER_COLUMNS));
+	p.end_limit_ms = UNASKED_LIMIT_MS;
 	host_says(notifications[n].id, notifications[n].size);
 	ck_assert_int_eq(run_in_column(_i % FILTER_COLUMNS, worker_powers_off), 0);
 	ck_assert_uint_eq(p.notifications, 1);
