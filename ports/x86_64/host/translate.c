@@ -108,3 +108,13 @@ size_t x86_fetch(const struct x86_mmu *m, uint64_t rip, uint8_t *out, size_t roo
 	}
 	return done;
 }
+
+size_t x86_fetch_with_before(const struct x86_mmu *m, uint64_t rip, uint8_t *out, size_t room)
+{
+	size_t count = x86_fetch(m, rip - 1, out, room);
+
+	if (count)
+		return count - 1;
+	out[0] = 0;
+	return x86_fetch(m, rip, out + 1, room - 1);
+}

@@ -29,5 +29,10 @@ struct x86_mmu {
 int x86_translate(const struct x86_mmu *m, uint64_t linear, unsigned access, gpa_t *out) VL_HOT;
 /* Up to `room` bytes of the instruction at rip, an offset in CS; returns how many are mapped RAM. */
 size_t x86_fetch(const struct x86_mmu *m, uint64_t rip, uint8_t *out, size_t room) VL_HOT;
+/*
+ * The same with the byte before rip, in one walk if they share a page: out[0] is that byte, 0 where it is not
+ * mapped RAM; out[1] on, up to `room` bytes in all, is the instruction, whose count is returned.
+ */
+size_t x86_fetch_with_before(const struct x86_mmu *m, uint64_t rip, uint8_t *out, size_t room) VL_HOT;
 
 #endif

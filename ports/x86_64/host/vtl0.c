@@ -137,18 +137,16 @@ static unsigned plain_io_length(const uint8_t *bytes, size_t count)
 }
 
 /*
- * Whether KVM stands before the OUT that it is on. After an OUTS it is on the next instruction, which may be an
- * OUT of the same data: then its completion, which moves RIP for an OUT alone, tells.
+ * Whether KVM stands before the OUT that it is on, which the byte `before` precedes. After an OUTS it is on the next
+ * instruction, which may be an OUT of the same data: then its completion, which moves RIP for an OUT alone, tells.
  */
-static bool stands_before_out(struct port_vp *p, const struct x86_mmu *mmu)
+static bool stands_before_out(struct port_vp *p, uint8_t before)
 {
 	const struct kvm_run *run = p->vtl0.run;
-	const struct kvm_regs *r = x86_regs(&p->vtl0);
-	uint8_t before;
 
-	if (memcmp((const uint8_t *)run + run->io.data_offset, &r->rax, run->io.size))
+	if (memcmp((const uint8_t *)run + run->io.data_offset, &x86_regs(&p->vtl0)->rax, run->io.size))
 		return false; /* an OUT writes what is in RAX */
-	if (x86_fetch(mmu, r->rip - 1, &before, 1) != 1 || (before & 0xfe) != OUTS_OPCODE)
+	if ((before & 0xfe) != OUTS_OPCODE)
 		return true;
 	return finish_and_restore(p) != 0;
 }
@@ -160,12 +158,12 @@ static void io_exit(struct port_vp *p)
 	const struct kvm_regs *r = x86_regs(&p->vtl0);
 	struct hv_x64_io_port_message m = { .port = cpu_to_le16(run->io.port) };
 	struct x86_insn insn = { .length = 0 };
-	uint8_t bytes[X86_INSN_BYTES_MAX];
+	uint8_t fetched[1 + X86_INSN_BYTES_MAX], *bytes = fetched + 1;
 	bool in = run->io.direction == KVM_EXIT_IO_IN, known;
 	struct x86_mmu mmu = x86_vtl0_mmu(p);
-	size_t count = x86_fetch(&mmu, r->rip, bytes, sizeof(bytes));
+	size_t count = x86_fetch_with_before(&mmu, r->rip, fetched, sizeof(fetched));
 
-	known = in || stands_before_out(p, &mmu);
+	known = in || stands_before_out(p, fetched[0]);
 	insn.length = (uint8_t)(known ? plain_io_length(bytes, count) : 0);
 	if (insn.length)
 		insn.op = in ? X86_OP_IN : X86_OP_OUT;

@@ -274,6 +274,75 @@ START_TEST(a_fetch_stops_where_memory_ends)
 }
 END_TEST
 
+static unsigned reads;
+
+static int count_reads(const void *context, gpa_t at, void *out, size_t size)
+{
+	reads++;
+	return read_ram(context, at, out, size);
+}
+
+/* Pages 5 and 6 of the address space; the one before them is not mapped. */
+static struct x86_mmu two_pages(void)
+{
+	struct x86_mmu m = long_mode();
+
+	put64(0x1000, 0x2000 | PTE_P);
+	put64(0x2000, 0x3000 | PTE_P);
+	put64(0x3000, 0x4000 | PTE_P);
+	put64(0x4000 + 8 * 5, 0x7000 | PTE_P);
+	put64(0x4000 + 8 * 6, 0x9000 | PTE_P);
+	memset(ram + 0x7000, 0x90, 0x1000);
+	memset(ram + 0x9000, 0x90, 0x1000);
+	m.read = count_reads;
+	reads = 0;
+	return m;
+}
+
+START_TEST(an_instruction_and_the_byte_before_it_on_one_page_take_one_walk)
+{
+	struct x86_mmu m = two_pages();
+	uint8_t bytes[16];
+
+	ram[0x7122] = 0x6e;
+	ram[0x7123] = 0xee;
+	ck_assert_uint_eq(x86_fetch_with_before(&m, 0x5123, bytes, sizeof(bytes)), 15);
+	ck_assert_uint_eq(reads, 4 + 1); /* a table each of four levels, and the bytes */
+	ck_assert_uint_eq(bytes[0], 0x6e);
+	ck_assert_uint_eq(bytes[1], 0xee);
+}
+END_TEST
+
+START_TEST(the_byte_before_an_instruction_may_lie_on_another_page)
+{
+	struct x86_mmu m = two_pages();
+	uint8_t bytes[16];
+
+	ram[0x7fff] = 0x6f;
+	ram[0x9000] = 0xef;
+	ck_assert_uint_eq(x86_fetch_with_before(&m, 0x6000, bytes, sizeof(bytes)), 15);
+	ck_assert_uint_eq(bytes[0], 0x6f);
+	ck_assert_uint_eq(bytes[1], 0xef);
+	ck_assert_uint_eq(x86_fetch_with_before(&m, 0x7000, bytes, sizeof(bytes)), 0);
+	ck_assert_uint_eq(bytes[0], 0x90);
+}
+END_TEST
+
+START_TEST(an_instruction_behind_an_unmapped_page_is_fetched_without_the_byte_before_it)
+{
+	struct x86_mmu m = two_pages();
+	uint8_t bytes[16] = { 0x6e };
+
+	ram[0x7000] = 0xee;
+	ck_assert_uint_eq(x86_fetch_with_before(&m, 0x5000, bytes, sizeof(bytes)), 15);
+	ck_assert_uint_eq(bytes[0], 0);
+	ck_assert_uint_eq(bytes[1], 0xee);
+	bytes[0] = 0x6e;
+	ck_assert_uint_eq(x86_fetch_with_before(&m, 0x8123, bytes, sizeof(bytes)), 0);
+	ck_assert_uint_eq(bytes[0], 0);
+}
+END_TEST
+
 Suite *suite_host_x86(void)
 {
 	Suite *s = suite_create("host_x86");
@@ -296,6 +365,9 @@ Suite *suite_host_x86(void)
 	tcase_add_test(t, thirty_two_bit_tables_are_walked);
 	tcase_add_test(t, pae_tables_start_with_four_pointers);
 	tcase_add_test(t, a_fetch_stops_where_memory_ends);
+	tcase_add_test(t, an_instruction_and_the_byte_before_it_on_one_page_take_one_walk);
+	tcase_add_test(t, the_byte_before_an_instruction_may_lie_on_another_page);
+	tcase_add_test(t, an_instruction_behind_an_unmapped_page_is_fetched_without_the_byte_before_it);
 	suite_add_tcase(s, a);
 	suite_add_tcase(s, t);
 	return s;
