@@ -21,6 +21,14 @@
 	PORT_SANDBOX_WORKER_CALLS(CALL) \
 	CALL(restart_syscall)
 
+/* Memory as malloc() wants it, none of it to run. */
+#define SANDBOX_MEMORY_CALLS(CALL, CALL_IF) \
+	CALL_IF(mmap, NO_EXEC) \
+	CALL_IF(mprotect, NO_EXEC) \
+	CALL(munmap) \
+	CALL(madvise) \
+	CALL(brk)
+
 /* One thread per VP: it serves VTL0's exits by the driver, and I/O by what it was given. */
 #define SANDBOX_VM_CALLS(CALL, CALL_IF) \
 	CALL_IF(ioctl, MSHV_IOCTL) \
@@ -41,12 +49,7 @@
 	CALL(recvmsg) \
 	CALL(clock_gettime) \
 	SANDBOX_WAITING_CALLS(CALL) \
-	/* memory */ \
-	CALL_IF(mmap, NO_EXEC) \
-	CALL_IF(mprotect, NO_EXEC) \
-	CALL(munmap) \
-	CALL(madvise) \
-	CALL(brk) \
+	SANDBOX_MEMORY_CALLS(CALL, CALL_IF) \
 	/* threads */ \
 	CALL(sched_setaffinity) \
 	CALL(sched_setscheduler) \
@@ -100,11 +103,7 @@
 	CALL(getrandom) \
 	CALL(getpid) \
 	CALL(close) \
-	CALL_IF(mmap, NO_EXEC) \
-	CALL_IF(mprotect, NO_EXEC) \
-	CALL(munmap) \
-	CALL(madvise) \
-	CALL(brk) \
+	SANDBOX_MEMORY_CALLS(CALL, CALL_IF) \
 	CALL(eventfd2) \
 	CALL_IF(clone, THREAD) \
 	SANDBOX_GLIBC_CALLS(CALL, CALL_IF) \
@@ -142,12 +141,8 @@
 	CALL(write) \
 	CALL(pread64) \
 	CALL(fstat) \
-	CALL_IF(mmap, NO_EXEC) \
-	CALL_IF(mprotect, NO_EXEC) \
-	CALL(munmap) \
+	SANDBOX_MEMORY_CALLS(CALL, CALL_IF) \
 	CALL(mremap) \
-	CALL(madvise) \
-	CALL(brk) \
 	CALL(exit_group)
 
 /* Init while its child runs, and the last words to the host. */

@@ -25,12 +25,8 @@
 	SANDBOX_WAITING_CALLS(CALL) \
 	PORT_SANDBOX_PARAVISOR_CALLS(CALL) \
 	PORT_SANDBOX_GLIBC_CALLS(CALL) \
-	CALL_IF(mmap, NO_EXEC) \
-	CALL_IF(mprotect, NO_EXEC) \
-	CALL(munmap) \
+	SANDBOX_MEMORY_CALLS(CALL, CALL_IF) \
 	CALL(mremap) \
-	CALL(madvise) \
-	CALL(brk) \
 	CALL_IF(clone, NO_NAMESPACE) \
 	CALL(execve) \
 	CALL(exit) \
