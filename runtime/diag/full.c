@@ -397,6 +397,7 @@ static void call_kmsg(const struct call *k)
 		send_log(k, c, q.follow);
 }
 
+/* Of all files the log alone grows: of another one what it has now is everything, to who follows, too. */
 static void call_read_file(const struct call *k)
 {
 	struct service_ask a = { .what = SERVICE_OPEN };
@@ -407,10 +408,6 @@ static void call_read_file(const struct call *k)
 		return;
 	if (!strcmp(q.path, KMSG_PATH)) {
 		send_log(k, c, q.follow);
-		return;
-	}
-	if (q.follow) {
-		fail_with_data(k, c->id, TTRPC_UNKNOWN, "only " KMSG_PATH " can be followed");
 		return;
 	}
 	vl_format(a.path, sizeof(a.path), "%s", q.path);

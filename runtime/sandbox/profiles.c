@@ -27,6 +27,16 @@
 	CAPABILITY(CAP_SETPCAP) | CAPABILITY(CAP_KILL) | CAPABILITY(CAP_SYSLOG) | \
 	CAPABILITY(CAP_NET_BIND_SERVICE))
 
+/* What clients of the diagnostics server may read of VTL2's kernel (ReadFile); the hardened image has no such call. */
+#ifdef VL_HARDENED
+#define KERNEL_PATHS
+#else
+#define KERNEL_PATHS \
+	{ "/proc/version", LANDLOCK_ACCESS_FS_READ_FILE }, \
+	{ "/proc/meminfo", LANDLOCK_ACCESS_FS_READ_FILE }, \
+	{ "/proc/interrupts", LANDLOCK_ACCESS_FS_READ_FILE },
+#endif
+
 /* /proc/device-tree leads to /sys/firmware; /dev/mem is for the shim's log, /dev/kmsg for the diagnostics server. */
 #define PARAVISOR_PATHS \
 	{ "/sys/firmware", READ }, \
@@ -39,7 +49,7 @@
 	{ "/dev/mshv_vtl_low", DEVICE }, \
 	{ "/dev/mshv_hvcall", DEVICE }, \
 	{ SANDBOX_EMPTY, LANDLOCK_ACCESS_FS_READ_DIR }, \
-	SANDBOX_DEBUG_PATHS
+	KERNEL_PATHS SANDBOX_DEBUG_PATHS
 
 #define ALLOW(name) { SYS_##name, SANDBOX_ANY },
 #define ALLOW_IF(name, check) { SYS_##name, SANDBOX_##check },

@@ -106,8 +106,8 @@ static struct ttrpc_response call_on_stream(int fd, const char *method, uint64_t
 	return call(fd, DIAG_SERVICE, method, payload, w.pos);
 }
 
-/* The Node at `path` of the answer to Inspect, checked. */
-static struct inspect_node inspect_at(int fd, const char *path)
+/* The Node at `path` of the answer to an Inspect with that limit (0: none), checked. */
+static struct inspect_node inspect_in(int fd, const char *path, uint64_t timeout_ns)
 {
 	struct diag_inspect_request q = { .depth = 64 };
 	uint8_t payload[512];
@@ -120,12 +120,18 @@ static struct inspect_node inspect_at(int fd, const char *path)
 	vl_format(q.path, sizeof(q.path), "%s", path);
 	vl_writer_init(&w, payload, sizeof(payload));
 	diag_inspect_encode(&w, &q);
-	a = call(fd, DIAG_SERVICE_INSPECT, "Inspect", payload, w.pos);
+	send_call(fd, 1, DIAG_SERVICE_INSPECT, "Inspect", payload, w.pos, timeout_ns);
+	a = receive_answer(fd, 1);
 	ck_assert_uint_eq(a.code, TTRPC_OK);
 	ck_assert_int_eq(diag_response_decode(a.payload, a.payload_size, &node, &size), 0);
 	ck_assert_int_eq(inspect_check(node, size, INSPECT_SENSITIVE), 0);
 	ck_assert_int_eq(inspect_node_read(node, size, &n), 0);
 	return n;
+}
+
+static struct inspect_node inspect_at(int fd, const char *path)
+{
+	return inspect_in(fd, path, 0);
 }
 
 static bool has_value(int fd, const char *path)
@@ -230,9 +236,9 @@ START_TEST(a_unit_that_hangs_is_unresolved_is_waited_for_once_and_comes_back)
 }
 END_TEST
 
-static enum inspect_kind kind_in_root(int fd, const char *name)
+static enum inspect_kind kind_in_root(int fd, const char *name, uint64_t timeout_ns)
 {
-	struct inspect_node n = inspect_at(fd, "");
+	struct inspect_node n = inspect_in(fd, "", timeout_ns);
 	struct inspect_entry e;
 
 	while (inspect_next(&n.entries, &e))
@@ -252,8 +258,32 @@ START_TEST(a_unit_that_hangs_leaves_those_after_it_their_time_in_the_whole_tree)
 	fd = connect_to(0);
 	while (!has_value(fd, "vm/count")) /* until the server was told of it */
 		;
-	ck_assert_uint_eq(kind_in_root(fd, "vm"), INSPECT_NODE_DIR);
-	ck_assert_uint_eq(kind_in_root(fd, "device-com1"), INSPECT_NODE_FAILED);
+	ck_assert_uint_eq(kind_in_root(fd, "vm", 0), INSPECT_NODE_DIR);
+	ck_assert_uint_eq(kind_in_root(fd, "device-com1", 0), INSPECT_NODE_FAILED);
+	close(fd);
+	close(hung);
+	stop();
+	pthread_join(vm.thread, NULL);
+}
+END_TEST
+
+/* As the reference does it, whose client waits 1 s unless it is told otherwise, and shows what it then gets. */
+START_TEST(at_the_clients_limit_the_tree_is_there_and_says_what_was_late)
+{
+	struct unit_thread vm;
+	struct inspect_node n;
+	int fd, hung;
+
+	start_plain();
+	start_unit(&vm, "vm", NULL, walk);
+	hung = add_unit("tpm", NULL);
+	fd = connect_to(0);
+	while (!has_value(fd, "vm/count"))
+		;
+	n = inspect_in(fd, "tpm/count", 100 * CLOCK_MS_NS);
+	ck_assert(n.kind == INSPECT_NODE_FAILED && n.error == INSPECT_UNRESOLVED);
+	ck_assert_uint_eq(kind_in_root(fd, "tpm", CLOCK_MS_NS), INSPECT_NODE_FAILED);
+	ck_assert_uint_eq(kind_in_root(fd, "diagnostics", 1), INSPECT_NODE_DIR);
 	close(fd);
 	close(hung);
 	stop();
@@ -565,12 +595,13 @@ START_TEST(the_saved_state_arrives_whole)
 }
 END_TEST
 
+/* Also to a client that would follow it: it has it, and its end. */
 START_TEST(a_file_goes_to_the_data_connection_as_the_paravisor_opened_it)
 {
 	union service_any any;
 	int fd, data, file;
 	uint64_t id;
-	struct diag_stream_request q = { .path = "/proc/meminfo" };
+	struct diag_stream_request q = { .path = "/proc/meminfo", .follow = _i };
 	uint8_t payload[512], got[8192];
 	struct vl_writer w;
 
@@ -844,6 +875,7 @@ Suite *suite_diag_server(void)
 	tcase_add_test(c, the_tree_holds_the_parts_of_all_units_and_the_servers_own);
 	tcase_add_test(c, a_unit_that_hangs_is_unresolved_is_waited_for_once_and_comes_back);
 	tcase_add_test(c, a_unit_that_hangs_leaves_those_after_it_their_time_in_the_whole_tree);
+	tcase_add_test(c, at_the_clients_limit_the_tree_is_there_and_says_what_was_late);
 	tcase_add_test(c, a_unit_that_died_is_unresolved_until_its_next_process_is_there);
 	tcase_add_test(c, a_unit_that_answers_nonsense_is_shown_as_such_and_nothing_of_it_is_passed_on);
 	tcase_add_test(c, an_update_is_carried_out_by_the_unit_and_answered_with_the_value);
@@ -855,7 +887,7 @@ Suite *suite_diag_server(void)
 	tcase_add_test(c, data_connections_are_numbered_from_1_and_each_serves_one_call);
 	tcase_add_test(c, the_log_so_far_is_sent_and_what_comes_later_to_who_follows);
 	tcase_add_test(c, the_saved_state_arrives_whole);
-	tcase_add_test(c, a_file_goes_to_the_data_connection_as_the_paravisor_opened_it);
+	tcase_add_loop_test(c, a_file_goes_to_the_data_connection_as_the_paravisor_opened_it, 0, 2);
 	tcase_add_test(c, a_profile_is_asked_for_with_the_clients_connection);
 	tcase_add_test(c, what_the_paravisor_says_is_what_the_client_gets);
 	tcase_add_test(c, a_call_that_the_paravisor_does_not_answer_ends_at_its_deadline);
