@@ -34,8 +34,8 @@ uint32_t vl_crc32(uint32_t crc, const void *data, size_t size)
 	crc = ~crc;
 	for (; size >= 8; p += 8, size -= 8) {
 		crc ^= p[0] | (uint32_t)p[1] << 8 | (uint32_t)p[2] << 16 | (uint32_t)p[3] << 24;
-		crc = row[7][crc & 0xff] ^ row[6][crc >> 8 & 0xff] ^ row[5][crc >> 16 & 0xff] ^ row[4][crc >> 24] ^
-			row[3][p[4]] ^ row[2][p[5]] ^ row[1][p[6]] ^ row[0][p[7]];
+		crc = row[7][crc & 0xff] ^ row[6][crc >> 8 & 0xff] ^ row[5][crc >> 16 & 0xff] ^
+			row[4][crc >> 24] ^ row[3][p[4]] ^ row[2][p[5]] ^ row[1][p[6]] ^ row[0][p[7]];
 	}
 	for (; size; p++, size--)
 		crc = crc >> 8 ^ row[0][(crc ^ *p) & 0xff];

@@ -47,7 +47,9 @@ static inline le64 cpu_to_le64(uint64_t v) { return (VL_FORCE le64)v; }
 #define VL_CONTAINER_OF(p, type, member) \
 	((type *)(void *)((char *)(p) - offsetof(type, member)))
 #define VL_PACKED __attribute__((packed))
-/* On the way of each exit of the guest. Kept together: after an exit each page's first touch is a page walk. */
+/*
+ * On the way of each exit of the guest. Kept together: after an exit each page's first touch is a page walk.
+ */
 #define VL_HOT __attribute__((hot))
 #define VL_PRINTF(fmt, args) __attribute__((format(printf, fmt, args)))
 #define VL_NORETURN __attribute__((noreturn))

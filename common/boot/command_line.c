@@ -1,4 +1,7 @@
-/* The command lines of VTL2 (command_line.h). Input: one measured page, and host text that was decoded before. */
+/*
+ * The command lines of VTL2 (command_line.h). Input: one measured page, and host text that was decoded
+ * before.
+ */
 #include "common/boot/command_line.h"
 #include "common/base/fmt.h"
 
@@ -75,7 +78,7 @@ int kernel_command_line_write(char *out, size_t size, const struct kernel_comman
 
 	if (length >= size)
 		return boot_fail(error, VL_E_LIMIT,
-			"kernel command line: %zu bytes, Linux takes %zu; shorten the measured line or the host's bootargs",
-			length, size - 1);
+			"kernel command line: %zu bytes, Linux takes %zu; shorten the measured line or the "
+			"host's bootargs", length, size - 1);
 	return 0;
 }

@@ -83,8 +83,8 @@ static int check_batch(struct hypercall_pages *pages, const struct host_dt *host
 		memcpy(pages->input + sizeof(header) + i * PORT_HV_CPU_ID_BYTES, &id, PORT_HV_CPU_ID_BYTES);
 	}
 	result =
-		port_hypercall(HV_CALL_GET_VP_INDEX_FROM_APIC_ID | (uint64_t)count << HV_CONTROL_REP_COUNT_SHIFT,
-		pages->input, pages->output);
+		port_hypercall(HV_CALL_GET_VP_INDEX_FROM_APIC_ID |
+		(uint64_t)count << HV_CONTROL_REP_COUNT_SHIFT, pages->input, pages->output);
 	if (status_of(result) != HV_STATUS_SUCCESS || reps_of(result) != count)
 		return refused(error, "VP indices of the CPUs", result);
 	for (unsigned i = 0; i < count; i++) {
@@ -93,7 +93,8 @@ static int check_batch(struct hypercall_pages *pages, const struct host_dt *host
 		memcpy(&wire, pages->output + 4 * i, sizeof(wire));
 		if (le32_to_cpu(wire) != first + i)
 			return boot_fail(error, VL_E_RANGE,
-				"host device tree: CPU %u (reg 0x%llx) is VP %u of the hypervisor; list the CPUs in VP order",
+				"host device tree: CPU %u (reg 0x%llx) is VP %u of the hypervisor; list the "
+				"CPUs in VP order",
 				first + i, (unsigned long long)host->cpu[first + i].reg, le32_to_cpu(wire));
 	}
 	return 0;

@@ -114,8 +114,8 @@ static int protect(struct hypercall_pages *pages, uint64_t page, unsigned count,
 		.map_flags = cpu_to_le32(0), .target_vtl = HV_INPUT_VTL_USE_TARGET | VTL2 };
 	for (unsigned i = 0; i < count; i++)
 		in->page[i] = cpu_to_le64(page + i);
-	return check_result(port_hypercall(HV_CALL_MODIFY_VTL_PROTECTION_MASK | (uint64_t)count << HV_CONTROL_REP_COUNT_SHIFT,
-		in, NULL), count, "protecting", page, error);
+	return check_result(port_hypercall(HV_CALL_MODIFY_VTL_PROTECTION_MASK |
+		(uint64_t)count << HV_CONTROL_REP_COUNT_SHIFT, in, NULL), count, "protecting", page, error);
 }
 
 static int accept(struct hypercall_pages *pages, uint64_t page, unsigned count, struct boot_error *error)
@@ -125,8 +125,8 @@ static int accept(struct hypercall_pages *pages, uint64_t page, unsigned count, 
 	*in = (struct accept_input){ .partition_id = cpu_to_le64(HV_PARTITION_ID_SELF),
 		.attributes = cpu_to_le32(ACCEPT_RAM | 1u << VTL2 << ACCEPT_VTL_SET_SHIFT),
 		.base_page = cpu_to_le64(page) };
-	return check_result(port_hypercall(HV_CALL_ACCEPT_GPA_PAGES | (uint64_t)count << HV_CONTROL_REP_COUNT_SHIFT, in,
-		NULL), count, "accepting", page, error);
+	return check_result(port_hypercall(HV_CALL_ACCEPT_GPA_PAGES |
+		(uint64_t)count << HV_CONTROL_REP_COUNT_SHIFT, in, NULL), count, "accepting", page, error);
 }
 
 /* Protects or accepts [base, end) in calls of what fits one. */
@@ -211,6 +211,7 @@ int isolated_verify_regions(const struct imported_regions *regions, uint64_t mov
 	br_sha384_out(&sha, digest);
 	if (any && memcmp(digest, regions->sha384, sizeof(digest)) != 0)
 		return boot_fail(error, VL_E_MEASUREMENT,
-			"imported regions: SHA-384 of what was loaded unmeasured is not the image's; the image or its loader was changed");
+			"imported regions: SHA-384 of what was loaded unmeasured is not the image's; the "
+			"image or its loader was changed");
 	return 0;
 }

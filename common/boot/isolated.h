@@ -25,7 +25,9 @@ int isolated_check_regions(const struct imported_regions *regions, uint64_t move
 int isolated_take_memory(struct hypercall_pages *pages, const struct imported_regions *regions,
 	uint64_t moved, const struct boot_plan *plan, struct boot_error *error);
 
-/* SHA-384 over the regions that were not accepted at load. VL_E_MEASUREMENT when it is not the measured one. */
+/*
+ * SHA-384 over the regions that were not accepted at load. VL_E_MEASUREMENT when it is not the measured one.
+ */
 int isolated_verify_regions(const struct imported_regions *regions, uint64_t moved, struct boot_error *error);
 
 #endif

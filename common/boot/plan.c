@@ -175,8 +175,8 @@ static int take_from_node(struct boot_plan *plan, uint32_t node, uint64_t need, 
 	}
 	if (need)
 		return boot_fail(error, VL_E_NOMEM,
-			"NUMA node %u lacks 0x%llx bytes for VTL2; lower memory-size or give the node more RAM", node,
-			(unsigned long long)need);
+			"NUMA node %u lacks 0x%llx bytes for VTL2; lower memory-size or give the node more "
+			"RAM", node, (unsigned long long)need);
 	return 0;
 }
 
@@ -302,7 +302,8 @@ static int carve_mmio(struct boot_plan *plan, struct boot_range *gap, uint64_t w
 
 	if (!wanted)
 		size =
-			size < VTL2_MMIO_LEAST ? VTL2_MMIO_LEAST : size > VTL2_MMIO_MOST ? VTL2_MMIO_MOST : size;
+			size < VTL2_MMIO_LEAST ? VTL2_MMIO_LEAST :
+			size > VTL2_MMIO_MOST ? VTL2_MMIO_MOST : size;
 	size = vl_align_down(size, VL_PAGE_BYTES);
 	if (!size || size >= gap->size)
 		return boot_fail(error, VL_E_NOMEM,

@@ -83,7 +83,9 @@ struct boot_handoff {
 	const struct memory_map *map;
 };
 
-/* Adds nodes to the root: interrupt controller, timer, /chosen ... The tree in `handoff` is not finished yet. */
+/*
+ * Adds nodes to the root: interrupt controller, timer, /chosen ... The tree in `handoff` is not finished yet.
+ */
 void port_write_platform(struct fdt_writer *w, const struct boot_handoff *handoff);
 
 /* --- The end ------------------------------------------------------------------------ */

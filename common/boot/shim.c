@@ -116,7 +116,8 @@ static int plan_memory(struct shim *s, struct boot_error *error)
  */
 static uint64_t distance_moved(const struct shim *s, const struct imported_regions *regions)
 {
-	return s->image.memory.base + s->image.persisted.size - le64_to_cpu(regions->region[0].base_page) * VL_PAGE_BYTES;
+	return s->image.memory.base + s->image.persisted.size -
+			le64_to_cpu(regions->region[0].base_page) * VL_PAGE_BYTES;
 }
 
 /* Not for a VM whose host is trusted: there servicing changes memory for good reasons. */

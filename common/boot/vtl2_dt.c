@@ -127,7 +127,8 @@ static void write_openhcl(struct fdt_writer *w, const struct vtl2_dt *dt)
 }
 
 /* Copies the properties of a host node that pass; `left` counts down what may still be copied. */
-static int copy_properties(struct fdt_writer *w, const struct vtl2_dt *dt, int node, int depth, unsigned *left)
+static int copy_properties(struct fdt_writer *w, const struct vtl2_dt *dt, int node, int depth,
+		unsigned *left)
 {
 	const void *host = dt->host_fdt;
 	const char *child = depth == 1 ? fdt_get_name(host, node, NULL) : "";

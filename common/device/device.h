@@ -29,22 +29,24 @@ struct dev_region {
 	uint64_t base; /* port number or guest physical address */
 	uint64_t size; /* bytes */
 	unsigned id;   /* the model's own name for it, given back at each access */
-	unsigned width; /* widest access in bytes the chip takes; the bus splits wider ones. 0: any of 1, 2, 4, 8 */
+	/* widest access in bytes the chip takes; the bus splits wider ones. 0: any of 1, 2, 4, 8 */
+	unsigned width;
 };
 
 /* Region id under which a PCI function's configuration space (256 bytes) is read and written. */
 #define DEV_REGION_PCI_CONFIG 0xffffu
 
 /*
- * What accesses to one window of a model's registers will do before any of them is made: what is read there is
- * known, and what is written has no effect on anything but the device. It holds as long as the device gets no
- * other access or call. So whoever hosts the model elsewhere need not ask for each of them.
+ * What accesses to one window of a model's registers will do before any of them is made: what is read there
+ * is known, and what is written has no effect on anything but the device. It holds as long as the device gets
+ * no other access or call. So whoever hosts the model elsewhere need not ask for each of them.
  */
 struct dev_ahead {
 	unsigned region;
 	uint64_t offset;
 	uint32_t size;  /* of the window in bytes; 0: nothing is known */
-	bool fifo;      /* reads take the next of `data`, wherever in the window; else each offset has its byte */
+	/* reads take the next of `data`, wherever in the window; else each offset has its byte */
+	bool fifo;
 	bool writes;    /* may be made; what reads give then is not known any more */
 	uint32_t bytes; /* of `data`: reads are known that far, not beyond */
 	const uint8_t *data; /* the model's, until its next call */
@@ -62,7 +64,8 @@ struct dev_model {
 	uint64_t (*read)(void *dev, unsigned id, uint64_t offset, unsigned size);
 	void (*write)(void *dev, unsigned id, uint64_t offset, unsigned size, uint64_t value);
 
-	void (*ahead)(const void *dev, struct dev_ahead *a); /* fills in a zeroed `a`; changes nothing. May be NULL */
+	/* fills in a zeroed `a`; changes nothing. May be NULL */
+	void (*ahead)(const void *dev, struct dev_ahead *a);
 
 	void (*start)(void *dev);              /* the VM runs from now: arm timers, move data. May be NULL */
 	void (*stop)(void *dev);               /* the VM is halted: cancel timers, finish I/O. May be NULL */
@@ -72,16 +75,18 @@ struct dev_model {
 	int (*restore)(void *dev, struct state_reader *r);
 
 	/*
-	 * Shows the registers, each INSPECT_SENSITIVE, to whoever looks into VTL2; changes nothing. May be NULL
+	 * Shows the registers, each INSPECT_SENSITIVE, to whoever looks into VTL2; changes nothing. May be
+	 * NULL
 	 */
 	void (*inspect)(const void *dev, struct inspect *i);
 
-	void (*timer)(void *dev, unsigned timer);                 /* a timer of env->timer_set is due. May be NULL */
+	/* a timer of env->timer_set is due. May be NULL */
+	void (*timer)(void *dev, unsigned timer);
 	/* Bytes arrived on the device's stream; returns how many it took (flow control). May be NULL */
 	size_t (*input)(void *dev, const uint8_t *data, size_t size);
 	/*
-	 * What was started through env finished; `id` as at the start. Id 0: output() takes bytes again, or with a
-	 * negative result (VL_E_CLOSED) the stream is gone for good. May be NULL
+	 * What was started through env finished; `id` as at the start. Id 0: output() takes bytes again, or
+	 * with a negative result (VL_E_CLOSED) the stream is gone for good. May be NULL
 	 */
 	void (*complete)(void *dev, uint64_t id, int result);
 };
@@ -103,7 +108,10 @@ struct dev_env_ops {
 	void (*irq)(struct dev_env *env, unsigned line, bool level);
 	/* Sends a message-signalled interrupt. */
 	void (*msi)(struct dev_env *env, uint64_t address, uint32_t data);
-	/* Copies from or to guest memory; VL_E_RANGE when any byte is not guest RAM (then nothing is written). */
+	/*
+	 * Copies from or to guest memory; VL_E_RANGE when any byte is not guest RAM (then nothing is
+	 * written).
+	 */
 	int (*mem_read)(struct dev_env *env, gpa_t gpa, void *out, size_t size);
 	int (*mem_write)(struct dev_env *env, gpa_t gpa, const void *data, size_t size);
 	/* VM time in ns: 0 at the VM's first start, stands still while stopped, goes on after restore. */
@@ -122,8 +130,9 @@ struct dev_env_ops {
 	/* The guest asked for a machine event: enum dev_machine_event. */
 	void (*machine)(struct dev_env *env, unsigned event);
 	/*
-	 * Places the model's own region `region->id` (a PCI BAR) where the guest put it; size 0 takes it away.
-	 * Replaces its former place. VL_E_OVERLAP, VL_E_LIMIT: it then answers nowhere until the guest moves it.
+	 * Places the model's own region `region->id` (a PCI BAR) where the guest put it; size 0 takes it
+	 * away. Replaces its former place. VL_E_OVERLAP, VL_E_LIMIT: it then answers nowhere until the guest
+	 * moves it.
 	 */
 	int (*map)(struct dev_env *env, const struct dev_region *region);
 };

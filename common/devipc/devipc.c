@@ -6,7 +6,8 @@
 
 _Static_assert(offsetof(struct devipc_mailbox, answered) == 128, "lines of its own");
 _Static_assert(sizeof(struct devipc_mailbox) <= DEVIPC_MAILBOX_BYTES, "room for the mailbox");
-_Static_assert(sizeof(struct devipc_posted) * DEVIPC_POSTED_MAX == DEVIPC_POSTED_BYTES, "room for posted accesses");
+_Static_assert(sizeof(struct devipc_posted) * DEVIPC_POSTED_MAX == DEVIPC_POSTED_BYTES,
+		"room for posted accesses");
 
 static bool is_access_size(uint32_t size)
 {
@@ -87,8 +88,8 @@ static int check_ahead(const struct devipc_ahead *a)
 {
 	if (a->bytes > DEVIPC_AHEAD_BYTES)
 		return VL_E_LIMIT;
-	if (a->flags & ~(uint32_t)(DEVIPC_AHEAD_FIFO | DEVIPC_AHEAD_WRITES) || a->offset > UINT64_MAX - a->size ||
-	    (!(a->flags & DEVIPC_AHEAD_FIFO) && a->bytes > a->size))
+	if (a->flags & ~(uint32_t)(DEVIPC_AHEAD_FIFO | DEVIPC_AHEAD_WRITES) ||
+	    a->offset > UINT64_MAX - a->size || (!(a->flags & DEVIPC_AHEAD_FIFO) && a->bytes > a->size))
 		return VL_E_RANGE;
 	return 0;
 }

@@ -76,7 +76,8 @@
 #define DEVIPC_STATE_AT 0u
 #define DEVIPC_TO_DEVICE_AT DEVIPC_STATE_BYTES
 #define DEVIPC_FROM_DEVICE_AT (DEVIPC_TO_DEVICE_AT + DEVIPC_DATA_BYTES)
-#define DEVIPC_POSTED_AT (DEVIPC_FROM_DEVICE_AT + DEVIPC_DATA_BYTES) /* struct devipc_posted, request.posted of them */
+/* struct devipc_posted, request.posted of them */
+#define DEVIPC_POSTED_AT (DEVIPC_FROM_DEVICE_AT + DEVIPC_DATA_BYTES)
 #define DEVIPC_AHEAD_AT (DEVIPC_POSTED_AT + DEVIPC_POSTED_BYTES)     /* reply.ahead.bytes */
 #define DEVIPC_MAILBOX_AT (DEVIPC_AHEAD_AT + DEVIPC_AHEAD_BYTES)
 #define DEVIPC_MAILBOX_BYTES 4096u
@@ -219,19 +220,27 @@ static inline struct devipc_mailbox *devipc_mailbox(uint8_t *shared)
 /* The VM worker's words on the supply channel: the worker is late or breaks the rules and is to be ended. */
 struct devipc_complaint {
 	uint32_t magic; /* DEVIPC_COMPLAINT */
-	int32_t error;  /* enum vl_err: VL_E_TIMEOUT, VL_E_CLOSED (it left its link and lives), or what was wrong */
+	/* enum vl_err: VL_E_TIMEOUT, VL_E_CLOSED (it left its link and lives), or what was wrong */
+	int32_t error;
 };
 #define DEVIPC_COMPLAINT 0x4c4c5546u
 
-/* Of a link: a socket whose end is told by the other's, the bell that the VM worker rings, the device worker's. */
-enum devipc_fd { DEVIPC_FD_LINK, DEVIPC_FD_ASKED, DEVIPC_FD_ANSWERED, DEVIPC_FD_SHARED, DEVIPC_FD_STORE, DEVIPC_FD_MAX };
-/* And last, where the configuration says so, its end as a unit of the inspect tree (runtime/lib/inspect_unit.h). */
+/*
+ * Of a link: a socket whose end is told by the other's, the bell that the VM worker rings, the device
+ * worker's.
+ */
+enum devipc_fd { DEVIPC_FD_LINK, DEVIPC_FD_ASKED, DEVIPC_FD_ANSWERED, DEVIPC_FD_SHARED, DEVIPC_FD_STORE,
+	DEVIPC_FD_MAX };
+/*
+ * And last, where the configuration says so, its end as a unit of the inspect tree
+ * (runtime/lib/inspect_unit.h).
+ */
 #define DEVIPC_FDS_ROOM (DEVIPC_FD_MAX + 1)
 
 /*
- * The paravisor's messages when it has started a device worker: to the VM worker on its supply, one byte without
- * a meaning with the first three of enum devipc_fd; to the device worker, its first and only one, this with all
- * of them, the store only if its kind keeps files.
+ * The paravisor's messages when it has started a device worker: to the VM worker on its supply, one byte
+ * without a meaning with the first three of enum devipc_fd; to the device worker, its first and only one,
+ * this with all of them, the store only if its kind keeps files.
  */
 struct devipc_config {
 	uint32_t version; /* DEVIPC_VERSION */
@@ -241,8 +250,8 @@ struct devipc_config {
 };
 
 /*
- * `fd_count`: DEVIPC_FD_STORE + 1 for a kind that keeps files, else one less; one more with `unit`. VL_E_TRUNCATED,
- * VL_E_VERSION, VL_E_FORMAT.
+ * `fd_count`: DEVIPC_FD_STORE + 1 for a kind that keeps files, else one less; one more with `unit`.
+ * VL_E_TRUNCATED, VL_E_VERSION, VL_E_FORMAT.
  */
 int devipc_config_check(const void *data, size_t size, size_t fd_count, bool keeps_files);
 

@@ -109,7 +109,9 @@ int diag_wait_decode(const void *data, size_t size, struct diag_wait_request *q)
 
 /* Adds a word; VL_E_LIMIT when there is no room. */
 int diag_words_add(struct diag_words *w, const char *word);
-/* The next word from *at on, which is 0 before the first and moved on; NULL behind the last. `w` is checked. */
+/*
+ * The next word from *at on, which is 0 before the first and moved on; NULL behind the last. `w` is checked.
+ */
 const char *diag_words_next(const struct diag_words *w, uint32_t *at);
 /* Whether count, size and NULs agree: VL_E_FORMAT, VL_E_LIMIT. For words of another process. */
 int diag_words_check(const struct diag_words *w);

@@ -117,7 +117,8 @@ void dps_defaults(struct dps_settings *s)
 void dps_replace(struct dps_settings *s, const struct dps_settings *strict,
 	bool (*keeps)(const void *context, const char *path), const void *context)
 {
-	static const size_t sizes[] = { [BOOL] = sizeof(bool), [UINT] = sizeof(uint64_t), [TEXT] = DPS_TEXT_MAX };
+	static const size_t sizes[] = { [BOOL] = sizeof(bool), [UINT] = sizeof(uint64_t),
+		[TEXT] = DPS_TEXT_MAX };
 
 	for (size_t i = 0; i < ROW_COUNT; i++)
 		if (!keeps(context, rows[i].path))

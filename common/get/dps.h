@@ -67,7 +67,10 @@ void dps_defaults(struct dps_settings *s);
  */
 int dps_encode(const struct dps_settings *s, char *out, size_t room);
 
-/* Copies to `s` from `strict` every field whose path in the document ("V1.EnableTpm") `keeps` does not approve. */
+/*
+ * Copies to `s` from `strict` every field whose path in the document ("V1.EnableTpm") `keeps` does not
+ * approve.
+ */
 void dps_replace(struct dps_settings *s, const struct dps_settings *strict,
 	bool (*keeps)(const void *context, const char *path), const void *context);
 

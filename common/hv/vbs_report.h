@@ -17,7 +17,9 @@
 #define VBS_DIGEST_BYTES 32u
 #define VBS_SIGNATURE_BYTES 256u
 
-/* The hypercall: 64 bytes in, 2048 out, of which the report is the first VBS_REPORT_BYTES and the rest zero. */
+/*
+ * The hypercall: 64 bytes in, 2048 out, of which the report is the first VBS_REPORT_BYTES and the rest zero.
+ */
 #define VBS_REPORT_INPUT_BYTES VBS_REPORT_DATA_BYTES
 #define VBS_REPORT_OUTPUT_BYTES 2048u
 
@@ -40,7 +42,8 @@ struct vbs_package_header {
 struct vbs_identity {
 	uint8_t owner_id[VBS_DIGEST_BYTES];    /* of this instance of the VM: fresh at each boot here */
 	uint8_t measurement[VBS_DIGEST_BYTES]; /* the boot digest (common/igvm/measure.h) */
-	uint8_t signer[VBS_DIGEST_BYTES];      /* SHA-256 of the image signer's public key; zero: not signed */
+	/* SHA-256 of the image signer's public key; zero: not signed */
+	uint8_t signer[VBS_DIGEST_BYTES];
 	uint8_t host_data[VBS_DIGEST_BYTES];   /* what the host chose when it made the VM; zero here */
 	le32 enabled_vtls;
 	le32 policy;

@@ -50,7 +50,10 @@ void state_end_unit(struct state_writer *s);
 /* Closes the stream. Returns its size in bytes, or the error: VL_E_NOSPACE, VL_E_INTERNAL (misuse). */
 int64_t state_writer_finish(struct state_writer *s);
 
-/* Fields; `tag` is the number, with STATE_MANDATORY where an old reader must refuse. Integers are le64 or shorter. */
+/*
+ * Fields; `tag` is the number, with STATE_MANDATORY where an old reader must refuse. Integers are le64 or
+ * shorter.
+ */
 void state_put_u64(struct state_writer *s, uint32_t tag, uint64_t value);
 void state_put_u32(struct state_writer *s, uint32_t tag, uint32_t value);
 void state_put_u8(struct state_writer *s, uint32_t tag, uint8_t value);

@@ -96,7 +96,10 @@ struct ttrpc_mark ttrpc_request_begin(struct vl_writer *w, uint32_t stream, cons
 	const char *method, uint64_t timeout_ns);
 struct ttrpc_mark ttrpc_response_begin(struct vl_writer *w, uint32_t stream);
 void ttrpc_end(struct vl_writer *w, struct ttrpc_mark mark);
-/* A response's frame up to its payload, of which `payload_size` bytes follow by other ways. VL_E_NOSPACE: too many. */
+/*
+ * A response's frame up to its payload, of which `payload_size` bytes follow by other ways. VL_E_NOSPACE: too
+ * many.
+ */
 void ttrpc_response_head(struct vl_writer *w, uint32_t stream, size_t payload_size);
 /* A response that is a failure; `code` is not TTRPC_OK. */
 void ttrpc_status_write(struct vl_writer *w, uint32_t stream, enum ttrpc_code code, const char *text);

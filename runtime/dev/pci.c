@@ -300,7 +300,8 @@ void pci_function_restore(struct pci_function *f, struct state_reader *r)
 
 	if (state_get_bytes(r, FIELD_CONFIG, config, sizeof(config)))
 		for (unsigned i = 0; i < PCI_CONFIG_BYTES; i++)
-			f->config[i] = (uint8_t)((f->config[i] & ~f->writable[i]) | (config[i] & f->writable[i]));
+			f->config[i] = (uint8_t)((f->config[i] & ~f->writable[i]) |
+					(config[i] & f->writable[i]));
 	restore_msix(f, r);
 	state_get_u32(r, FIELD_PENDING, &f->msix_pending);
 	f->msix_pending &= (uint32_t)((1ull << f->msix_count) - 1);

@@ -33,7 +33,8 @@ static void plan(struct pl031 *p)
 	if (p->raw || left_s == 0)
 		p->env->ops->timer_cancel(p->env, 0);
 	else
-		p->env->ops->timer_set(p->env, 0, p->env->ops->now_ns(p->env) + left_s * NS_PER_S - wall % NS_PER_S);
+		p->env->ops->timer_set(p->env, 0,
+				p->env->ops->now_ns(p->env) + left_s * NS_PER_S - wall % NS_PER_S);
 }
 
 static uint32_t read_register(struct pl031 *p, uint64_t offset)

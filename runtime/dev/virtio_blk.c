@@ -141,7 +141,8 @@ static void get_id(struct virtio_blk *b, const struct virtq_chain *c)
 /* Whole blocks within the disk, and for writes a disk that takes them. */
 static bool transfer_ok(const struct virtio_blk *b, const struct virtio_blk_request *r, uint64_t sector)
 {
-	return !b->closed && sector <= b->disk_bytes / BLOCKIO_BLOCK_BYTES && r->bytes % BLOCKIO_BLOCK_BYTES == 0 &&
+	return !b->closed && sector <= b->disk_bytes / BLOCKIO_BLOCK_BYTES &&
+	       r->bytes % BLOCKIO_BLOCK_BYTES == 0 &&
 	       r->bytes && vl_within(sector * BLOCKIO_BLOCK_BYTES, r->bytes, b->disk_bytes) &&
 	       !(r->op == BLOCKIO_WRITE && b->read_only);
 }
@@ -149,7 +150,8 @@ static bool transfer_ok(const struct virtio_blk *b, const struct virtio_blk_requ
 static void begin_transfer(struct virtio_blk *b, struct virtio_blk_request *r, uint32_t type, uint64_t sector)
 {
 	r->op = type == T_IN ? BLOCKIO_READ : type == T_OUT ? BLOCKIO_WRITE : BLOCKIO_FLUSH;
-	r->bytes = type == T_IN ? r->chain.write_bytes - 1 : type == T_OUT ? r->chain.read_bytes - HEADER_BYTES : 0;
+	r->bytes = type == T_IN ? r->chain.write_bytes - 1 :
+			type == T_OUT ? r->chain.read_bytes - HEADER_BYTES : 0;
 	r->done = 0;
 	r->state = VIRTIO_BLK_WAITING;
 	if (type == T_FLUSH ? b->closed : !transfer_ok(b, r, sector)) {

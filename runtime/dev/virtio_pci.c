@@ -74,7 +74,8 @@ static void reset_virtio(struct virtio_pci *v)
 void virtio_pci_init(struct virtio_pci *v, struct dev_env *env, const struct virtio_kind *kind, void *dev,
 		     uint64_t offered)
 {
-	struct pci_id id = { .vendor = 0x1af4, .device = (uint16_t)(0x1040 + kind->type), .subsystem_vendor = 0x1af4,
+	struct pci_id id = { .vendor = 0x1af4, .device = (uint16_t)(0x1040 + kind->type),
+			     .subsystem_vendor = 0x1af4,
 			     .subsystem = 0x1100, .class_code = kind->class_code, .revision = 1,
 			     .interrupt_pin = true };
 
@@ -127,8 +128,8 @@ void virtio_pci_fail(struct virtio_pci *v)
 
 bool virtio_pci_ready(const struct virtio_pci *v)
 {
-	return (v->status & (VIRTIO_STATUS_DRIVER_OK | VIRTIO_STATUS_NEEDS_RESET)) == VIRTIO_STATUS_DRIVER_OK &&
-	       pci_bus_master(&v->pci);
+	return (v->status & (VIRTIO_STATUS_DRIVER_OK | VIRTIO_STATUS_NEEDS_RESET)) ==
+	       VIRTIO_STATUS_DRIVER_OK && pci_bus_master(&v->pci);
 }
 
 /* --- Queues --------------------------------------------------------------------- */
@@ -319,7 +320,8 @@ static uint64_t bar_read(struct virtio_pci *v, uint64_t offset, unsigned size)
 	case PAGE_COMMON: return read_common(v, at);
 	case PAGE_ISR: return at == 0 ? read_isr(v) : 0;
 	case PAGE_DEVICE:
-		return vl_within(at, size, v->kind->config_bytes) ? v->kind->config_read(v->dev, (unsigned)at, size) : 0;
+		return vl_within(at, size, v->kind->config_bytes) ?
+				v->kind->config_read(v->dev, (unsigned)at, size) : 0;
 	case PAGE_MSIX_TABLE: return pci_msix_table_read(&v->pci, at, size);
 	case PAGE_MSIX_PENDING: return pci_msix_pba_read(&v->pci, at, size);
 	}
@@ -345,8 +347,8 @@ static bool window(struct virtio_pci *v, uint64_t *offset, unsigned *size)
 
 	*offset = pci_config_read(&v->pci, v->cfg_cap + CAP_PCI_OFFSET, 4);
 	*size = (unsigned)length;
-	return cap[CAP_PCI_BAR] == 0 && (length == 1 || length == 2 || length == 4) && *offset % length == 0 &&
-	       vl_within(*offset, length, BAR_BYTES);
+	return cap[CAP_PCI_BAR] == 0 && (length == 1 || length == 2 || length == 4) &&
+	       *offset % length == 0 && vl_within(*offset, length, BAR_BYTES);
 }
 
 uint64_t virtio_pci_read(struct virtio_pci *v, unsigned id, uint64_t offset, unsigned size)

@@ -22,7 +22,8 @@ struct virtio_kind {
 	unsigned queue_count, config_bytes;
 	/* Device configuration space; offset + size lies within config_bytes. */
 	uint64_t (*config_read)(void *dev, unsigned offset, unsigned size);
-	void (*notify)(void *dev, unsigned queue); /* the guest put something in; only between DRIVER_OK and reset */
+	/* the guest put something in; only between DRIVER_OK and reset */
+	void (*notify)(void *dev, unsigned queue);
 	void (*reset)(void *dev); /* the guest resets the device: touch its memory no more */
 };
 

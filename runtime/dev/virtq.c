@@ -128,7 +128,8 @@ static int available(struct virtq *q, struct dev_env *env, uint64_t features, ui
 
 	if (!err && index == q->next && (features & VIRTIO_F_EVENT_IDX)) {
 		err = write16(env, q->used + 4 + 8ull * q->size, q->next);
-		atomic_thread_fence(memory_order_seq_cst); /* the request is seen before the index is read again */
+		/* the request is seen before the index is read again */
+		atomic_thread_fence(memory_order_seq_cst);
 		if (!err)
 			err = read16(env, q->avail + 2, &index);
 	}

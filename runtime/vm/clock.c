@@ -29,7 +29,8 @@ uint64_t clock_ticks_ns(const struct vm_clock *c, uint64_t ticks)
 {
 	uint64_t passed = port_ticks() - c->begun_ticks;
 
-	return passed ? (uint64_t)((unsigned __int128)(clock_monotonic_ns() - c->begun_ns) * ticks / passed) : 0;
+	return passed ? (uint64_t)((unsigned __int128)(clock_monotonic_ns() - c->begun_ns) * ticks / passed) :
+			0;
 }
 
 uint64_t clock_now_ns(const struct vm_clock *c)

@@ -32,7 +32,8 @@ uint32_t vp_list_registers(struct vp *vp, const uint32_t *names, size_t count, s
 		struct hv_reg_value v;
 
 		if (!hvport_get_register(&vp->hv, names[i], &v))
-			out[listed++] = (struct control_register){ names[i], 0, le64_to_cpu(v.low), le64_to_cpu(v.high) };
+			out[listed++] = (struct control_register){ names[i], 0, le64_to_cpu(v.low),
+				le64_to_cpu(v.high) };
 	}
 	return listed;
 }

@@ -4,8 +4,8 @@
  */
 #include "runtime/vm/vm.h"
 
-int vm_add_serial(struct vm *vm, unsigned n, const char *name, const struct dev_model *model, void *dev, unsigned irq,
-	const struct dev_region *region, void (*init)(void *dev, struct dev_env *env))
+int vm_add_serial(struct vm *vm, unsigned n, const char *name, const struct dev_model *model, void *dev,
+	unsigned irq, const struct dev_region *region, void (*init)(void *dev, struct dev_env *env))
 {
 	const enum control_device id = n ? CONTROL_DEVICE_COM2 : CONTROL_DEVICE_COM1;
 	struct vm_device *d = vm->remote[id] ? vm_device_add_remote(vm, id, name, irq) :

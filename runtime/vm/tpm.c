@@ -6,7 +6,10 @@
 #include <bearssl.h>
 #include <string.h>
 
-/* Of the TCG PC Client Platform Firmware Profile, table 27. Readers want an address and a size in EV_S_CRTM_CONTENTS. */
+/*
+ * Of the TCG PC Client Platform Firmware Profile, table 27. Readers want an address and a size in
+ * EV_S_CRTM_CONTENTS.
+ */
 enum { EV_IPL = 0xd };
 /* Bits of vtpm_boot.banks, and where each digest is in vtpm_boot.digests. */
 enum { BANK_SHA1, BANK_SHA256, BANK_SHA384, BANK_SHA512 };

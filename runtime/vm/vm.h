@@ -61,24 +61,26 @@ struct vm_device *vm_device_add(struct vm *vm, const char *name, const struct de
 /*
  * Devices that the paravisor put into workers (remotes.c). Connect: vm->remote[id] of each, from the checked
  * CONFIG's descriptors; VL_E_MISSING (no memory with a channel), VL_E_OS, VL_E_NOMEM. Where vm->remote[id] is
- * not NULL, vm_device_add_remote() adds the device instead of a model here; nothing is to be initialized then.
+ * not NULL, vm_device_add_remote() adds the device instead of a model here; nothing is to be initialized
+ * then.
  */
 int vm_remotes_connect(struct vm *vm, const int *fds);
 void vm_remotes_destroy(struct vm *vm);
 struct vm_device *vm_device_add_remote(struct vm *vm, enum control_device id, const char *name, unsigned irq);
 
 /*
- * For ports (standard.c), what every machine has. Serial port `n`, here or in a worker: `model` over `dev`, which
- * `init` makes, on console `n`. The TPM, which is always in a worker: 0 when the VM has none. VL_E_LIMIT, or as
- * bus_add.
+ * For ports (standard.c), what every machine has. Serial port `n`, here or in a worker: `model` over `dev`,
+ * which `init` makes, on console `n`. The TPM, which is always in a worker: 0 when the VM has none.
+ * VL_E_LIMIT, or as bus_add.
  */
-int vm_add_serial(struct vm *vm, unsigned n, const char *name, const struct dev_model *model, void *dev, unsigned irq,
-	const struct dev_region *region, void (*init)(void *dev, struct dev_env *env));
+int vm_add_serial(struct vm *vm, unsigned n, const char *name, const struct dev_model *model, void *dev,
+	unsigned irq, const struct dev_region *region, void (*init)(void *dev, struct dev_env *env));
 int vm_add_tpm(struct vm *vm, const struct dev_region *regions, unsigned count);
 
 /* A register access of the guest, under the machine lock inside. Strays read as all ones and are counted. */
 uint64_t vm_bus_read(struct vm *vm, enum dev_space space, uint64_t address, unsigned size) VL_HOT;
-void vm_bus_write(struct vm *vm, enum dev_space space, uint64_t address, unsigned size, uint64_t value) VL_HOT;
+void vm_bus_write(struct vm *vm, enum dev_space space, uint64_t address, unsigned size,
+		uint64_t value) VL_HOT;
 
 /*
  * Calls the models whose timers are due; machine lock held. Returns the next deadline in VM time,
@@ -188,7 +190,10 @@ void vps_destroy(struct vm *vm);
 /* What an intercept message of that type is about; NULL for one that has no name. */
 const char *vp_exit_name(uint32_t type);
 
-/* For ports (registers.c), on the VP's own thread: the low 64 bits of a register of VTL0 by name. VL_E_HYPERCALL. */
+/*
+ * For ports (registers.c), on the VP's own thread: the low 64 bits of a register of VTL0 by name.
+ * VL_E_HYPERCALL.
+ */
 int vp_get_register(struct vp *vp, uint32_t name, uint64_t *value);
 int vp_set_register(struct vp *vp, uint32_t name, uint64_t value);
 /* Those of names[count] that can be read into out[max]; how many. */

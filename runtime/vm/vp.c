@@ -24,7 +24,8 @@ const char *vp_exit_name(uint32_t type)
 /* Only the VP's thread writes: no atomic addition is needed. */
 static void add(_Atomic uint64_t *count, uint64_t n)
 {
-	atomic_store_explicit(count, atomic_load_explicit(count, memory_order_relaxed) + n, memory_order_relaxed);
+	atomic_store_explicit(count, atomic_load_explicit(count, memory_order_relaxed) + n,
+			memory_order_relaxed);
 }
 
 /* `type` is the host's: any number. */

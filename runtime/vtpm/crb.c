@@ -84,7 +84,8 @@ static uint32_t read_control(const struct vtpm *v, unsigned locality, uint64_t r
 
 	switch (reg) {
 	case REG_CTRL_REQ: return 0; /* done as soon as asked */
-	case REG_CTRL_STS: return (v->phase == VTPM_IDLE ? STS_IDLE : 0) | (v->engine->tpm.on ? 0 : STS_ERROR);
+	case REG_CTRL_STS: return (v->phase == VTPM_IDLE ? STS_IDLE : 0) |
+			(v->engine->tpm.on ? 0 : STS_ERROR);
 	case REG_CTRL_CANCEL: return v->cancel;
 	case REG_CTRL_START: return v->phase == VTPM_EXECUTING;
 	case REG_INT_ENABLE:

@@ -19,7 +19,8 @@
 struct engine {
 	struct tpm tpm;
 	struct vtpm_nv nv;
-	int event_fd;  /* readable when a command has ended beside: call the model's complete(); -1: no thread */
+	/* readable when a command has ended beside: call the model's complete(); -1: no thread */
+	int event_fd;
 	bool busy;     /* submitted and not collected */
 	unsigned locality;
 	size_t command_bytes, response_bytes;
@@ -38,7 +39,10 @@ int engine_open(struct engine *e, const struct vtpm_nv *nv, bool threaded);
 /* Ends its thread, after the command that it runs. */
 void engine_close(struct engine *e);
 
-/* Begins a command of at most TPM_BUFFER_BYTES, only while not busy. It may have ended on return: then collect it. */
+/*
+ * Begins a command of at most TPM_BUFFER_BYTES, only while not busy. It may have ended on return: then
+ * collect it.
+ */
 void engine_submit(struct engine *e, unsigned locality, const uint8_t *command, size_t size);
 /* Asks for an early end of the command, if one runs. */
 void engine_cancel(struct engine *e);

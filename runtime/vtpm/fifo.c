@@ -42,7 +42,8 @@ enum {
 	STS_FAMILY_TPM2 = 1 << 26,
 };
 
-#define CAPABILITY (3u << 28 | 3u << 9) /* interface 1.3 for TPM 2.0; accesses of up to 64 bytes; no interrupts */
+/* interface 1.3 for TPM 2.0; accesses of up to 64 bytes; no interrupts */
+#define CAPABILITY (3u << 28 | 3u << 9)
 
 static bool expects_more(const struct vtpm *v)
 {

@@ -13,8 +13,8 @@ int dlclose(void *handle) { return -1; }
 int dladdr(const void *address, Dl_info *info) { return 0; }
 char *dlerror(void) { return NULL; }
 
-int getaddrinfo(const char *restrict node, const char *restrict service, const struct addrinfo *restrict hints,
-	struct addrinfo **restrict result)
+int getaddrinfo(const char *restrict node, const char *restrict service,
+	const struct addrinfo *restrict hints, struct addrinfo **restrict result)
 {
 	return EAI_FAIL;
 }
@@ -22,8 +22,8 @@ int getaddrinfo(const char *restrict node, const char *restrict service, const s
 void freeaddrinfo(struct addrinfo *list) { }
 const char *gai_strerror(int error) { return ""; }
 
-int getnameinfo(const struct sockaddr *restrict address, socklen_t size, char *restrict host, socklen_t host_size,
-	char *restrict service, socklen_t service_size, int flags)
+int getnameinfo(const struct sockaddr *restrict address, socklen_t size, char *restrict host,
+	socklen_t host_size, char *restrict service, socklen_t service_size, int flags)
 {
 	return EAI_FAIL;
 }

@@ -51,8 +51,8 @@ static int prepare(void)
 	}
 	host.hooks = vtpm_worker_hooks(&engine);
 	devhost_init(&host, &vtpm_model, &device);
-	vtpm_init(&device, &host.env, &engine, c.argument[0] == VTPM_CRB ? VTPM_CRB : VTPM_FIFO, c.argument[1],
-		VERSION_TEXT);
+	vtpm_init(&device, &host.env, &engine, c.argument[0] == VTPM_CRB ? VTPM_CRB : VTPM_FIFO,
+		c.argument[1], VERSION_TEXT);
 	return 0;
 }
 

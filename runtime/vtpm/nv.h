@@ -15,7 +15,9 @@ enum vtpm_file { VTPM_FILE_PPI = 2, VTPM_FILE_NVRAM = 3 };
 #define VTPM_FILE_BYTES_MAX (256u << 10)
 
 struct vtpm_nv_ops {
-	/* The whole file into `out`: its size in bytes; VL_E_NOTFOUND, VL_E_NOSPACE, VL_E_AUTH, VL_E_IO ... */
+	/*
+	 * The whole file into `out`: its size in bytes; VL_E_NOTFOUND, VL_E_NOSPACE, VL_E_AUTH, VL_E_IO ...
+	 */
 	int64_t (*read)(void *context, enum vtpm_file file, void *out, size_t room);
 	/* Replaces the file. 0: durable; after an error the old content stands. */
 	int (*write)(void *context, enum vtpm_file file, const void *data, size_t size);

@@ -124,7 +124,8 @@ static int perform(struct ppi *p, struct tpm *t, uint32_t *code)
 		return clear(t, code);
 	case PPI_OP_SET_PCR_BANKS:
 		*code = PPI_RESPONSE_FAILURE;
-		return banks_ok(p->pending_argument) ? command_allocate_banks(t, p->pending_argument, code) : 0;
+		return banks_ok(p->pending_argument) ?
+				command_allocate_banks(t, p->pending_argument, code) : 0;
 	case PPI_OP_CHANGE_EPS:
 		return run(t, TPM_CC_CHANGE_EPS, TPM_RH_PLATFORM, code);
 	}

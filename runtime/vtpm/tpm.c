@@ -25,7 +25,8 @@ static int file_write(struct tpm *t)
 	state_put_bytes(&w, TPM_FIELD_PERMANENT | STATE_MANDATORY, t->permanent, t->permanent_bytes);
 	state_end_unit(&w);
 	size = state_writer_finish(&w);
-	return size < 0 ? (int)size : t->nv->ops->write(t->nv->context, VTPM_FILE_NVRAM, t->file, (size_t)size);
+	return size < 0 ? (int)size :
+			t->nv->ops->write(t->nv->context, VTPM_FILE_NVRAM, t->file, (size_t)size);
 }
 
 static int file_decode(const uint8_t *file, size_t size, const uint8_t **permanent, size_t *bytes)
@@ -288,14 +289,16 @@ size_t tpm_execute(struct tpm *t, unsigned locality, const uint8_t *command, siz
 		return tpm_error_response(response, TPM_RC_FAILURE);
 	t->locality = locality;
 	/* libtpms does not write to the command, though its prototype would let it. */
-	result = TPMLIB_Process(&answer, &answer_bytes, &room, (unsigned char *)(uintptr_t)command, (uint32_t)size);
+	result = TPMLIB_Process(&answer, &answer_bytes, &room, (unsigned char *)(uintptr_t)command,
+			(uint32_t)size);
 	if (t->nv_error)
 		vl_error("the TPM's state cannot be saved: %s; it stops until the next power cycle",
 			vl_err_text(t->nv_error));
 	err = capture(t);
 	if (err)
 		vl_error("the TPM's volatile state: %s", vl_err_text(err));
-	if (result != TPM_SUCCESS || err || answer_bytes < TPM_HEADER_BYTES || answer_bytes > TPM_BUFFER_BYTES)
+	if (result != TPM_SUCCESS || err || answer_bytes < TPM_HEADER_BYTES ||
+			answer_bytes > TPM_BUFFER_BYTES)
 		answer_bytes = (uint32_t)tpm_error_response(response, TPM_RC_FAILURE);
 	else
 		memcpy(response, answer, answer_bytes);

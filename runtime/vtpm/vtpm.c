@@ -455,13 +455,16 @@ static const struct state_field vtpm_fields[] = {
 	STATE_FIELD(20, struct vtpm, log.banks, (1u << TPM_BANK_COUNT) - 1),
 };
 
-/* By libcrypto, which is here for libtpms and takes a tenth of BearSSL's time: this is done at each command. */
+/*
+ * By libcrypto, which is here for libtpms and takes a tenth of BearSSL's time: this is done at each command.
+ */
 static int digest_of(const struct vtpm *v, uint8_t *out)
 {
 	EVP_MD_CTX *sha = EVP_MD_CTX_new();
 	bool ok = sha && EVP_DigestInit_ex(sha, EVP_sha256(), NULL) &&
 		EVP_DigestUpdate(sha, v->permanent, v->permanent_bytes) &&
-		EVP_DigestUpdate(sha, v->volatile_state, v->volatile_bytes) && EVP_DigestFinal_ex(sha, out, NULL);
+		EVP_DigestUpdate(sha, v->volatile_state, v->volatile_bytes) &&
+		EVP_DigestFinal_ex(sha, out, NULL);
 
 	EVP_MD_CTX_free(sha);
 	return ok ? 0 : VL_E_NOMEM;
@@ -570,7 +573,8 @@ static int vtpm_restore(void *dev, struct state_reader *r)
 static void vtpm_inspect(const void *dev, struct inspect *i)
 {
 	static const char *const phases[VTPM_PHASE_COUNT] = { [VTPM_IDLE] = "idle", [VTPM_READY] = "ready",
-		[VTPM_RECEIVING] = "receiving", [VTPM_EXECUTING] = "executing", [VTPM_COMPLETE] = "complete" };
+		[VTPM_RECEIVING] = "receiving", [VTPM_EXECUTING] = "executing",
+		[VTPM_COMPLETE] = "complete" };
 	const struct vtpm *v = dev;
 
 	inspect_text(i, "interface", INSPECT_SENSITIVE, v->interface == VTPM_CRB ? "crb" : "fifo");

@@ -21,7 +21,8 @@ static bool is_killed(const struct sandbox_profile *profile, void (*attempt)(voi
 		attempt();
 		syscall(SYS_exit_group, 1);
 	}
-	return pid > 0 && waitpid(pid, &status, 0) == pid && WIFSIGNALED(status) && WTERMSIG(status) == SIGSYS;
+	return pid > 0 && waitpid(pid, &status, 0) == pid && WIFSIGNALED(status) &&
+			WTERMSIG(status) == SIGSYS;
 }
 
 static bool starts_programs(const struct sandbox_profile *p)
@@ -40,7 +41,8 @@ static void try_all(FILE *log, const struct sandbox_profile *p, void (*const att
 
 		*killed += good;
 		if (!good)
-			fprintf(log, "<5>account-cages: %s let attempt %zu of %zu through\n", p->program, i, count);
+			fprintf(log, "<5>account-cages: %s let attempt %zu of %zu through\n", p->program,
+					i, count);
 		fflush(log);
 	}
 }

@@ -35,7 +35,9 @@ static void adds_a_key(void) { syscall(SYS_add_key, NULL, NULL, NULL, 0, 0); }
 static void sets_up_io_uring(void) { syscall(SYS_io_uring_setup, 1, NULL); }
 static void reboots(void) { syscall(SYS_reboot, 0, 0, 0, NULL); }
 
-/* A list may also say that there is no such call, so that nothing is made either: that ends as the others do. */
+/*
+ * A list may also say that there is no such call, so that nothing is made either: that ends as the others do.
+ */
 static void makes_a_process_by_clone3(void)
 {
 	if (syscall(SYS_clone3, NULL, 0) < 0 && errno == ENOSYS)
@@ -62,7 +64,8 @@ static void makes_memory_code(void)
 static void types_into_a_terminal(void) { syscall(SYS_ioctl, 0, TIOCSTI, NULL); }
 
 /* What no process of VTL2 may do. */
-static void (*const never[])(void) = { makes_a_socket, makes_a_packet_socket, makes_a_process_by_clone3, traces, mounts,
+static void (*const never[])(void) = { makes_a_socket, makes_a_packet_socket, makes_a_process_by_clone3,
+	traces, mounts,
 	loads_a_module, reads_anothers_memory, loads_bpf, adds_a_key, sets_up_io_uring, reboots, maps_code,
 	makes_memory_code };
 /* What none may that starts no programs. */

@@ -24,7 +24,8 @@ static int add_memory(int vm, void **memory)
 {
 	struct kvm_userspace_memory_region slot = { .memory_size = RAW_EXIT_MEMORY_BYTES };
 
-	*memory = mmap(NULL, RAW_EXIT_MEMORY_BYTES, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	*memory = mmap(NULL, RAW_EXIT_MEMORY_BYTES, PROT_READ | PROT_WRITE,
+			MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	slot.userspace_addr = (uintptr_t)*memory;
 	return *memory == MAP_FAILED ? -1 : ioctl(vm, KVM_SET_USER_MEMORY_REGION, &slot);
 }

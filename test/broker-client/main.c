@@ -60,7 +60,8 @@ static int make_key(void)
 	if (getrandom(seed, sizeof(seed), 0) != sizeof(seed))
 		return VL_E_OS;
 	br_hmac_drbg_init(&random, &br_sha256_vtable, seed, sizeof(seed));
-	if (!br_rsa_keygen_get_default()(&random.vtable, &key, key_bytes, &public, public_bytes, KEY_BITS, 65537))
+	if (!br_rsa_keygen_get_default()(&random.vtable, &key, key_bytes, &public, public_bytes,
+			KEY_BITS, 65537))
 		return VL_E_INTERNAL;
 	memcpy(claims.modulus, public.n, public.nlen);
 	return 0;
@@ -95,7 +96,8 @@ static size_t transfer(int fd, uint8_t *bytes, size_t size, bool out)
 	size_t done = 0;
 
 	while (done < size && poll(&f, 1, LIMIT_MS) == 1) {
-		ssize_t n = out ? send(fd, bytes + done, size - done, MSG_NOSIGNAL) : recv(fd, bytes + done, size - done, 0);
+		ssize_t n = out ? send(fd, bytes + done, size - done, MSG_NOSIGNAL) :
+				recv(fd, bytes + done, size - done, 0);
 
 		if (n <= 0)
 			break;
@@ -105,7 +107,8 @@ static size_t transfer(int fd, uint8_t *bytes, size_t size, bool out)
 }
 
 /* Its size before each message, in 4 bytes. The answer's size in bytes. */
-static int exchange(const char *address, const uint8_t *request, size_t size, uint8_t out[ATTEST_RESPONSE_MAX])
+static int exchange(const char *address, const uint8_t *request, size_t size,
+		uint8_t out[ATTEST_RESPONSE_MAX])
 {
 	uint8_t message[4 + ATTEST_REQUEST_MAX];
 	le32 length = cpu_to_le32((uint32_t)size);
@@ -115,8 +118,10 @@ static int exchange(const char *address, const uint8_t *request, size_t size, ui
 		return fd;
 	memcpy(message, &length, 4);
 	memcpy(message + 4, request, size);
-	if (transfer(fd, message, 4 + size, true) == 4 + size && transfer(fd, (uint8_t *)&length, 4, false) == 4 &&
-	    le32_to_cpu(length) <= ATTEST_RESPONSE_MAX && transfer(fd, out, le32_to_cpu(length), false) == le32_to_cpu(length))
+	if (transfer(fd, message, 4 + size, true) == 4 + size &&
+	    transfer(fd, (uint8_t *)&length, 4, false) == 4 &&
+	    le32_to_cpu(length) <= ATTEST_RESPONSE_MAX &&
+		transfer(fd, out, le32_to_cpu(length), false) == le32_to_cpu(length))
 		result = (int)le32_to_cpu(length);
 	close(fd);
 	return result;

@@ -39,7 +39,8 @@ static inline void script_access(struct script *s, bool write)
 	const struct bus_entry *e;
 
 	if (write)
-		value = size == 1 ? vl_read_u8(&s->in) : size == 2 ? vl_read_le16(&s->in) : vl_read_le32(&s->in);
+		value = size == 1 ? vl_read_u8(&s->in) : size == 2 ? vl_read_le16(&s->in) :
+				vl_read_le32(&s->in);
 	if (size == 8)
 		value |= value << 32;
 	if (total == 0)

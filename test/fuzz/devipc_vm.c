@@ -248,9 +248,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	remote_model.reset(&remote);
 	for (unsigned i = 0; i < 4; i++)
 		use_device(data[i]);
-	if (remote.posted_count > DEVIPC_POSTED_MAX || remote.journal_posted_count > REMOTE_JOURNAL_POSTED_MAX)
+	if (remote.posted_count > DEVIPC_POSTED_MAX ||
+			remote.journal_posted_count > REMOTE_JOURNAL_POSTED_MAX)
 		abort();
-	while (remote.passing || remote.timers || remote.completed || (remote.input_count && !remote.input_held))
+	while (remote.passing || remote.timers || remote.completed ||
+			(remote.input_count && !remote.input_held))
 		pthread_cond_wait(&remote.work, &machine);
 	input_bytes = 0;
 	pthread_mutex_unlock(&machine);

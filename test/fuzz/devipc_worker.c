@@ -68,7 +68,8 @@ static void *answer_demands(void *context)
 		struct devipc_request result = { .op = DEVIPC_RESULT };
 		uint8_t how = 0;
 
-		if (!serving || atomic_load(&m->answered) != atomic_load(&m->asked) || m->reply.kind == DEVIPC_ANSWER) {
+		if (!serving || atomic_load(&m->answered) != atomic_load(&m->asked) ||
+				m->reply.kind == DEVIPC_ANSWER) {
 			sched_yield();
 			continue;
 		}

@@ -30,7 +30,8 @@ static const char *const places[] = { "/", "/cpus", "/cpus/cpu@1", "/memory@0", 
 	"/vallum/guest", "/pio", "/pio/serial" };
 static const char *const names[] = { "bootargs", "reg", "status", "numa-node-id", "microsoft,igvm-type",
 	"memory-allocation-mode", "memory-size", "mmio-size", "vtl0-alias-map", "ranges", "compatible",
-	"microsoft,vtl", "microsoft,message-connection-id", "#address-cells", "kernel", "initrd", "disk-count",
+	"microsoft,vtl", "microsoft,message-connection-id", "#address-cells", "kernel", "initrd",
+	"disk-count",
 	"isolation-type", "vallum,confidential-debug", "device_type", "current-speed" };
 
 static void text(void *t, const char *path, const char *name, const char *value)
@@ -58,7 +59,8 @@ static void add_nodes(void *t)
 		char parent[64];
 		const char *slash = strrchr(places[i], '/');
 
-		snprintf(parent, sizeof(parent), "%.*s", slash == places[i] ? 1 : (int)(slash - places[i]), places[i]);
+		snprintf(parent, sizeof(parent), "%.*s", slash == places[i] ? 1 : (int)(slash - places[i]),
+				places[i]);
 		HOLDS(fdt_add_subnode(t, fdt_path_offset(t, parent), slash + 1) >= 0);
 	}
 }
@@ -92,7 +94,8 @@ static void make_tree(void *t)
 	add_memory(t, "/memory@0", 0, 0x20000000, 0);
 	add_memory(t, "/memory@20000000", 0x20000000, 0x4000000, 3);
 	text(t, "/bus", "compatible", "simple-bus");
-	add_vmbus(t, "/bus/vmbus-vtl0", 0, (const uint64_t[]){ 0xc0000000, 0xc0000000, 0x10000000, 0x1000000000,
+	add_vmbus(t, "/bus/vmbus-vtl0", 0,
+		(const uint64_t[]){ 0xc0000000, 0xc0000000, 0x10000000, 0x1000000000,
 		0x1000000000, 0x80000000 }, 6);
 	add_vmbus(t, "/bus/vmbus-vtl2", 2, NULL, 0);
 	text(t, "/openhcl", "memory-allocation-mode", "host");
@@ -184,7 +187,8 @@ static void check_tree(enum isolation isolation)
 			const char *name;
 
 			fdt_getprop_by_offset(t, at, &name, NULL);
-			HOLDS(!strcmp(name, "disk-count") || (isolation == ISOLATION_VBS && (!strcmp(name, "kernel") ||
+			HOLDS(!strcmp(name, "disk-count") ||
+				(isolation == ISOLATION_VBS && (!strcmp(name, "kernel") ||
 				!strcmp(name, "initrd") || !strcmp(name, "bootargs"))));
 		}
 	}
@@ -209,11 +213,12 @@ static void check_memory(enum isolation isolation)
 
 		HOLDS(r->range.base >= end);
 		end = r->range.base + r->range.size;
-		HOLDS(memory_is_vtl2(r->type) || !vl_ranges_overlap(r->range.base, r->range.size, MACHINE_BASE,
-			MACHINE_BYTES));
+		HOLDS(memory_is_vtl2(r->type) ||
+			!vl_ranges_overlap(r->range.base, r->range.size, MACHINE_BASE, MACHINE_BYTES));
 	}
 	for (unsigned i = 0; i < plan->vtl2_mmio_count; i++)
-		HOLDS(plan->vtl2_mmio[i].size >= VTL2_MMIO_LEAST && plan->vtl2_mmio[i].size <= VTL2_MMIO_MOST);
+		HOLDS(plan->vtl2_mmio[i].size >= VTL2_MMIO_LEAST &&
+				plan->vtl2_mmio[i].size <= VTL2_MMIO_MOST);
 }
 
 static void check_settings(enum isolation isolation, const uint8_t *json, size_t size)
@@ -228,7 +233,8 @@ static void check_settings(enum isolation isolation, const uint8_t *json, size_t
 	HOLDS(s.secure_boot_enabled && s.measure_additional_pcrs && !s.disable_sha384_pcr);
 	HOLDS(!s.com1.debugger_mode && !s.com2.debugger_mode && !s.com1.enable_vmbus_redirector);
 	HOLDS(!s.enable_firmware_debugging && !s.enable_hibernation && !s.enable_processor_idle);
-	HOLDS(!s.legacy_memory_map && !s.default_boot_always_attempt && !s.firmware_mode_is_pcat && !s.enable_psp);
+	HOLDS(!s.legacy_memory_map && !s.default_boot_always_attempt && !s.firmware_mode_is_pcat &&
+			!s.enable_psp);
 	HOLDS(!s.always_relay_host_mmio && !s.is_servicing_scenario && !s.management_vtl_features);
 	HOLDS(!strcmp(s.guest_state_encryption_policy, "Auto") && !strcmp(s.guest_state_lifetime, "Default"));
 	HOLDS(!strcmp(s.hardware_sealing_policy_id, "None"));
@@ -246,7 +252,8 @@ static void drop(void *t, const char *path, const char *name)
 	int node = fdt_path_offset(t, path);
 
 	if (node >= 0 && fdt_getprop(t, node, name, NULL))
-		HOLDS(!fdt_setprop(t, node, name, NULL, 0) && (!strcmp(name, "ranges") || !fdt_delprop(t, node, name)));
+		HOLDS(!fdt_setprop(t, node, name, NULL, 0) &&
+				(!strcmp(name, "ranges") || !fdt_delprop(t, node, name)));
 }
 
 /* A host that says the same, but nothing of what is dropped: VTL2 has the same memory and devices. */

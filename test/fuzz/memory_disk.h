@@ -38,6 +38,7 @@ static int disk_random(void *ctx, void *out, size_t size)
 	return 0;
 }
 
-static const struct vmgs_io io = { disk_read, disk_write, disk_flush, disk_random, NULL, CAPACITY, DISK_SECTOR };
+static const struct vmgs_io io = { disk_read, disk_write, disk_flush, disk_random, NULL, CAPACITY,
+	DISK_SECTOR };
 
 #endif

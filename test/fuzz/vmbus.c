@@ -44,7 +44,8 @@ static void scribble(struct guest_channel *c, const uint8_t *data, size_t bytes,
 	if (bytes < 3)
 		return;
 	at = header ? data[1] % 68u : (data[1] | data[2] << 8) % (VL_PAGE_BYTES - 256);
-	memcpy(guest_page(c, header ? (data[0] & 1) * c->send_pages : data[0] % 12u) + at, data + 3, bytes - 3);
+	memcpy(guest_page(c, header ? (data[0] & 1) * c->send_pages : data[0] % 12u) + at, data + 3,
+			bytes - 3);
 }
 
 static void run_step(struct guest_channel *c, uint8_t what, const uint8_t *data, size_t bytes)
@@ -55,7 +56,8 @@ static void run_step(struct guest_channel *c, uint8_t what, const uint8_t *data,
 	switch (what % STEPS) {
 	case POST:
 		if (bytes <= HV_MESSAGE_PAYLOAD_BYTES)
-			vmbus_post_message(h->bus, VMBUS_MESSAGE_CONNECTION_ID, HV_MESSAGE_VMBUS, data, bytes);
+			vmbus_post_message(h->bus, VMBUS_MESSAGE_CONNECTION_ID, HV_MESSAGE_VMBUS,
+					data, bytes);
 		break;
 	case RING:
 		scribble(c, data, bytes, true);
@@ -64,7 +66,8 @@ static void run_step(struct guest_channel *c, uint8_t what, const uint8_t *data,
 		scribble(c, data, bytes, false);
 		break;
 	case SIGNAL:
-		vmbus_signal_event(h->bus, bytes ? VMBUS_EVENT_CONNECTION_BASE + data[0] : c->connection_id, 0);
+		vmbus_signal_event(h->bus,
+				bytes ? VMBUS_EVENT_CONNECTION_BASE + data[0] : c->connection_id, 0);
 		break;
 	case SEND:
 		if (le32_to_cpu(guest_send_header(c)->write_index) < 20480 &&

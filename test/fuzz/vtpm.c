@@ -93,7 +93,8 @@ static void command(struct vl_reader *in, bool fix)
 	n = n < in->size ? n : in->size;
 	memset(bytes, 0, sizeof(bytes));
 	if (view)
-		memcpy(bytes, view, n < (size_t)(in->data + in->pos - view) ? n : (size_t)(in->data + in->pos - view));
+		memcpy(bytes, view, n < (size_t)(in->data + in->pos - view) ? n :
+				(size_t)(in->data + in->pos - view));
 	if (fix) {
 		bytes[2] = bytes[3] = 0;
 		bytes[4] = (uint8_t)(n >> 8);
@@ -117,7 +118,8 @@ static void command(struct vl_reader *in, bool fix)
 static void any_access(struct vl_reader *in)
 {
 	unsigned what = vl_read_u8(in), region = what & 3, size = 1u << (what >> 2 & 3);
-	static const uint32_t bytes[4] = { VTPM_REGION_TPM_BYTES, VTPM_REGION_PPI_BYTES, VTPM_REGION_BOOT_BYTES, 16 };
+	static const uint32_t bytes[4] = { VTPM_REGION_TPM_BYTES, VTPM_REGION_PPI_BYTES,
+		VTPM_REGION_BOOT_BYTES, 16 };
 	uint64_t offset = vl_read_le16(in) % (bytes[region] - size + 1), value = vl_read_le32(in), told;
 
 	if (what & 0x80)

@@ -76,7 +76,10 @@ static int bench_mmio(unsigned count)
 	return probe_bench("MMIO read", read_word, probe_port_mmio_base, count);
 }
 
-/* How long the guest stood still, second by second: the longest time between two looks at the clock, and their number. */
+/*
+ * How long the guest stood still, second by second: the longest time between two looks at the clock, and
+ * their number.
+ */
 static int watch_pauses(unsigned seconds)
 {
 	uint64_t begun = now_ns(), last = begun;
@@ -114,6 +117,7 @@ int main(int argc, char **argv)
 		return bench_mmio((unsigned)strtoul(argv[2], NULL, 0));
 	status = probe_port(argc, argv);
 	if (status < 0)
-		fprintf(stderr, "usage: guest-probe poke | tpm-keep | tpm-kept | pauses SECONDS | bench-mmio COUNT | the port's\n");
+		fprintf(stderr, "usage: guest-probe poke | tpm-keep | tpm-kept | pauses SECONDS | bench-mmio "
+				"COUNT | the port's\n");
 	return status < 0 ? 1 : status;
 }

@@ -17,7 +17,10 @@ extern const uint64_t probe_port_mmio_base, probe_port_mmio_end;
 /* Touches all that the port's machine has besides memory; an exit status. */
 int probe_port_poke(void);
 
-/* Runs the port's own command in argv[1..argc). Returns its exit status, or -1 when the port has no such command. */
+/*
+ * Runs the port's own command in argv[1..argc). Returns its exit status, or -1 when the port has no such
+ * command.
+ */
 int probe_port(int argc, char **argv);
 
 /* Stores in the TPM, or finds there after a power-off (tpm_nv.c); an exit status. */

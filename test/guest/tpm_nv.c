@@ -32,8 +32,9 @@ static const struct kept {
 } all[] = {
 	{ "a secret", 0x01500016, "NV 0x1500016: the guest's secret" },
 	{ "a file like a UEFI variable", 0x01500017,
-	  "8be4df61-93ca-11d2-aa0d-00e098032b8c vallum-variable 7: its GUID, name, attributes and these bytes, "
-	  "of which there are enough to need more than one block of a cipher and less than the TPM takes at once" },
+	  "8be4df61-93ca-11d2-aa0d-00e098032b8c vallum-variable 7: its GUID, name, attributes and "
+	  "these bytes, of which there are enough to need more than one block of a cipher and less than "
+	  "the TPM takes at once" },
 };
 
 struct message {

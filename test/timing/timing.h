@@ -23,7 +23,10 @@ struct timing {
 /* Before the first operation: the counter. */
 uint64_t timing_begin(struct timing *t);
 
-/* After operation n, n below TIMING_MAX, with the counter before it: the counter now. Touches the sample alone. */
+/*
+ * After operation n, n below TIMING_MAX, with the counter before it: the counter now. Touches the sample
+ * alone.
+ */
 static inline uint64_t timing_step(struct timing *t, unsigned n, uint64_t before)
 {
 	uint64_t now = port_ticks();

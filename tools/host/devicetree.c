@@ -216,7 +216,8 @@ static int check_ranges(const struct host_dt *in)
 		if (err)
 			return err;
 		for (size_t j = 0; j < i; j++)
-			if (vl_ranges_overlap(gpa_raw(all[i].base), all[i].bytes, gpa_raw(all[j].base), all[j].bytes))
+			if (vl_ranges_overlap(gpa_raw(all[i].base), all[i].bytes, gpa_raw(all[j].base),
+					all[j].bytes))
 				return VL_E_OVERLAP;
 	}
 	return 0;
@@ -273,7 +274,8 @@ int host_devicetree_build(const struct host_config *config, void *out, size_t si
 		.cpu_hardware_id = hardware_id, .memory = memory,
 		.vmbus_vtl0.connection_id = 1, .vmbus_vtl2.connection_id = 4,
 		.entropy = config->entropy, .entropy_bytes = sizeof(config->entropy),
-		.guest_kernel = dt_range(&config->guest_kernel), .guest_initrd = dt_range(&config->guest_initrd),
+		.guest_kernel = dt_range(&config->guest_kernel),
+		.guest_initrd = dt_range(&config->guest_initrd),
 		.bootargs = config->vtl2_append ? config->vtl2_append : config->log ? "loglevel=8" : NULL,
 		.guest_bootargs = config->append, .disk_count = config->disk_count,
 	};
@@ -286,7 +288,8 @@ int host_devicetree_build(const struct host_config *config, void *out, size_t si
 	for (unsigned i = 0; i < config->vp_count; i++)
 		hardware_id[i] = host_dt_port_hardware_id(i);
 	for (unsigned i = 0; i < config->vtl0_ram_count; i++)
-		memory[dt.memory_count++] = (struct host_dt_memory){ .range = dt_range(&config->vtl0_ram[i]) };
+		memory[dt.memory_count++] = (struct host_dt_memory){
+			.range = dt_range(&config->vtl0_ram[i]) };
 	memory[dt.memory_count++] = (struct host_dt_memory){ .range = dt_range(&config->vtl2_ram),
 							     .type = HOST_DT_VTL2_PROTECTABLE };
 	take_mmio(&dt.vmbus_vtl0, config->vtl0_mmio, VL_ARRAY_COUNT(config->vtl0_mmio));

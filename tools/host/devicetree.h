@@ -63,7 +63,8 @@ struct host_dt_vmbus {
 /* Everything is the caller's and only read. Strings are NUL-terminated. */
 struct host_dt {
 	unsigned cpu_count;              /* VPs, 1..HOST_DT_CPU_MAX */
-	const uint64_t *cpu_hardware_id; /* [cpu_count] by VP index: APIC id, MPIDR affinity; all NUMA node 0 */
+	/* [cpu_count] by VP index: APIC id, MPIDR affinity; all NUMA node 0 */
+	const uint64_t *cpu_hardware_id;
 
 	unsigned memory_count;               /* 1..HOST_DT_MEMORY_MAX, disjoint, any order */
 	const struct host_dt_memory *memory;

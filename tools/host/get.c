@@ -148,15 +148,16 @@ static void on_answer(void *context, const void *data, size_t size)
 	int err = get_service_attested(&c->service, data, size);
 
 	if (err)
-		fprintf(stderr, "vallum-host: host channel: the key broker's answer is lost: %s\n", vl_err_text(err));
+		fprintf(stderr, "vallum-host: host channel: the key broker's answer is lost: %s\n",
+				vl_err_text(err));
 }
 
 static void on_attest(void *context, const void *request, size_t size)
 {
 	struct connection *c = context;
 
-	broker_relay_start(&c->relay, host_of(context), host_config(host_of(context))->key_broker, request, size,
-		on_answer, c);
+	broker_relay_start(&c->relay, host_of(context), host_config(host_of(context))->key_broker,
+		request, size, on_answer, c);
 }
 
 static const struct get_service_ops service_ops = {

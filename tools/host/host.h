@@ -41,7 +41,8 @@ enum host_isolation { HOST_ISOLATION_NONE, HOST_ISOLATION_VBS };
 struct host_config {
 	const char *igvm, *kernel, *initrd; /* paths; kernel and initrd may be NULL */
 	const char *append;                 /* guest command line, never NULL */
-	const char *vtl2_append;            /* for VTL2's command line, which a trusted host may add to; or NULL */
+	/* for VTL2's command line, which a trusted host may add to; or NULL */
+	const char *vtl2_append;
 	const char *state;                  /* VMGS file or NULL */
 	const char *vsock;                  /* Unix socket of the hvsock bridge or NULL */
 	const char *disk[VL_PORT_DISK_COUNT];

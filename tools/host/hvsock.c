@@ -220,7 +220,8 @@ static bool deliver(struct host_stream *s)
 static bool next_packet(struct host_stream *s, bool *interrupt)
 {
 	struct vmbus_pipe_header head;
-	int64_t n = vmbus_ring_read(vmbus_inbound(s->channel), s->buffers->in, sizeof(s->buffers->in), interrupt);
+	int64_t n = vmbus_ring_read(vmbus_inbound(s->channel), s->buffers->in, sizeof(s->buffers->in),
+			interrupt);
 
 	if (n == VL_E_AGAIN)
 		return false;

@@ -16,8 +16,8 @@
 
 int kvm_complain(const char *what)
 {
-	vl_error("%s failed: %s; is this a KVM host with a normal kernel (x86_64: >= 6.1, aarch64: >= 6.4)?", what,
-		strerror(errno));
+	vl_error("%s failed: %s; is this a KVM host with a normal kernel (x86_64: >= 6.1, aarch64: >= 6.4)?",
+		what, strerror(errno));
 	return VL_E_OS;
 }
 
@@ -73,7 +73,8 @@ int kvm_set_slot(int vm, unsigned number, uint64_t at, uint64_t bytes, void *mem
 	struct kvm_userspace_memory_region region = { .slot = number, .flags = flags, .guest_phys_addr = at,
 		.memory_size = bytes, .userspace_addr = (uintptr_t)memory };
 
-	return ioctl(vm, KVM_SET_USER_MEMORY_REGION, &region) ? kvm_complain("KVM_SET_USER_MEMORY_REGION") : 0;
+	return ioctl(vm, KVM_SET_USER_MEMORY_REGION, &region) ?
+			kvm_complain("KVM_SET_USER_MEMORY_REGION") : 0;
 }
 
 int kvm_create_vcpu(int vm, unsigned index, size_t run_bytes, int *fd, struct kvm_run **run)

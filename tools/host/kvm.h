@@ -50,14 +50,20 @@ void kvm_close_vcpu(int fd, struct kvm_run *run, size_t run_bytes);
 
 /* The calling thread runs these vCPUs (NULL: no second) and takes kicks. */
 void kvm_accept_kicks(struct kvm_run *first, struct kvm_run *second);
-/* The same for a VP's thread, with a timer of CLOCK_MONOTONIC that kicks it, and *tid to be kicked by. VL_E_OS, said. */
+/*
+ * The same for a VP's thread, with a timer of CLOCK_MONOTONIC that kicks it, and *tid to be kicked by.
+ * VL_E_OS, said.
+ */
 int kvm_thread_begin(_Atomic pid_t *tid, timer_t *timer, struct kvm_run *vtl0, struct kvm_run *vtl2);
 /* The thread leaves its VP: nobody kicks it any more. */
 void kvm_thread_end(_Atomic pid_t *tid, timer_t timer);
 /* Kicks that thread, if there is one. Any thread. */
 void kvm_thread_kick(const _Atomic pid_t *tid);
 
-/* The calling thread has seen its kicks; it looks for what it was kicked for after this, and then runs a vCPU. */
+/*
+ * The calling thread has seen its kicks; it looks for what it was kicked for after this, and then runs a
+ * vCPU.
+ */
 void kvm_take_kicks(void);
 /* Waits until wanted() holds, which is asked first and after each kick, with kicks blocked. */
 void kvm_wait_for_kick(bool (*wanted)(void *context), void *context);

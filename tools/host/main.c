@@ -86,7 +86,8 @@ void host_mark_at(struct host *h, const char *phase, uint64_t reference_100ns)
 	double ago_ms = ((double)host_reference_time(h) - (double)reference_100ns) / 1e4;
 
 	if (h->config.log)
-		fprintf(stderr, "phase: %7.1f ms %s\n", (double)(host_now_ns() - h->start_ns) / 1e6 - ago_ms, phase);
+		fprintf(stderr, "phase: %7.1f ms %s\n",
+				(double)(host_now_ns() - h->start_ns) / 1e6 - ago_ms, phase);
 }
 
 uint64_t host_reference_time(const struct host *h)

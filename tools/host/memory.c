@@ -63,7 +63,10 @@ static void *reserve(uint64_t bytes)
 	return aligned;
 }
 
-/* A part of the memfd at an address that is reserved. Large pages are a wish: without them all works the same. */
+/*
+ * A part of the memfd at an address that is reserved. Large pages are a wish: without them all works the
+ * same.
+ */
 static int map_part(const struct host_memory *m, uint8_t *at, uint64_t bytes, uint64_t offset)
 {
 	if (mmap(at, bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED | MAP_NORESERVE, m->fd,

@@ -172,7 +172,8 @@ int options_parse(int argc, char **argv, struct host_config *config)
 {
 	int option, err;
 
-	*config = (struct host_config){ .append = "", .workers = "", .memory_bytes = 512ull << 20, .vp_count = 2 };
+	*config = (struct host_config){ .append = "", .workers = "", .memory_bytes = 512ull << 20,
+		.vp_count = 2 };
 	while ((option = getopt_long(argc, argv, "", options, NULL)) != -1) {
 		err = take(config, option, optarg);
 		if (err)

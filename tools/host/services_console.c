@@ -249,7 +249,8 @@ int console_create(struct host *h, struct hvsock *sockets, int in, int out, stru
 	c->in_file = in >= 0 && !c->in_watched;
 	for (unsigned i = 0; !err && i < VL_PORT_CONSOLE_COUNT; i++) {
 		c->port[i] = (struct port){ .console = c, .number = i };
-		err = host_service_register(sockets, VL_PORT_CONSOLE + i, i ? &other_ops : &first_ops, &c->port[i]);
+		err = host_service_register(sockets, VL_PORT_CONSOLE + i, i ? &other_ops : &first_ops,
+				&c->port[i]);
 	}
 	if (err) {
 		stop_input(c);

@@ -88,7 +88,8 @@ static struct slot *list_take(struct list *l)
 static int transfer(int fd, uint8_t *data, size_t bytes, uint64_t offset, bool write)
 {
 	while (bytes) {
-		ssize_t n = write ? pwrite(fd, data, bytes, (off_t)offset) : pread(fd, data, bytes, (off_t)offset);
+		ssize_t n = write ? pwrite(fd, data, bytes, (off_t)offset) :
+				pread(fd, data, bytes, (off_t)offset);
 
 		if (n < 0 && errno == EINTR)
 			continue;
@@ -116,8 +117,8 @@ static enum blockio_status serve(struct disk *d, struct slot *s)
 	else
 		err = transfer(d->fd, s->data, bytes, offset, op == BLOCKIO_WRITE);
 	if (err)
-		vl_warn("disk: %s of %u bytes at %llu fails (errno %d)", op == BLOCKIO_READ ? "read" : "write", bytes,
-			(unsigned long long)offset, err);
+		vl_warn("disk: %s of %u bytes at %llu fails (errno %d)",
+			op == BLOCKIO_READ ? "read" : "write", bytes, (unsigned long long)offset, err);
 	return err ? BLOCKIO_IO_ERROR : BLOCKIO_OK;
 }
 
@@ -354,9 +355,8 @@ static int open_image(struct disk *d, const char *path)
 	}
 	size = lseek(d->fd, 0, SEEK_END);
 	if (size <= 0 || !vl_is_aligned((uint64_t)size, BLOCKIO_BLOCK_BYTES)) {
-		vl_error("disk %s has %lld bytes; a raw image has at least one and only whole blocks of %u bytes",
-			path,
-			 (long long)size, BLOCKIO_BLOCK_BYTES);
+		vl_error("disk %s has %lld bytes; a raw image has at least one and only whole blocks of "
+				"%u bytes", path, (long long)size, BLOCKIO_BLOCK_BYTES);
 		return VL_E_RANGE;
 	}
 	d->size_bytes = (uint64_t)size;

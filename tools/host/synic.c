@@ -139,7 +139,8 @@ static bool sint_waiting(struct host_vp *vp, unsigned sint)
 {
 	/* The type is a message's first member. */
 	const uint32_t *type = page_of(vp->host, vp->synic.simp, sint * HV_MESSAGE_BYTES, HV_MESSAGE_BYTES);
-	const uint64_t *flags = page_of(vp->host, vp->synic.siefp, sint * HV_EVENT_FLAGS_BYTES, HV_EVENT_FLAGS_BYTES);
+	const uint64_t *flags = page_of(vp->host, vp->synic.siefp, sint * HV_EVENT_FLAGS_BYTES,
+			HV_EVENT_FLAGS_BYTES);
 	uint64_t seen = 0;
 
 	for (unsigned i = 0; flags && i < HV_EVENT_FLAGS_BYTES / sizeof(*flags); i++)
@@ -154,7 +155,8 @@ bool synic_waiting(struct host_vp *vp, unsigned vector)
 
 	pthread_mutex_lock(&s->lock);
 	for (unsigned i = 0; i < HV_SINT_COUNT && (s->scontrol & HV_SYNIC_ENABLE); i++)
-		if (!(s->sint[i] & (HV_SINT_MASKED | HV_SINT_POLLING)) && (s->sint[i] & HV_SINT_VECTOR_MASK) == vector)
+		if (!(s->sint[i] & (HV_SINT_MASKED | HV_SINT_POLLING)) &&
+				(s->sint[i] & HV_SINT_VECTOR_MASK) == vector)
 			waiting |= sint_waiting(vp, i);
 	pthread_mutex_unlock(&s->lock);
 	return waiting;

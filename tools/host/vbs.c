@@ -37,8 +37,8 @@ static int read_key(struct platform_key *key, const char *path)
 	} else {
 		err = platform_key_read(key, pem, (size_t)n);
 		if (err)
-			vl_error("platform key %s: %s; it must be an RSA private key of 2048 bits in PEM", path,
-				vl_err_text(err));
+			vl_error("platform key %s: %s; it must be an RSA private key of 2048 bits in PEM",
+				path, vl_err_text(err));
 	}
 	crypto_wipe(pem, sizeof(pem));
 	if (fd >= 0)
@@ -81,15 +81,15 @@ static int check_image(struct vbs_identity *id, const struct host_config *config
 	if (le32_to_cpu(m.version) != IGVM_VBS_MEASUREMENT_VERSION ||
 	    le32_to_cpu(m.digest_algorithm) != IGVM_VBS_DIGEST_SHA256 ||
 	    le32_to_cpu(m.signing_algorithm) != IGVM_VBS_SIGNING_NONE) {
-		vl_error("image %s: its VBS_MEASUREMENT is of version %u, digest %u, signature %u; this host knows "
-			"version 1, SHA-256 and no signature", config->igvm, le32_to_cpu(m.version),
+		vl_error("image %s: its VBS_MEASUREMENT is of version %u, digest %u, signature %u; this "
+			"host knows version 1, SHA-256 and no signature", config->igvm, le32_to_cpu(m.version),
 			le32_to_cpu(m.digest_algorithm), le32_to_cpu(m.signing_algorithm));
 		return VL_E_UNSUPPORTED;
 	}
 	if (memcmp(m.digest, id->measurement, sizeof(id->measurement))) {
 		hex(m.digest, text);
-		vl_error("image %s is made for the VBS boot digest %s and has another: it was altered; build it anew",
-			config->igvm, text);
+		vl_error("image %s is made for the VBS boot digest %s and has another: it was altered; "
+			"build it anew", config->igvm, text);
 		return VL_E_MEASUREMENT;
 	}
 	id->policy = cpu_to_le32(le32_to_cpu(m.policy) & IGVM_VBS_POLICY_DEBUG ? VBS_POLICY_DEBUG : 0);

@@ -87,7 +87,8 @@ static void flush_outbox(struct vmbus *bus)
 {
 	while (bus->outbox_count) {
 		struct message *m = &bus->outbox[bus->outbox_first];
-		int err = synic_post_message(bus->h, bus->vp, bus->sint, HV_MESSAGE_VMBUS, m->payload, m->bytes);
+		int err = synic_post_message(bus->h, bus->vp, bus->sint, HV_MESSAGE_VMBUS, m->payload,
+				m->bytes);
 
 		if (err == VL_E_NOSPACE) {
 			arm_retry(bus);
@@ -121,7 +122,8 @@ void vmbus_interrupt(struct vmbus_channel *c)
 	int err = synic_signal_event(c->bus->h, c->target_vp, HV_SINT_VMBUS, c->relid);
 
 	if (err)
-		vl_debug("vmbus: channel %u cannot interrupt VP %u: %s", c->relid, c->target_vp, vl_err_text(err));
+		vl_debug("vmbus: channel %u cannot interrupt VP %u: %s", c->relid, c->target_vp,
+				vl_err_text(err));
 }
 
 struct vmbus_ring *vmbus_inbound(struct vmbus_channel *c)

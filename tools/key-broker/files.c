@@ -1,4 +1,7 @@
-/* The key broker's folder (files.h). It is the owner's; what is damaged there is told, never repaired by guessing. */
+/*
+ * The key broker's folder (files.h). It is the owner's; what is damaged there is told, never repaired by
+ * guessing.
+ */
 #include "tools/key-broker/files.h"
 #include "security/crypto/gcm.h"
 

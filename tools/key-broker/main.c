@@ -25,7 +25,8 @@
 #define SIZE_BYTES 4u
 
 static const char help[] =
-"key-broker id --state DIR                             print the broker's id, making its keys if there are none\n"
+"key-broker id --state DIR                             print the broker's id, making its keys if there "
+"are none\n"
 "key-broker serve --state DIR --policy FILE --listen ADDRESS   answer requests until it is ended\n"
 "\n"
 "DIR holds the broker's secrets and every guest's epoch: keep it, and keep it private. ADDRESS is\n"
@@ -215,7 +216,8 @@ static bool parse(struct arguments *a, int argc, char **argv)
 {
 	for (int i = 2; i < argc; i += 2) {
 		const char **to = !strcmp(argv[i], "--state") ? &a->state :
-			!strcmp(argv[i], "--policy") ? &a->policy : !strcmp(argv[i], "--listen") ? &a->listen : NULL;
+			!strcmp(argv[i], "--policy") ? &a->policy :
+			!strcmp(argv[i], "--listen") ? &a->listen : NULL;
 
 		if (!to || *to || i + 1 == argc)
 			return false;

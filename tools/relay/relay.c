@@ -120,7 +120,8 @@ static bool link_has_room(void)
 
 static void send_frame(unsigned id, enum frame_type type, const void *data, unsigned size)
 {
-	struct frame frame = { cpu_to_le16((uint16_t)id), cpu_to_le16((uint16_t)type), cpu_to_le16((uint16_t)size) };
+	struct frame frame = { cpu_to_le16((uint16_t)id), cpu_to_le16((uint16_t)type),
+		cpu_to_le16((uint16_t)size) };
 
 	memcpy(relay.out + relay.out_held, &frame, sizeof(frame));
 	memcpy(relay.out + relay.out_held + sizeof(frame), data, size);
@@ -389,7 +390,8 @@ static int serve_once(void)
 	}
 	if (poll(fds, VL_ARRAY_COUNT(fds), relay.hello || relay.listens ? -1 : RETRY_MS) < 0)
 		return errno == EINTR ? 0 : fail("poll");
-	if ((fds[0].revents & (POLLIN | POLLHUP) && read_link()) || (fds[0].revents & POLLOUT && write_link()))
+	if ((fds[0].revents & (POLLIN | POLLHUP) && read_link()) ||
+			(fds[0].revents & POLLOUT && write_link()))
 		return -1;
 	if (fds[1].revents)
 		accept_connection();

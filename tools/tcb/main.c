@@ -77,8 +77,8 @@ static int print_calls(const struct sandbox_profile *p)
 		unsigned number = p->rules[i].number;
 
 		if (number >= CALL_MAX || !call_names[number]) {
-			fprintf(stderr, "tcb: call %u of %s is not in SANDBOX_ALL_CALLS (runtime/sandbox/calls.h)\n", number,
-				p->program);
+			fprintf(stderr, "tcb: call %u of %s is not in SANDBOX_ALL_CALLS "
+				"(runtime/sandbox/calls.h)\n", number, p->program);
 			return 1;
 		}
 		printf("%s\t%s\n", p->program, call_names[number]);

@@ -179,7 +179,8 @@ static int do_list(struct tool *t)
 		t->vmgs.unlocked ? ", opened with the key" : "");
 	for (unsigned id = 1; id < VMGS_EXTENDED_TABLE; id++)
 		if (!vmgs_info(&t->vmgs, id, &info))
-			printf("%2u %-20s %8llu bytes, %8llu allocated%s\n", id, file_names[id] ? file_names[id] : "-",
+			printf("%2u %-20s %8llu bytes, %8llu allocated%s\n", id,
+				file_names[id] ? file_names[id] : "-",
 				(unsigned long long)info.size, (unsigned long long)info.allocated,
 				info.encrypted ? ", encrypted" : "");
 	return TOOL_OK;
@@ -211,7 +212,8 @@ static int do_write(struct tool *t)
 	int status, err;
 
 	if (vmgs_is_encrypted(&t->vmgs) && !t->args->key)
-		return complain(TOOL_USAGE, "%s: is encrypted, and without a key everybody could read what is "
+		return complain(TOOL_USAGE,
+			"%s: is encrypted, and without a key everybody could read what is "
 			"written; give --key", t->args->words[1]);
 	status = read_file(t->args->words[3], content, sizeof(content), &size);
 	err = status ? 0 : vmgs_write(&t->vmgs, id, content, size, t->args->key);
@@ -292,10 +294,12 @@ static int run(struct tool *t, const struct command *c)
 	int status = TOOL_OK;
 
 	if (c->needs_id && !parse_id(t->args->words[2]))
-		return complain(TOOL_USAGE, "'%s' is no file: a number from 1 to 62, or a name", t->args->words[2]);
+		return complain(TOOL_USAGE, "'%s' is no file: a number from 1 to 62, or a name",
+				t->args->words[2]);
 	if (*end || size % VMGS_BLOCK_BYTES || size < 4 * VMGS_BLOCK_BYTES ||
 	    size > VMGS_BLOCKS_MAX * VMGS_BLOCK_BYTES)
-		return complain(TOOL_USAGE, "--size %s: a multiple of 4096, 16384 to 67108864", t->args->size);
+		return complain(TOOL_USAGE, "--size %s: a multiple of 4096, 16384 to 67108864",
+				t->args->size);
 	if (t->args->key)
 		status = read_key(t->args->key, t->key);
 	if (!status && t->args->new_key)

@@ -1,4 +1,7 @@
-/* The shim's stack (common/boot/stack.inc), for start.S, which puts the cookie there, and for what looks after it. */
+/*
+ * The shim's stack (common/boot/stack.inc), for start.S, which puts the cookie there, and for what looks
+ * after it.
+ */
 #ifndef VL_BOOT_STACK_H
 #define VL_BOOT_STACK_H
 

@@ -21,7 +21,10 @@ void *memcpy(void *restrict out, const void *restrict in, size_t size)
 	return out;
 }
 
-/* What a fortified library calls (Debian's BearSSL); a size that is too large is an exception, which stops the boot. */
+/*
+ * What a fortified library calls (Debian's BearSSL); a size that is too large is an exception, which stops
+ * the boot.
+ */
 void *__memcpy_chk(void *out, const void *in, size_t size, size_t room);
 
 void *__memcpy_chk(void *out, const void *in, size_t size, size_t room)

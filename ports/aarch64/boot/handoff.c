@@ -5,13 +5,16 @@
 
 #include <libfdt.h>
 
-/* The kernel reads the tree, and user space the log, through mappings of their own making: both must be in memory. */
+/*
+ * The kernel reads the tree, and user space the log, through mappings of their own making: both must be in
+ * memory.
+ */
 int port_prepare_handoff(const struct boot_handoff *handoff, struct boot_error *error)
 {
 	for (unsigned i = 0; i < handoff->map->count; i++)
 		if (handoff->map->range[i].type == BOOT_MEMORY_SHIM_LOG)
-			cache_clean(boot_memory(gpa(handoff->map->range[i].range.base), handoff->map->range[i].range.size),
-				handoff->map->range[i].range.size);
+			cache_clean(boot_memory(gpa(handoff->map->range[i].range.base),
+				handoff->map->range[i].range.size), handoff->map->range[i].range.size);
 	cache_clean(handoff->fdt, fdt_totalsize(handoff->fdt));
 	return 0;
 }

@@ -112,7 +112,8 @@ int port_prepare_cpus(void *input, unsigned cpu_count, struct boot_error *error)
 	for (unsigned vp = 1; vp < cpu_count; vp++) {
 		uint16_t status;
 
-		*in = (struct hv_arm64_input_enable_vp_vtl){ .partition_id = cpu_to_le64(HV_PARTITION_ID_SELF),
+		*in = (struct hv_arm64_input_enable_vp_vtl){
+			.partition_id = cpu_to_le64(HV_PARTITION_ID_SELF),
 			.vp_index = cpu_to_le32(vp), .target_vtl = VTL2 };
 		status = (uint16_t)port_hypercall(HV_CALL_ENABLE_VP_VTL, in, NULL);
 		if (status != HV_STATUS_SUCCESS && status != HV_STATUS_VTL_ALREADY_ENABLED)

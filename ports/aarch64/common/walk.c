@@ -66,7 +66,8 @@ static uint64_t first_table(const struct walk *w)
 	return base;
 }
 
-int arm64_translate(const struct arm64_mmu *mmu, uint64_t va, arm64_read_descriptor *read, void *ctx, gpa_t *out)
+int arm64_translate(const struct arm64_mmu *mmu, uint64_t va, arm64_read_descriptor *read, void *ctx,
+		gpa_t *out)
 {
 	struct walk w;
 	uint64_t table, descriptor;

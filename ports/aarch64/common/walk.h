@@ -21,6 +21,7 @@ typedef int arm64_read_descriptor(void *ctx, gpa_t address, uint64_t *descriptor
  * VL_E_GUEST: the address is not mapped; VL_E_UNSUPPORTED: a reserved granule
  * or size; else what `read` returned.
  */
-int arm64_translate(const struct arm64_mmu *mmu, uint64_t va, arm64_read_descriptor *read, void *ctx, gpa_t *out);
+int arm64_translate(const struct arm64_mmu *mmu, uint64_t va, arm64_read_descriptor *read, void *ctx,
+		gpa_t *out);
 
 #endif

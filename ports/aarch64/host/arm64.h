@@ -66,7 +66,8 @@ struct port_vp {
 	struct arm64_vcpu vtl0, vtl2;
 	bool in_vtl0;
 	uint64_t context_page; /* HV_REG_ARM64_CONTEXT_PAGE */
-	uint64_t x[HV_ARM64_CONTEXT_WORDS]; /* what the context page showed when it last agreed with VTL0's vCPU */
+	/* what the context page showed when it last agreed with VTL0's vCPU */
+	uint64_t x[HV_ARM64_CONTEXT_WORDS];
 	bool x_valid;          /* it has; before that the page alone counts */
 	atomic_bool wanted;    /* VTL2 has an interrupt: VTL0 is to be left */
 	uint64_t vtl0_runs, intercepts; /* for the log */

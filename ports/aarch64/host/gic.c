@@ -72,7 +72,8 @@ static int map_code(struct port_vm *vm)
 	}
 	memcpy(vm->pulse_code, pulse_code, sizeof(pulse_code));
 	__builtin___clear_cache((char *)vm->pulse_code, (char *)vm->pulse_code + sizeof(pulse_code));
-	return kvm_set_slot(vm->kvm.vtl2, HOST_RAM_MAX, ARM64_PULSE_CODE, VL_PAGE_BYTES, vm->pulse_code, KVM_MEM_READONLY);
+	return kvm_set_slot(vm->kvm.vtl2, HOST_RAM_MAX, ARM64_PULSE_CODE, VL_PAGE_BYTES, vm->pulse_code,
+			KVM_MEM_READONLY);
 }
 
 /* Runs the vCPU once from the store to its exit. */
@@ -89,7 +90,8 @@ static int pulse_once(struct host *h, unsigned vp, unsigned intid)
 		if (err == 1 && !host_ending(h)) {
 			kvm_take_kicks();
 			err = 0;
-		} else if (!err && c->run->exit_reason == KVM_EXIT_MMIO && c->run->mmio.phys_addr == ARM64_PULSE_EXIT) {
+		} else if (!err && c->run->exit_reason == KVM_EXIT_MMIO &&
+				c->run->mmio.phys_addr == ARM64_PULSE_EXIT) {
 			return 0;
 		} else if (!err) {
 			err = VL_E_INTERNAL;
@@ -98,7 +100,10 @@ static int pulse_once(struct host *h, unsigned vp, unsigned intid)
 	return err;
 }
 
-/* The next edge to set, if one comes before `until_ns` of host_now_ns(); false: none, or the thread is to end. */
+/*
+ * The next edge to set, if one comes before `until_ns` of host_now_ns(); false: none, or the thread is to
+ * end.
+ */
 static bool next_pulse(struct arm64_pulse *q, uint64_t until_ns, unsigned *vp, unsigned *intid)
 {
 	const struct timespec until = { (time_t)(until_ns / NS_PER_S), (long)(until_ns % NS_PER_S) };
@@ -201,7 +206,8 @@ void arm64_pulse(struct host *h, unsigned vp, unsigned intid)
 	unsigned i;
 
 	pthread_mutex_lock(&q->lock);
-	for (i = 0; i < q->count && !queued; i++) { /* an edge that is still to come stands for this one too */
+	/* an edge that is still to come stands for this one too */
+	for (i = 0; i < q->count && !queued; i++) {
 		unsigned at = (q->first + i) % ARM64_PULSE_QUEUE;
 
 		queued = q->queue[at].vp == vp && q->queue[at].intid == intid;

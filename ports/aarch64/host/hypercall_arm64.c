@@ -26,7 +26,9 @@ static uint16_t enable_vp_vtl(struct host_vp *vp)
 	return vtl == HOST_VTL2 ? HV_STATUS_VTL_ALREADY_ENABLED : HV_STATUS_INVALID_PARAMETER;
 }
 
-/* An SPI of VTL0. An edge is a pulse of KVM's line; a level stays until it is asserted again without the bit. */
+/*
+ * An SPI of VTL0. An edge is a pulse of KVM's line; a level stays until it is asserted again without the bit.
+ */
 static uint16_t assert_interrupt(struct host_vp *vp)
 {
 	struct hv_input_assert_interrupt in;

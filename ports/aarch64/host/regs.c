@@ -11,7 +11,10 @@
 /* HvRegisterHypervisorVersion: build, major and minor, service pack, service number (TLFS 2.4.4). */
 #define VERSION_BUILD 26100ull
 #define VERSION_MAJOR_MINOR (10ull << 16)
-/* HvRegisterPrivilegesAndFeaturesInfo (TLFS 2.4.5): time counter, SynIC, hypercalls, VP index; messages, signals. */
+/*
+ * HvRegisterPrivilegesAndFeaturesInfo (TLFS 2.4.5): time counter, SynIC, hypercalls, VP index; messages,
+ * signals.
+ */
 #define FEATURES_LOW 0x66ull
 #define FEATURES_HIGH 0x30030ull
 
@@ -75,11 +78,14 @@ static int sized_register(uint32_t name, struct kvm_one_reg *reg)
 
 	if (name >= HV_ARM64_REG_Q0 && name < HV_ARM64_REG_Q0 + 32)
 		reg->id = core | KVM_REG_SIZE_U128 |
-			((offsetof(struct kvm_regs, fp_regs.vregs) + (name - HV_ARM64_REG_Q0) * 16) / sizeof(uint32_t));
+			((offsetof(struct kvm_regs, fp_regs.vregs) +
+			(name - HV_ARM64_REG_Q0) * 16) / sizeof(uint32_t));
 	else if (name == HV_ARM64_REG_FPSR)
-		reg->id = core | KVM_REG_SIZE_U32 | offsetof(struct kvm_regs, fp_regs.fpsr) / sizeof(uint32_t);
+		reg->id = core | KVM_REG_SIZE_U32 |
+				offsetof(struct kvm_regs, fp_regs.fpsr) / sizeof(uint32_t);
 	else if (name == HV_ARM64_REG_FPCR)
-		reg->id = core | KVM_REG_SIZE_U32 | offsetof(struct kvm_regs, fp_regs.fpcr) / sizeof(uint32_t);
+		reg->id = core | KVM_REG_SIZE_U32 |
+				offsetof(struct kvm_regs, fp_regs.fpcr) / sizeof(uint32_t);
 	else
 		return VL_E_NOTFOUND;
 	return 0;
@@ -100,7 +106,8 @@ static bool get_info(const struct host *h, uint32_t name, struct hv_reg_value *v
 		value->low = cpu_to_le64(VERSION_BUILD | VERSION_MAJOR_MINOR << 32);
 		return true;
 	case HV_REG_PRIVILEGES_AND_FEATURES:
-		value->low = cpu_to_le64(FEATURES_LOW | FEATURES_HIGH << 32 | (isolated ? HV_ARM64_PRIVILEGE_ISOLATION : 0));
+		value->low = cpu_to_le64(FEATURES_LOW | FEATURES_HIGH << 32 |
+				(isolated ? HV_ARM64_PRIVILEGE_ISOLATION : 0));
 		return true;
 	case HV_REG_ISOLATION_CONFIGURATION:
 		value->low = cpu_to_le64(isolated ? HV_ARM64_ISOLATION_VBS : 0);
@@ -164,7 +171,8 @@ uint16_t port_register_set(struct host_vp *vp, unsigned vtl, uint32_t name, cons
 	struct kvm_one_reg reg = { .addr = (uintptr_t)raw };
 
 	if (name == HV_REG_ARM64_CONTEXT_PAGE)
-		return vtl == HOST_VTL2 ? set_context_page(vp, le64_to_cpu(value->low)) : HV_STATUS_INVALID_PARAMETER;
+		return vtl == HOST_VTL2 ? set_context_page(vp, le64_to_cpu(value->low)) :
+				HV_STATUS_INVALID_PARAMETER;
 	memcpy(raw, value, sizeof(raw));
 	reg.id = arm64_kvm_register(name, c);
 	if (!reg.id && sized_register(name, &reg))

@@ -13,7 +13,8 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#define SMCCC_HYPERV_BASE 0x46000000u /* owner 6 (vendor hypervisor), fast 64-bit calls that Linux makes as 0x46... */
+/* owner 6 (vendor hypervisor), fast 64-bit calls that Linux makes as 0x46... */
+#define SMCCC_HYPERV_BASE 0x46000000u
 #define SMCCC_UID_BASE 0x86000000u
 #define SMCCC_RANGE 0x10000u
 
@@ -88,8 +89,8 @@ static int forward_hypercalls(int vm)
 	for (size_t i = 0; i < VL_ARRAY_COUNT(bases); i++) {
 		struct kvm_smccc_filter filter = { .base = bases[i], .nr_functions = SMCCC_RANGE,
 			.action = KVM_SMCCC_FILTER_FWD_TO_USER };
-		struct kvm_device_attr attr = { .group = KVM_ARM_VM_SMCCC_CTRL, .attr = KVM_ARM_VM_SMCCC_FILTER,
-			.addr = (uintptr_t)&filter };
+		struct kvm_device_attr attr = { .group = KVM_ARM_VM_SMCCC_CTRL,
+			.attr = KVM_ARM_VM_SMCCC_FILTER, .addr = (uintptr_t)&filter };
 
 		if (ioctl(vm, KVM_SET_DEVICE_ATTR, &attr))
 			return kvm_complain("KVM_ARM_VM_SMCCC_FILTER");
@@ -114,8 +115,8 @@ static int prepare_vm(int vm, bool is_vtl0)
 static int set_timer_interrupt(const struct arm64_vcpu *c)
 {
 	uint32_t intid = ARM64_TIMER_INTID;
-	struct kvm_device_attr attr = { .group = KVM_ARM_VCPU_TIMER_CTRL, .attr = KVM_ARM_VCPU_TIMER_IRQ_VTIMER,
-		.addr = (uintptr_t)&intid };
+	struct kvm_device_attr attr = { .group = KVM_ARM_VCPU_TIMER_CTRL,
+		.attr = KVM_ARM_VCPU_TIMER_IRQ_VTIMER, .addr = (uintptr_t)&intid };
 
 	return ioctl(c->fd, KVM_SET_DEVICE_ATTR, &attr) ? kvm_complain("KVM_ARM_VCPU_TIMER_IRQ_VTIMER") : 0;
 }
@@ -245,7 +246,8 @@ static void show_state(const struct port_vp *p)
 	(void)arm64_get_reg(&p->vtl0, ARM64_CORE_REG(regs.pc), &pc0);
 	(void)arm64_get_reg(&p->vtl0, ARM64_CORE_REG(regs.pstate), &pstate0);
 	(void)arm64_get_reg(&p->vtl2, ARM64_CORE_REG(regs.pc), &pc2);
-	vl_info("VP %u ended in VTL%u: VTL0 pc 0x%llx pstate 0x%llx after %llu runs, %llu intercepts; VTL2 pc 0x%llx",
+	vl_info("VP %u ended in VTL%u: VTL0 pc 0x%llx pstate 0x%llx after %llu runs, %llu intercepts; VTL2 "
+		"pc 0x%llx",
 		p->vp->index, p->in_vtl0 ? 0u : 2u, (unsigned long long)pc0, (unsigned long long)pstate0,
 		(unsigned long long)p->vtl0_runs, (unsigned long long)p->intercepts, (unsigned long long)pc2);
 }

@@ -30,13 +30,15 @@ static uint64_t vtl0_reg(const struct port_vp *p, uint32_t name)
 static struct hv_vp_assist_page *assist_page(const struct host_vp *vp)
 {
 	return vp->assist_page & HV_SYNIC_ENABLE ?
-		host_memory_map(vp->host, gpa(vl_align_down(vp->assist_page, VL_PAGE_BYTES)), VL_PAGE_BYTES) : NULL;
+		host_memory_map(vp->host, gpa(vl_align_down(vp->assist_page, VL_PAGE_BYTES)),
+		VL_PAGE_BYTES) : NULL;
 }
 
 static le64 *context_registers(const struct port_vp *p)
 {
 	uint8_t *page = p->context_page & HV_SYNIC_ENABLE ?
-		host_memory_map(p->vp->host, gpa(vl_align_down(p->context_page, VL_PAGE_BYTES)), VL_PAGE_BYTES) : NULL;
+		host_memory_map(p->vp->host, gpa(vl_align_down(p->context_page, VL_PAGE_BYTES)),
+		VL_PAGE_BYTES) : NULL;
 
 	return page ? (le64 *)(void *)(page + HV_ARM64_CONTEXT_OFFSET) : NULL;
 }
@@ -103,13 +105,14 @@ static void enter_vtl2(struct port_vp *p, enum hv_vtl_entry_reason reason)
 
 	p->in_vtl0 = false;
 	if (!page) {
-		host_end(p->vp->host, HOST_END_PARAVISOR_FAILED, "VTL2 ran VTL0 on VP %u without a VP assist page",
-			p->vp->index);
+		host_end(p->vp->host, HOST_END_PARAVISOR_FAILED,
+			"VTL2 ran VTL0 on VP %u without a VP assist page", p->vp->index);
 		return;
 	}
 	page->vtl_entry_reason = cpu_to_le32(reason);
 	if (arm64_set_reg(&p->vtl2, ARM64_X(0), HV_STATUS_SUCCESS))
-		host_end(p->vp->host, HOST_END_ERROR, "KVM refuses a register of VP %u: %s", p->vp->index, strerror(errno));
+		host_end(p->vp->host, HOST_END_ERROR, "KVM refuses a register of VP %u: %s", p->vp->index,
+				strerror(errno));
 }
 
 /*
@@ -160,7 +163,8 @@ static int translate(struct port_vp *p, uint64_t va, gpa_t *out)
 
 static struct hv_arm64_intercept_header header(const struct port_vp *p, enum hv_intercept_access access)
 {
-	return (struct hv_arm64_intercept_header){ .vp_index = cpu_to_le32(p->vp->index), .instruction_length = 4,
+	return (struct hv_arm64_intercept_header){ .vp_index = cpu_to_le32(p->vp->index),
+		.instruction_length = 4,
 		.access = (uint8_t)access, .pc = cpu_to_le64(vtl0_reg(p, HV_ARM64_REG_PC)),
 		.pstate = cpu_to_le64(vtl0_reg(p, HV_ARM64_REG_PSTATE)) };
 }
@@ -213,8 +217,8 @@ static uint32_t used_registers(const struct arm64_access *access)
 
 static void mmio_intercept(struct port_vp *p, uint64_t address, bool write)
 {
-	struct hv_arm64_memory_message m = { .header = header(p, write ? HV_INTERCEPT_WRITE : HV_INTERCEPT_READ),
-		.gpa = cpu_to_le64(address) };
+	struct hv_arm64_memory_message m = { .gpa = cpu_to_le64(address),
+		.header = header(p, write ? HV_INTERCEPT_WRITE : HV_INTERCEPT_READ) };
 	struct arm64_access access;
 
 	describe(p, &m, &access);
@@ -241,7 +245,8 @@ static void protected_access(struct port_vp *p)
 		m.header.access = access.write ? HV_INTERCEPT_WRITE : HV_INTERCEPT_READ;
 	}
 	if (translate(p, va, &at)) {
-		host_end(p->vp->host, HOST_END_ERROR, "KVM cannot resolve an access of VTL0 on VP %u at pc %#llx",
+		host_end(p->vp->host, HOST_END_ERROR,
+			"KVM cannot resolve an access of VTL0 on VP %u at pc %#llx",
 			p->vp->index, (unsigned long long)le64_to_cpu(m.header.pc));
 		return;
 	}
@@ -258,7 +263,8 @@ static void system_event(struct port_vp *p)
 
 	if (type == KVM_SYSTEM_EVENT_WAKEUP)
 		return;
-	m.reset_type = cpu_to_le32(type == KVM_SYSTEM_EVENT_SHUTDOWN ? HV_ARM64_RESET_POWER_OFF : HV_ARM64_RESET_REBOOT);
+	m.reset_type = cpu_to_le32(type == KVM_SYSTEM_EVENT_SHUTDOWN ? HV_ARM64_RESET_POWER_OFF :
+			HV_ARM64_RESET_REBOOT);
 	intercept(p, HV_MESSAGE_ARM64_RESET, &m, sizeof(m), ALL_REGISTERS);
 }
 
@@ -281,7 +287,8 @@ static void serve(struct port_vp *p)
 	case KVM_EXIT_INTR:
 		break;
 	default:
-		host_end(p->vp->host, HOST_END_ERROR, "KVM returned from VTL0 with exit reason %u, which is not known here",
+		host_end(p->vp->host, HOST_END_ERROR,
+			"KVM returned from VTL0 with exit reason %u, which is not known here",
 			run->exit_reason);
 	}
 }
@@ -373,8 +380,8 @@ void arm64_run_vtl0(struct port_vp *p)
 		} else if (errno == EFAULT) {
 			protected_access(p);
 		} else {
-			host_end(p->vp->host, HOST_END_ERROR, "KVM_RUN of VTL0 on VP %u failed: %s", p->vp->index,
-				strerror(errno));
+			host_end(p->vp->host, HOST_END_ERROR, "KVM_RUN of VTL0 on VP %u failed: %s",
+				p->vp->index, strerror(errno));
 		}
 	}
 }

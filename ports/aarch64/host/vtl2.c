@@ -35,7 +35,8 @@ static uint64_t get_x(struct port_vp *p, unsigned n)
 static void set_x(struct port_vp *p, unsigned n, uint64_t v)
 {
 	if (arm64_set_reg(&p->vtl2, ARM64_X(n), v))
-		host_end(p->vp->host, HOST_END_ERROR, "KVM refuses a register of VP %u: %s", p->vp->index, strerror(errno));
+		host_end(p->vp->host, HOST_END_ERROR, "KVM refuses a register of VP %u: %s", p->vp->index,
+				strerror(errno));
 }
 
 /* A fast call's input structure is x2..x17; the output stands right behind the input it had. */
@@ -48,7 +49,8 @@ static void hypercall(struct port_vp *p, uint64_t control)
 	c->control = control;
 	c->fast = control & HV_CONTROL_FAST;
 	if (c->fast) {
-		unsigned used = reads_register ? 3 : 6; /* no call of ours has more than one register pair's reps */
+		/* no call of ours has more than one register pair's reps */
+		unsigned used = reads_register ? 3 : 6;
 
 		memset(words, 0, sizeof(words));
 		for (unsigned i = 0; i < used; i++)
@@ -160,7 +162,8 @@ static void serve(struct port_vp *p)
 	case KVM_EXIT_INTR:
 		break;
 	default:
-		host_end(p->vp->host, HOST_END_ERROR, "KVM returned from VTL2 with exit reason %u, which is not known here",
+		host_end(p->vp->host, HOST_END_ERROR,
+			"KVM returned from VTL2 with exit reason %u, which is not known here",
 			run->exit_reason);
 	}
 }
@@ -175,7 +178,7 @@ void arm64_run_vtl2(struct port_vp *p)
 		else if (r == 1)
 			kvm_take_kicks();
 		else
-			host_end(p->vp->host, HOST_END_ERROR, "KVM_RUN of VTL2 on VP %u failed: %s", p->vp->index,
-				strerror(errno));
+			host_end(p->vp->host, HOST_END_ERROR, "KVM_RUN of VTL2 on VP %u failed: %s",
+				p->vp->index, strerror(errno));
 	}
 }

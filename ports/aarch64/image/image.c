@@ -80,7 +80,8 @@ unsigned image_port_table_pages(uint64_t bytes)
 
 unsigned image_port_page_tables(uint8_t *pages, uint64_t at, uint64_t base, uint64_t bytes)
 {
-	static const struct image_entries entries = { DESCRIPTOR_TABLE, DESCRIPTOR_BLOCK | BLOCK_ATTRIBUTES_WB |
+	static const struct image_entries entries = { DESCRIPTOR_TABLE,
+		DESCRIPTOR_BLOCK | BLOCK_ATTRIBUTES_WB |
 		BLOCK_INNER_SHAREABLE | BLOCK_ACCESSED | BLOCK_USER_NEVER_EXECUTES };
 
 	return image_tables(pages, at, base, bytes, &entries);

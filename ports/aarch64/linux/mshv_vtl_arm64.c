@@ -231,7 +231,8 @@ static u32 enter_vtl0(struct vp *vp)
 	local_irq_save(flags);
 	if (!READ_ONCE(vp->run->cancel)) {
 		arm_smccc_1_1_hvc(HV_FUNC_ID, CALL_VTL_RETURN, 0, 0, &res);
-		reason = hv_result_success(res.a0) ? READ_ONCE(*(u32 *)(vp->assist + ASSIST_ENTRY_REASON)) : 0;
+		reason = hv_result_success(res.a0) ?
+				READ_ONCE(*(u32 *)(vp->assist + ASSIST_ENTRY_REASON)) : 0;
 	}
 	local_irq_restore(flags);
 	return reason;
@@ -268,7 +269,8 @@ static long vtl_run(void)
 			break;
 		}
 		if (reason != ENTRY_INTERRUPT) {
-			pr_err_ratelimited("mshv_vtl: the host returned from VTL0 with entry reason %u\n", reason);
+			pr_err_ratelimited("mshv_vtl: the host returned from VTL0 with entry reason %u\n",
+					reason);
 			ret = -EIO;
 			break;
 		}
@@ -424,7 +426,8 @@ static long hvcall_setup(struct hvcall_file *state, void __user *arg)
 	mutex_lock(&state->lock);
 	if (state->ready)
 		ret = -EBUSY;
-	else if (copy_from_user(state->allowed, u64_to_user_ptr(setup.allow_bitmap_ptr), setup.bitmap_array_size))
+	else if (copy_from_user(state->allowed, u64_to_user_ptr(setup.allow_bitmap_ptr),
+			setup.bitmap_array_size))
 		ret = -EFAULT;
 	else
 		state->ready = true;
@@ -510,7 +513,8 @@ static vm_fault_t low_huge_fault(struct vm_fault *fault, unsigned int order)
 		return VM_FAULT_SIGBUS; /* not memory that MSHV_ADD_VTL0_MEMORY announced */
 	if (order == 0)
 		return vmf_insert_mixed(fault->vma, fault->address, fault->pgoff);
-	if (order != PMD_ORDER || (fault->address & (size - 1)) != ((fault->pgoff << PAGE_SHIFT) & (size - 1)) ||
+	if (order != PMD_ORDER ||
+	    (fault->address & (size - 1)) != ((fault->pgoff << PAGE_SHIFT) & (size - 1)) ||
 	    start < fault->vma->vm_start || start + size > fault->vma->vm_end)
 		return VM_FAULT_FALLBACK;
 	return vmf_insert_pfn_pmd(fault, pfn, fault->flags & FAULT_FLAG_WRITE);

@@ -1,4 +1,7 @@
-/* runtime/vm/port.h for one aarch64 VP: its intercepts. Messages are the host's, registers the guest's: hostile. */
+/*
+ * runtime/vm/port.h for one aarch64 VP: its intercepts. Messages are the host's, registers the guest's:
+ * hostile.
+ */
 #include "ports/aarch64/vm/arm64.h"
 
 #include <string.h>

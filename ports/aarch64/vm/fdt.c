@@ -12,7 +12,9 @@
 enum { PHANDLE_GIC = 1, PHANDLE_CLOCK = 2 };
 enum { GIC_SPI = 0, GIC_PPI = 1 };
 enum { IRQ_EDGE = 1, IRQ_LEVEL_HIGH = 4, IRQ_LEVEL_LOW = 8 };
-/* Private interrupts of the architected timer: secure, non-secure physical, virtual, hypervisor (BSA 3.1.5). */
+/*
+ * Private interrupts of the architected timer: secure, non-secure physical, virtual, hypervisor (BSA 3.1.5).
+ */
 static const uint32_t timer_ppi[4] = { 13, 14, 11, 10 };
 
 #define CHECK(call) \
@@ -159,8 +161,8 @@ static int put_primecells(void *fdt)
 	static const char rtc[] = "arm,pl031\0arm,primecell", rtc_clocks[] = "apb_pclk";
 
 	for (unsigned n = 0; n < MACHINE_UARTS; n++)
-		CHECK(put_primecell(fdt, "serial", MACHINE_UART_BASE + n * PL011_REGION_BYTES, MACHINE_SPI_UART + n, uart,
-			sizeof(uart), 2, uart_clocks, sizeof(uart_clocks)));
+		CHECK(put_primecell(fdt, "serial", MACHINE_UART_BASE + n * PL011_REGION_BYTES,
+			MACHINE_SPI_UART + n, uart, sizeof(uart), 2, uart_clocks, sizeof(uart_clocks)));
 	return put_primecell(fdt, "rtc", MACHINE_RTC_BASE, MACHINE_SPI_RTC, rtc, sizeof(rtc), 1, rtc_clocks,
 		sizeof(rtc_clocks));
 }
@@ -171,7 +173,8 @@ static int put_interrupt_map(void *fdt)
 	fdt32_t map[4 * 8];
 
 	for (unsigned slot = 0; slot < 4; slot++) {
-		const uint32_t row[8] = { slot << 11, 0, 0, 1, PHANDLE_GIC, GIC_SPI, MACHINE_SPI_PCI + slot, IRQ_LEVEL_HIGH };
+		const uint32_t row[8] = { slot << 11, 0, 0, 1, PHANDLE_GIC, GIC_SPI, MACHINE_SPI_PCI + slot,
+			IRQ_LEVEL_HIGH };
 
 		for (unsigned i = 0; i < 8; i++)
 			map[slot * 8 + i] = cpu_to_fdt32(row[i]);
@@ -183,7 +186,8 @@ static int put_interrupt_map(void *fdt)
 static int put_pci(void *fdt)
 {
 	/* 32-bit memory space, identity mapped */
-	const uint32_t window[7] = { 0x02000000, 0, MACHINE_PCI_BASE, 0, MACHINE_PCI_BASE, 0, MACHINE_PCI_BYTES };
+	const uint32_t window[7] = { 0x02000000, 0, MACHINE_PCI_BASE, 0, MACHINE_PCI_BASE, 0,
+		MACHINE_PCI_BYTES };
 
 	CHECK(begin_at(fdt, "pcie", MACHINE_ECAM_BASE));
 	CHECK(fdt_property_string(fdt, "compatible", "pci-host-ecam-generic"));

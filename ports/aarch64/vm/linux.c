@@ -41,7 +41,8 @@ static int parse(struct vm *vm, struct image *image, char *reason)
 	if (err)
 		return err;
 	if (got < sizeof(head))
-		return vm_load_fail(reason, VL_E_TRUNCATED, "the guest kernel is shorter than an arm64 Image's header");
+		return vm_load_fail(reason, VL_E_TRUNCATED,
+				"the guest kernel is shorter than an arm64 Image's header");
 	vl_reader_init(&r, head, sizeof(head));
 	vl_read_skip(&r, 8);
 	image->text_offset = vl_read_le64(&r);
@@ -49,11 +50,15 @@ static int parse(struct vm *vm, struct image *image, char *reason)
 	flags = vl_read_le64(&r);
 	vl_read_skip(&r, MAGIC_AT - r.pos);
 	if (vl_read_le32(&r) != MAGIC)
-		return is_x86_kernel(vm) ? vm_load_fail(reason, VL_E_ARCH, "the guest kernel is one for x86, not an arm64 Image") :
-			vm_load_fail(reason, VL_E_MAGIC, "the guest kernel is no arm64 Image (a compressed one: uncompress it)");
+		return is_x86_kernel(vm) ?
+			vm_load_fail(reason, VL_E_ARCH,
+				"the guest kernel is one for x86, not an arm64 Image") :
+			vm_load_fail(reason, VL_E_MAGIC,
+				"the guest kernel is no arm64 Image (a compressed one: uncompress it)");
 	if (flags & FLAG_BIG_ENDIAN)
 		return vm_load_fail(reason, VL_E_UNSUPPORTED, "the guest kernel is big-endian");
-	if (image->text_offset >= VL_LARGE_PAGE_BYTES || image->room_bytes < sizeof(head) || image->room_bytes > 1ull << 32)
+	if (image->text_offset >= VL_LARGE_PAGE_BYTES || image->room_bytes < sizeof(head) ||
+			image->room_bytes > 1ull << 32)
 		return vm_load_fail(reason, VL_E_RANGE, "the guest kernel's header has impossible sizes");
 	if (image->room_bytes < k->size)
 		image->room_bytes = k->size;
@@ -85,7 +90,8 @@ static int write_fdt(struct vm *vm, uint64_t at, char *reason)
 {
 	const size_t tree_max = FDT_BYTES_MAX - VTPM_BOOT_LOG_MAX;
 	uint8_t *out = guest_memory_at(&vm->memory, gpa(at), FDT_BYTES_MAX);
-	int64_t size = out ? guest_fdt_build(vm, vm->config->initrd.base, at + tree_max, out, tree_max) : VL_E_RANGE;
+	int64_t size = out ? guest_fdt_build(vm, vm->config->initrd.base, at + tree_max, out, tree_max) :
+			VL_E_RANGE;
 
 	if (size >= 0)
 		memcpy(out + tree_max, vm->tpm.log, vm->tpm.log_bytes);
@@ -103,7 +109,8 @@ int machine_arch_load(struct vm *vm, char *reason)
 		return err;
 	err = place(vm, &image, &kernel, &fdt);
 	if (err)
-		return vm_load_fail(reason, err, "kernel, device tree and initrd do not fit into VTL0's memory; give more with --memory");
+		return vm_load_fail(reason, err, "kernel, device tree and initrd do not fit into VTL0's "
+				"memory; give more with --memory");
 	err = guest_memory_move(&vm->memory, gpa(kernel), gpa(k->base), k->size);
 	if (err)
 		return vm_load_fail(reason, err, "the kernel is not in VTL0's memory");
@@ -112,6 +119,7 @@ int machine_arch_load(struct vm *vm, char *reason)
 		return err;
 	vm->arch.entry = kernel;
 	vm->arch.fdt = fdt;
-	vl_info("guest kernel at 0x%llx, device tree at 0x%llx", (unsigned long long)kernel, (unsigned long long)fdt);
+	vl_info("guest kernel at 0x%llx, device tree at 0x%llx", (unsigned long long)kernel,
+			(unsigned long long)fdt);
 	return 0;
 }

@@ -14,9 +14,11 @@ static void init_uart(void *dev, struct dev_env *env)
 static int add_uart(struct vm *vm, unsigned n)
 {
 	static const char *const name[MACHINE_UARTS] = { "uart0", "uart1" };
-	const struct dev_region region = { DEV_MMIO, MACHINE_UART_BASE + n * PL011_REGION_BYTES, PL011_REGION_BYTES, 0, 4 };
+	const struct dev_region region = { DEV_MMIO, MACHINE_UART_BASE + n * PL011_REGION_BYTES,
+		PL011_REGION_BYTES, 0, 4 };
 
-	return vm_add_serial(vm, n, name[n], &pl011_model, &vm->arch.uart[n], MACHINE_SPI_UART + n, &region, init_uart);
+	return vm_add_serial(vm, n, name[n], &pl011_model, &vm->arch.uart[n], MACHINE_SPI_UART + n, &region,
+			init_uart);
 }
 
 static int add_rtc(struct vm *vm)
@@ -66,14 +68,18 @@ int machine_arch_create(struct vm *vm)
 	return err ? err : add_tpm(vm);
 }
 
-/* A serial port drives its line at each access: the hypervisor, which keeps a line's level, hears only of changes. */
+/*
+ * A serial port drives its line at each access: the hypervisor, which keeps a line's level, hears only of
+ * changes.
+ */
 void machine_arch_irq(struct vm *vm, unsigned irq, bool level)
 {
 	struct machine_arch *a = &vm->arch;
 	const uint32_t bit = irq < 32 ? 1u << irq : 0;
 	struct hv_input_assert_interrupt in = {
 		.partition_id = cpu_to_le64(HV_PARTITION_ID_SELF),
-		.interrupt_control = cpu_to_le64(HV_INTERRUPT_LEVEL | (level ? HV_ARM64_INTERRUPT_ASSERTED : 0)),
+		.interrupt_control = cpu_to_le64(HV_INTERRUPT_LEVEL |
+				(level ? HV_ARM64_INTERRUPT_ASSERTED : 0)),
 		.vector = cpu_to_le32(MACHINE_SPI_BASE + irq),
 	};
 	uint16_t status = 0;

@@ -36,7 +36,8 @@ static void x_write(struct vp *vp, unsigned reg, uint64_t v)
 /* What a bus without a device answers: ELR, SPSR, ESR and FAR as the exception's entry sets them. */
 static int external_abort(struct vp *vp, const struct hv_arm64_memory_message *m, uint64_t address)
 {
-	uint64_t pstate = le64_to_cpu(m->header.pstate), vbar = 0, offset = VECTOR_EL1H, ec = EC_DATA_ABORT_SAME;
+	uint64_t pstate = le64_to_cpu(m->header.pstate), vbar = 0, offset = VECTOR_EL1H,
+			ec = EC_DATA_ABORT_SAME;
 	int err = vp_get_register(vp, HV_ARM64_REG_VBAR_EL1, &vbar);
 
 	if ((pstate & PSTATE_MODE) == PSTATE_EL0) {
@@ -50,11 +51,13 @@ static int external_abort(struct vp *vp, const struct hv_arm64_memory_message *m
 	if (!err)
 		err = vp_set_register(vp, HV_ARM64_REG_SPSR_EL1, pstate);
 	if (!err)
-		err = vp_set_register(vp, HV_ARM64_REG_ESR_EL1, ec << 26 | ARM64_ESR_IL | DFSC_EXTERNAL | FSC_FNV);
+		err = vp_set_register(vp, HV_ARM64_REG_ESR_EL1,
+				ec << 26 | ARM64_ESR_IL | DFSC_EXTERNAL | FSC_FNV);
 	if (!err)
 		err = vp_set_register(vp, HV_ARM64_REG_FAR_EL1, address);
 	if (!err)
-		err = vp_set_register(vp, HV_ARM64_REG_PSTATE, (pstate & PSTATE_KEPT) | PSTATE_PAN | PSTATE_EL1H_MASKED);
+		err = vp_set_register(vp, HV_ARM64_REG_PSTATE,
+				(pstate & PSTATE_KEPT) | PSTATE_PAN | PSTATE_EL1H_MASKED);
 	arm64_context(vp)->pc = vbar + offset;
 	return err;
 }
@@ -128,7 +131,8 @@ static int write_back(struct vp *vp, const struct arm64_access *a)
 		return 0;
 	}
 	err = vp_get_register(vp, HV_ARM64_REG_SP, &sp);
-	return err ? err : vp_set_register(vp, HV_ARM64_REG_SP, arm64_access_writeback(a, arm64_context(vp)->x, sp));
+	return err ? err : vp_set_register(vp, HV_ARM64_REG_SP,
+			arm64_access_writeback(a, arm64_context(vp)->x, sp));
 }
 
 static int describe(const struct hv_arm64_memory_message *m, struct arm64_access *access)
@@ -161,7 +165,8 @@ int arm64_memory_exit(struct vp *vp, const struct hv_arm64_memory_message *m)
 	for (unsigned n = 0; !err && n < access.count; n++) {
 		uint64_t element = at + (uint64_t)n * access.size;
 
-		err = access.write ? store_element(vp, &access, n, element) : load_element(vp, &access, n, element);
+		err = access.write ? store_element(vp, &access, n, element) :
+				load_element(vp, &access, n, element);
 	}
 	if (!err)
 		err = write_back(vp, &access);

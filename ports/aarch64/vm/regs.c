@@ -30,14 +30,17 @@ void vp_arch_enter(struct vp *vp)
 	(void)vp;
 }
 
-/* What a saved VP consists of; the position is the field's number in the stream, so entries are only appended. */
+/*
+ * What a saved VP consists of; the position is the field's number in the stream, so entries are only
+ * appended.
+ */
 static const uint32_t saved[] = {
 	HV_ARM64_REG_PC, HV_ARM64_REG_PSTATE, HV_ARM64_REG_SP_EL0, HV_ARM64_REG_SP_EL1, HV_ARM64_REG_ELR_EL1,
 	HV_ARM64_REG_SPSR_EL1, HV_ARM64_REG_SCTLR_EL1, HV_ARM64_REG_ACTLR_EL1, HV_ARM64_REG_CPACR_EL1,
 	HV_ARM64_REG_TTBR0_EL1, HV_ARM64_REG_TTBR1_EL1, HV_ARM64_REG_TCR_EL1, HV_ARM64_REG_ESR_EL1,
 	HV_ARM64_REG_FAR_EL1, HV_ARM64_REG_PAR_EL1, HV_ARM64_REG_MAIR_EL1, HV_ARM64_REG_VBAR_EL1,
-	HV_ARM64_REG_CONTEXTIDR_EL1, HV_ARM64_REG_TPIDR_EL1, HV_ARM64_REG_CNTKCTL_EL1, HV_ARM64_REG_TPIDRRO_EL0,
-	HV_ARM64_REG_TPIDR_EL0, HV_ARM64_REG_FPSR, HV_ARM64_REG_FPCR,
+	HV_ARM64_REG_CONTEXTIDR_EL1, HV_ARM64_REG_TPIDR_EL1, HV_ARM64_REG_CNTKCTL_EL1,
+	HV_ARM64_REG_TPIDRRO_EL0, HV_ARM64_REG_TPIDR_EL0, HV_ARM64_REG_FPSR, HV_ARM64_REG_FPCR,
 };
 #define FIELD_GPRS 1u
 #define FIELD_REGISTER 2u /* + index in saved[] */
@@ -95,7 +98,8 @@ int vp_arch_restore(struct vp *vp, struct state_reader *r)
 
 uint32_t vp_arch_registers(struct vp *vp, struct control_register *out, uint32_t max)
 {
-	static const uint32_t names[] = { HV_ARM64_REG_PC, HV_ARM64_REG_PSTATE, HV_ARM64_REG_SP, HV_ARM64_REG_LR,
+	static const uint32_t names[] = { HV_ARM64_REG_PC, HV_ARM64_REG_PSTATE, HV_ARM64_REG_SP,
+		HV_ARM64_REG_LR,
 		HV_ARM64_REG_SCTLR_EL1, HV_ARM64_REG_VBAR_EL1, HV_ARM64_REG_ESR_EL1, HV_ARM64_REG_FAR_EL1,
 		HV_ARM64_REG_ELR_EL1 };
 

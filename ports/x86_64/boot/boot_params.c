@@ -31,8 +31,8 @@ static unsigned fill_e820(struct kernel_params *out, const struct memory_map *ma
 			last->size = cpu_to_le64(le64_to_cpu(last->size) + r->range.size);
 			continue;
 		}
-		*entry_at(out, count++) = (struct e820_entry){ cpu_to_le64(r->range.base), cpu_to_le64(r->range.size),
-			cpu_to_le32(type) };
+		*entry_at(out, count++) = (struct e820_entry){ cpu_to_le64(r->range.base),
+			cpu_to_le64(r->range.size), cpu_to_le32(type) };
 	}
 	return count;
 }
@@ -41,7 +41,8 @@ static unsigned fill_e820(struct kernel_params *out, const struct memory_map *ma
 static void chain(struct kernel_params *out, struct setup_data *data, enum setup_data_type type,
 	size_t length)
 {
-	*data = (struct setup_data){ out->zero_page.setup_data, cpu_to_le32(type), cpu_to_le32((uint32_t)length) };
+	*data = (struct setup_data){ out->zero_page.setup_data, cpu_to_le32(type),
+		cpu_to_le32((uint32_t)length) };
 	out->zero_page.setup_data = cpu_to_le64(address(data));
 }
 

@@ -36,13 +36,14 @@ enum x86_segment { X86_ES, X86_CS, X86_SS, X86_DS, X86_FS, X86_GS };
 enum x86_op {
 	X86_OP_INVALID,
 	X86_OP_MOV, X86_OP_MOVZX, X86_OP_MOVSX, X86_OP_ALU, X86_OP_TEST, X86_OP_NOT, X86_OP_NEG, X86_OP_INC,
-	X86_OP_DEC, X86_OP_XCHG, X86_OP_XADD, X86_OP_CMPXCHG, X86_OP_BT, X86_OP_PUSH, X86_OP_POP, X86_OP_SSE_MOV,
-	X86_OP_MOVS, X86_OP_CMPS, X86_OP_STOS, X86_OP_LODS, X86_OP_SCAS,
+	X86_OP_DEC, X86_OP_XCHG, X86_OP_XADD, X86_OP_CMPXCHG, X86_OP_BT, X86_OP_PUSH, X86_OP_POP,
+	X86_OP_SSE_MOV, X86_OP_MOVS, X86_OP_CMPS, X86_OP_STOS, X86_OP_LODS, X86_OP_SCAS,
 	X86_OP_IN, X86_OP_OUT, X86_OP_INS, X86_OP_OUTS, X86_OP_RDMSR, X86_OP_WRMSR, X86_OP_CPUID, X86_OP_HLT,
 };
 
 /* x86_insn.sub of X86_OP_ALU (the encoding's own order) and of X86_OP_BT. */
-enum { X86_ALU_ADD, X86_ALU_OR, X86_ALU_ADC, X86_ALU_SBB, X86_ALU_AND, X86_ALU_SUB, X86_ALU_XOR, X86_ALU_CMP };
+enum { X86_ALU_ADD, X86_ALU_OR, X86_ALU_ADC, X86_ALU_SBB, X86_ALU_AND, X86_ALU_SUB, X86_ALU_XOR,
+	X86_ALU_CMP };
 enum { X86_BT_TEST, X86_BT_SET, X86_BT_RESET, X86_BT_COMPLEMENT };
 
 enum x86_operand_kind { X86_NONE, X86_REG, X86_REG_HIGH8, X86_MEM, X86_IMM, X86_XMM };
@@ -99,7 +100,10 @@ struct x86_access {
 };
 unsigned x86_accesses(const struct x86_insn *insn, const struct x86_cpu *cpu, struct x86_access out[2]);
 
-/* Memory as the executor sees it, by linear address; size 1, 2, 4, 8 or 16; an error ends the instruction unfinished. */
+/*
+ * Memory as the executor sees it, by linear address; size 1, 2, 4, 8 or 16; an error ends the instruction
+ * unfinished.
+ */
 struct x86_memory {
 	int (*read)(void *ctx, uint64_t address, void *out, unsigned size);
 	int (*write)(void *ctx, uint64_t address, const void *data, unsigned size);

@@ -96,7 +96,8 @@ static void set_sizes(struct decoder *d)
 
 static void read_modrm_16(struct decoder *d)
 {
-	static const int8_t base[8] = { X86_RBX, X86_RBX, X86_RBP, X86_RBP, X86_RSI, X86_RDI, X86_RBP, X86_RBX };
+	static const int8_t base[8] = { X86_RBX, X86_RBX, X86_RBP, X86_RBP, X86_RSI, X86_RDI, X86_RBP,
+		X86_RBX };
 	static const int8_t index[8] = { X86_RSI, X86_RDI, X86_RSI, X86_RDI, -1, -1, -1, -1 };
 	struct x86_insn *i = d->insn;
 	unsigned rm = modrm_rm(d), mod = modrm_mod(d);
@@ -337,7 +338,9 @@ static int decode_one_byte(struct decoder *d, uint8_t opcode)
 	case 0x80: case 0x81: case 0x82: case 0x83: return decode_group1(d, opcode, size);
 	case 0x84: case 0x85: operands_eg(d, 0, size); return set_op(d, X86_OP_TEST);
 	case 0x86: case 0x87: operands_eg(d, 0, size); return set_op(d, X86_OP_XCHG);
-	case 0x88: case 0x89: case 0x8a: case 0x8b: operands_eg(d, opcode, size); return set_op(d, X86_OP_MOV);
+	case 0x88: case 0x89: case 0x8a: case 0x8b:
+		operands_eg(d, opcode, size);
+		return set_op(d, X86_OP_MOV);
 	case 0x8f: return decode_pop(d, size);
 	case 0xa0: case 0xa1: case 0xa2: case 0xa3: return decode_moffs(d, opcode, size);
 	case 0xa4: case 0xa5: return decode_string(d, X86_OP_MOVS, size);
@@ -361,7 +364,8 @@ static int decode_one_byte(struct decoder *d, uint8_t opcode)
 static struct x86_operand xmm_operand(struct decoder *d, unsigned size)
 {
 	read_modrm(d);
-	return (struct x86_operand){ X86_XMM, (uint8_t)(modrm_reg(d) | (d->rex & REX_R ? 8u : 0u)), (uint8_t)size };
+	return (struct x86_operand){ X86_XMM, (uint8_t)(modrm_reg(d) | (d->rex & REX_R ? 8u : 0u)),
+		(uint8_t)size };
 }
 
 /* An SSE move between memory and a register; register forms never reach us and are refused. */
@@ -425,7 +429,8 @@ static int decode_two_byte(struct decoder *d)
 	case 0xa2: return set_op(d, X86_OP_CPUID);
 	case 0xa3: case 0xab: case 0xb3: case 0xbb:
 		operands_eg(d, 0, d->operand_size);
-		d->insn->sub = (uint8_t[]){ X86_BT_TEST, X86_BT_SET, X86_BT_RESET, X86_BT_COMPLEMENT }[(opcode - 0xa3) / 8];
+		d->insn->sub = (uint8_t[]){ X86_BT_TEST, X86_BT_SET, X86_BT_RESET,
+			X86_BT_COMPLEMENT }[(opcode - 0xa3) / 8];
 		return set_op(d, X86_OP_BT);
 	case 0xba: return decode_bt_imm(d);
 	case 0xb0: case 0xb1: operands_eg(d, 0, size); return set_op(d, X86_OP_CMPXCHG);
@@ -474,7 +479,8 @@ static uint64_t address_mask(const struct x86_insn *insn)
 }
 
 /* Adds the segment base; in 64-bit mode only FS and GS have one. */
-static uint64_t linear(const struct x86_insn *insn, const struct x86_cpu *cpu, unsigned segment, uint64_t offset)
+static uint64_t linear(const struct x86_insn *insn, const struct x86_cpu *cpu, unsigned segment,
+		uint64_t offset)
 {
 	if (insn->mode == 64)
 		return segment >= X86_FS ? offset + cpu->segment_base[segment] : offset;
@@ -538,7 +544,8 @@ unsigned x86_accesses(const struct x86_insn *insn, const struct x86_cpu *cpu, st
 	case X86_OP_MOVS:
 	case X86_OP_CMPS:
 		out[count++] = (struct x86_access){ string_address(insn, cpu, true), size, false };
-		out[count++] = (struct x86_access){ string_address(insn, cpu, false), size, insn->op == X86_OP_MOVS };
+		out[count++] = (struct x86_access){ string_address(insn, cpu, false), size,
+			insn->op == X86_OP_MOVS };
 		return count;
 	case X86_OP_LODS:
 	case X86_OP_OUTS:
@@ -547,20 +554,24 @@ unsigned x86_accesses(const struct x86_insn *insn, const struct x86_cpu *cpu, st
 	case X86_OP_STOS:
 	case X86_OP_INS:
 	case X86_OP_SCAS:
-		out[count++] = (struct x86_access){ string_address(insn, cpu, false), size, insn->op != X86_OP_SCAS };
+		out[count++] = (struct x86_access){ string_address(insn, cpu, false), size,
+			insn->op != X86_OP_SCAS };
 		return count;
 	case X86_OP_PUSH:
 		size = insn->src.size;
-		out[count++] = (struct x86_access){ linear(insn, cpu, X86_SS, cpu->gpr[X86_RSP] - size), size, true };
+		out[count++] = (struct x86_access){ linear(insn, cpu, X86_SS, cpu->gpr[X86_RSP] - size),
+			size, true };
 		break;
 	case X86_OP_POP:
-		out[count++] = (struct x86_access){ linear(insn, cpu, X86_SS, cpu->gpr[X86_RSP]), size, false };
+		out[count++] = (struct x86_access){ linear(insn, cpu, X86_SS, cpu->gpr[X86_RSP]),
+			size, false };
 		break;
 	}
 	if (insn->src.kind == X86_MEM)
 		out[count++] = (struct x86_access){ x86_memory_operand(insn, cpu), insn->src.size,
 						    insn->op == X86_OP_XCHG };
 	else if (insn->dst.kind == X86_MEM)
-		out[count++] = (struct x86_access){ x86_memory_operand(insn, cpu), size, writes_memory(insn) };
+		out[count++] = (struct x86_access){ x86_memory_operand(insn, cpu), size,
+			writes_memory(insn) };
 	return count;
 }

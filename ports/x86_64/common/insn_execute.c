@@ -89,7 +89,8 @@ static void set_result_flags(struct x86_cpu *cpu, uint64_t v, unsigned size)
 	set_flag(cpu, X86_FLAG_PF, !__builtin_parity((unsigned)(v & 0xff)));
 }
 
-static void set_arith_flags(struct x86_cpu *cpu, uint64_t a, uint64_t b, uint64_t v, unsigned size, bool subtract)
+static void set_arith_flags(struct x86_cpu *cpu, uint64_t a, uint64_t b, uint64_t v, unsigned size,
+		bool subtract)
 {
 	uint64_t overflow = subtract ? (a ^ b) & (a ^ v) : ~(a ^ b) & (a ^ v);
 

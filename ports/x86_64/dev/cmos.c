@@ -120,7 +120,8 @@ static uint64_t get_time(const struct cmos *c)
 	year += (month + 9) / 12 - 1;
 	month = (month + 9) % 12;
 	s = (days_to_march(year) + (153 * month + 2) / 5 + decode(c, c->ram[DAY]) - 1) * DAY_S;
-	s += decode_hour(c, c->ram[HOURS]) * 3600 + decode(c, c->ram[MINUTES]) * 60 + decode(c, c->ram[SECONDS]);
+	s += decode_hour(c, c->ram[HOURS]) * 3600 + decode(c, c->ram[MINUTES]) * 60 +
+			decode(c, c->ram[SECONDS]);
 	return s < 0 ? 0 : (uint64_t)s > MAX_S ? MAX_S : (uint64_t)s;
 }
 
@@ -138,7 +139,8 @@ static bool next_alarm(const struct cmos *c, uint64_t *s)
 	for (unsigned step = 0; step < 24 + 4 * 60 + 4; step++) {
 		if (!alarm_field(decode_hour(c, r[HOURS_ALARM]), r[HOURS_ALARM], (unsigned)(*s / 3600 % 24)))
 			*s = (*s / 3600 + 1) * 3600;
-		else if (!alarm_field(decode(c, r[MINUTES_ALARM]), r[MINUTES_ALARM], (unsigned)(*s / 60 % 60)))
+		else if (!alarm_field(decode(c, r[MINUTES_ALARM]), r[MINUTES_ALARM],
+				(unsigned)(*s / 60 % 60)))
 			*s = (*s / 60 + 1) * 60;
 		else if (!alarm_field(decode(c, r[SECONDS_ALARM]), r[SECONDS_ALARM], (unsigned)(*s % 60)))
 			(*s)++;
@@ -204,8 +206,8 @@ static void plan(struct cmos *c)
 
 static bool is_time(unsigned index)
 {
-	return index == SECONDS || index == MINUTES || index == HOURS || (index >= WEEKDAY && index <= YEAR) ||
-	       index == CMOS_CENTURY;
+	return index == SECONDS || index == MINUTES || index == HOURS ||
+	       (index >= WEEKDAY && index <= YEAR) || index == CMOS_CENTURY;
 }
 
 static uint8_t read_register(struct cmos *c, unsigned index)

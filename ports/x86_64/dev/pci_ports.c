@@ -42,7 +42,8 @@ static uint64_t pci_ports_read(void *dev, unsigned id, uint64_t offset, unsigned
 	if (id == REGION_ADDRESS && offset == RESET_CONTROL && size == 1)
 		return p->reset_control;
 	if (id == REGION_DATA && (p->address & ADDRESS_ENABLE))
-		return pci_root_read(p->root, p->address >> 8 & 0xffff, (p->address & 0xfc) + (unsigned)offset, size);
+		return pci_root_read(p->root, p->address >> 8 & 0xffff,
+				(p->address & 0xfc) + (unsigned)offset, size);
 	return ~0ull;
 }
 
@@ -53,8 +54,8 @@ static void pci_ports_write(void *dev, unsigned id, uint64_t offset, unsigned si
 	if (id == REGION_ADDRESS)
 		write_address(p, offset, size, (uint32_t)value);
 	else if (p->address & ADDRESS_ENABLE)
-		pci_root_write(p->root, p->address >> 8 & 0xffff, (p->address & 0xfc) + (unsigned)offset, size,
-			       value);
+		pci_root_write(p->root, p->address >> 8 & 0xffff,
+			       (p->address & 0xfc) + (unsigned)offset, size, value);
 }
 
 static void pci_ports_reset(void *dev)

@@ -182,7 +182,8 @@ static void load(struct pit8254 *p, unsigned n, uint16_t value)
 	uint32_t count = value;
 
 	if (c->bcd)
-		count = (value >> 12) * 1000u + (value >> 8 & 15) * 100u + (value >> 4 & 15) * 10u + (value & 15);
+		count = (value >> 12) * 1000u + (value >> 8 & 15) * 100u + (value >> 4 & 15) * 10u +
+				(value & 15);
 	if (count == 0)
 		count = c->bcd ? 10000 : 0x10000;
 	if (periodic(c) && count == 1)
@@ -242,7 +243,8 @@ static void latch_status(struct pit8254_counter *c, uint64_t at_ns)
 {
 	if (c->status_latched)
 		return;
-	c->status = (uint8_t)((out(c, at_ns) ? STATUS_OUT : 0) | (!c->loaded || c->next_reload ? STATUS_NULL : 0) |
+	c->status = (uint8_t)((out(c, at_ns) ? STATUS_OUT : 0) |
+			      (!c->loaded || c->next_reload ? STATUS_NULL : 0) |
 			      c->access << 4 | c->mode << 1 | c->bcd);
 	c->status_latched = true;
 }

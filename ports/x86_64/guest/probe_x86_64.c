@@ -30,7 +30,8 @@ const uint64_t probe_port_mmio_end = 0xfe000000;
 /* Writing these ends the guest or stops its clock or console. */
 static int is_deadly(unsigned port)
 {
-	return port < 0x100 || port == 0xcf9 || (port >= 0x3f8 && port <= 0x3ff) || (port >= 0x400 && port < 0x700);
+	return port < 0x100 || port == 0xcf9 || (port >= 0x3f8 && port <= 0x3ff) ||
+			(port >= 0x400 && port < 0x700);
 }
 
 int probe_port_poke(void)
@@ -62,7 +63,10 @@ static int pit_counts(void)
 	return !(inb(PIT_COUNTER_2) & PIT_NULL_COUNT);
 }
 
-/* KVM is past an OUTS when it exits and before an OUT: one must not be taken for the other, even with equal data. */
+/*
+ * KVM is past an OUTS when it exits and before an OUT: one must not be taken for the other, even with equal
+ * data.
+ */
 static int check_outs(void)
 {
 	static const uint8_t byte = 0x5a;
@@ -75,7 +79,8 @@ static int check_outs(void)
 	outb(PIT_SET_2, PIT_CONTROL);
 	__asm__ volatile("outsb; outb %%al, %%dx" : "+S"(from) : "a"(byte), "d"(PIT_COUNTER_2) : "memory");
 	whole = pit_counts();
-	printf("the counter counts after one write: %d, after OUTS and OUT: %d; OUTS moved on by %td\n", half, whole, from - &byte);
+	printf("the counter counts after one write: %d, after OUTS and OUT: %d; OUTS moved on by %td\n", half,
+			whole, from - &byte);
 	return half || !whole || from != &byte + 1;
 }
 
@@ -98,7 +103,8 @@ static int reads_then_touches(void)
 
 static int set_debug_register(pid_t pid, unsigned number, unsigned long value)
 {
-	return ptrace(PTRACE_POKEUSER, pid, (void *)(offsetof(struct user, u_debugreg) + number * sizeof(long)), value) != 0;
+	return ptrace(PTRACE_POKEUSER, pid,
+			(void *)(offsetof(struct user, u_debugreg) + number * sizeof(long)), value) != 0;
 }
 
 /* A hardware breakpoint that is set before port accesses stops the program after them. */
@@ -110,8 +116,8 @@ static int check_breakpoint(void)
 
 	if (pid == 0)
 		_exit(reads_then_touches());
-	if (pid < 0 || waitpid(pid, &status, 0) != pid || !WIFSTOPPED(status) || set_debug_register(pid, 0, (uintptr_t)touch) ||
-	    set_debug_register(pid, 7, DR7_L0)) {
+	if (pid < 0 || waitpid(pid, &status, 0) != pid || !WIFSTOPPED(status) ||
+	    set_debug_register(pid, 0, (uintptr_t)touch) || set_debug_register(pid, 7, DR7_L0)) {
 		perror("breakpoint");
 		return 1;
 	}
@@ -121,7 +127,8 @@ static int check_breakpoint(void)
 		printf("no breakpoint: status %#x\n", (unsigned)status);
 		return 1;
 	}
-	dr6 = (unsigned long)ptrace(PTRACE_PEEKUSER, pid, (void *)(offsetof(struct user, u_debugreg) + 6 * sizeof(long)), NULL);
+	dr6 = (unsigned long)ptrace(PTRACE_PEEKUSER, pid,
+			(void *)(offsetof(struct user, u_debugreg) + 6 * sizeof(long)), NULL);
 	printf("stopped with DR6 %#lx\n", dr6);
 	ptrace(PTRACE_KILL, pid, NULL, NULL);
 	waitpid(pid, &status, 0);

@@ -125,7 +125,9 @@ static uint64_t finish_and_restore(struct port_vp *p)
 	return moved;
 }
 
-/* The length of an IN or OUT in its common forms (SDM 2), without a full decoding; 0 for another instruction. */
+/*
+ * The length of an IN or OUT in its common forms (SDM 2), without a full decoding; 0 for another instruction.
+ */
 static unsigned plain_io_length(const uint8_t *bytes, size_t count)
 {
 	unsigned prefix = count > 1 && bytes[0] == 0x66;
@@ -137,8 +139,9 @@ static unsigned plain_io_length(const uint8_t *bytes, size_t count)
 }
 
 /*
- * Whether KVM stands before the OUT that it is on, which the byte `before` precedes. After an OUTS it is on the next
- * instruction, which may be an OUT of the same data: then its completion, which moves RIP for an OUT alone, tells.
+ * Whether KVM stands before the OUT that it is on, which the byte `before` precedes. After an OUTS it is on
+ * the next instruction, which may be an OUT of the same data: then its completion, which moves RIP for an OUT
+ * alone, tells.
  */
 static bool stands_before_out(struct port_vp *p, uint8_t before)
 {

@@ -150,8 +150,9 @@ static void remember(struct port_vp *p)
 {
 	const struct kvm_run *run = p->vtl2.run;
 
-	p->vtl2_past[p->vtl2_past_count++ % X86_PAST_EXITS] = (struct x86_past_exit){ .rip = run->s.regs.regs.rip,
-		.reason = run->exit_reason, .port_or_msr = run->exit_reason == KVM_EXIT_IO ? run->io.port :
+	p->vtl2_past[p->vtl2_past_count++ % X86_PAST_EXITS] = (struct x86_past_exit){
+		.rip = run->s.regs.regs.rip, .reason = run->exit_reason,
+		.port_or_msr = run->exit_reason == KVM_EXIT_IO ? run->io.port :
 			run->exit_reason == KVM_EXIT_X86_WRMSR ? run->msr.index : 0 };
 }
 

@@ -118,7 +118,8 @@ static int parse(struct vm *vm, struct linux_image *image, char *reason)
 	if (err)
 		return vm_load_fail(reason, err, why);
 	if (strlen(vm->config->command_line) > image->command_line_max)
-		return vm_load_fail(reason, VL_E_LIMIT, "the guest's command line is longer than its kernel takes");
+		return vm_load_fail(reason, VL_E_LIMIT,
+				"the guest's command line is longer than its kernel takes");
 	if (k->base < MIB || (vm->config->initrd.size && vm->config->initrd.base < MIB))
 		return vm_load_fail(reason, VL_E_RANGE, "the host placed the guest's files below 1 MiB");
 	return 0;
@@ -141,7 +142,8 @@ static int place_files(struct vm *vm, const struct linux_image *image, struct li
 	/* linux_place moves an initrd only if it has to; then the kernel's file must not lie there. */
 	if (i->size && place->initrd != i->base &&
 	    vl_ranges_overlap(place->initrd, i->size, k->base, k->size))
-		return vm_load_fail(reason, VL_E_OVERLAP, "the initrd cannot be moved below its kernel's limit");
+		return vm_load_fail(reason, VL_E_OVERLAP,
+				"the initrd cannot be moved below its kernel's limit");
 	err = i->size ? guest_memory_move(&vm->memory, gpa(place->initrd), gpa(i->base), i->size) : 0;
 	if (!err)
 		err = guest_memory_move(&vm->memory, gpa(place->kernel), gpa(k->base + image->code_offset),

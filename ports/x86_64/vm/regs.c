@@ -73,7 +73,8 @@ static int load_slowly(struct vp *vp, struct x86_state *s)
 	int err = vp_get_register(vp, HV_X64_REG_RSP, &s->cpu.gpr[X86_RSP]);
 
 	for (unsigned i = 0; !err && i < 6; i++)
-		err = vp_get_register(vp, HV_X64_REG_ES + i, &s->cpu.segment_base[i]); /* base is the low half */
+		/* base is the low half */
+		err = vp_get_register(vp, HV_X64_REG_ES + i, &s->cpu.segment_base[i]);
 	if (!err)
 		err = vp_get_register(vp, HV_X64_REG_CR0, &s->cr0);
 	if (!err)

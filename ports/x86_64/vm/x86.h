@@ -89,7 +89,10 @@ struct x86_view {
 	struct x86_fault fault; /* after VL_E_GUEST */
 };
 struct x86_memory x86_view_memory(struct x86_view *view);
-/* The end of an instruction that came to `err`: stores what it changed, and gives the guest view->fault for VL_E_GUEST. */
+/*
+ * The end of an instruction that came to `err`: stores what it changed, and gives the guest view->fault for
+ * VL_E_GUEST.
+ */
 int x86_finish(struct vp *vp, const struct x86_view *view, const struct x86_state *after, int err);
 
 /* --- Exits by kind: as vp_arch_exit --------------------------------------------- */

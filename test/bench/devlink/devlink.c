@@ -224,7 +224,8 @@ static uint64_t lose(pid_t *server)
 
 static uint64_t call_model(void)
 {
-	const struct dev_model *volatile m = &register_model; /* the compiler is not to see through the table */
+	/* the compiler is not to see through the table */
+	const struct dev_model *volatile m = &register_model;
 	uint64_t value = 42, start = now_ns();
 
 	for (unsigned i = 0; i < READS; i++)
@@ -267,7 +268,8 @@ static void compare_reads(void)
 	printf("register read, median of %u rounds of %u\n", ROUNDS, READS);
 	printf("  futex ping-pong, two pinned processes %9.1f ns   best round %9.1f ns\n", f,
 		(double)futex[0] / READS);
-	printf("  through a device worker               %9.1f ns   best round %9.1f ns   %.2f of the ping-pong, best %.2f\n",
+	printf("  through a device worker               %9.1f ns   best round %9.1f ns   %.2f of the "
+		"ping-pong, best %.2f\n",
 		w, (double)worker[0] / READS, w / f, (double)worker[0] / (double)futex[0]);
 	printf("  model in the same process             %9.1f ns   %.4f of the ping-pong\n", l, l / f);
 }
@@ -287,7 +289,8 @@ int main(void)
 	compare_reads();
 	for (unsigned i = 0; i < ROUNDS; i++)
 		restart[i] = lose(&server);
-	printf("a worker that is lost, until the next has answered (fork, restore, replay of at most %u requests;\n"
+	printf("a worker that is lost, until the next has answered (fork, restore, replay of at most %u "
+		"requests;\n"
 		"without the paravisor's back-off, exec and cage), median of %u: %.1f ms\n",
 		REMOTE_JOURNAL_DEFAULT, ROUNDS, median_ns(restart, 1) / 1e6);
 	printf("a worker's proportional memory (PSS), as a fork of this program: %u KiB\n", pss_kib(server));

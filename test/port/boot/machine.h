@@ -53,7 +53,8 @@ void machine_init(void);
 void *machine_at(uint64_t at);
 struct shim_params *machine_params(void);
 struct shim_log *machine_log(void);
-struct imported_regions *machine_regions(void); /* one region: kernel to command line, as the builder writes it */
+/* one region: kernel to command line, as the builder writes it */
+struct imported_regions *machine_regions(void);
 void machine_command_line(enum command_line_policy policy, const char *text);
 /* Where the host's device tree goes. */
 void *machine_host_tree(void);

@@ -47,7 +47,9 @@ void script_play(const struct script_step *step, unsigned count);
 #define SCRIPT_PLAY(array) script_play(array, VL_ARRAY_COUNT(array))
 /* Waits until the worker has served all steps; false after FAKE_WAIT_MS. */
 bool script_served(void);
-/* Waits until the guest has made at least `count` intercepts since it was played; false after FAKE_WAIT_MS. */
+/*
+ * Waits until the guest has made at least `count` intercepts since it was played; false after FAKE_WAIT_MS.
+ */
 bool script_made(uint64_t count);
 /* A kernel that is good enough to be loaded, at SCRIPT_KERNEL, in the configuration. */
 void script_give_kernel(struct fake_worker *w);

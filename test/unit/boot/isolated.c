@@ -24,7 +24,10 @@ static struct imported_region *region(unsigned n)
 	return &machine_regions()->region[n];
 }
 
-/* Splits the one region in two, the second (from page `at` of it) not accepted; its true hash goes in the header. */
+/*
+ * Splits the one region in two, the second (from page `at` of it) not accepted; its true hash goes in the
+ * header.
+ */
 static void make_unmeasured(uint64_t at)
 {
 	uint64_t count = le64_to_cpu(region(0)->page_count);
@@ -34,7 +37,8 @@ static void make_unmeasured(uint64_t at)
 		.base_page = cpu_to_le64(le64_to_cpu(region(0)->base_page) + at),
 			.page_count = cpu_to_le64(2) };
 	region(0)->page_count = cpu_to_le64(at);
-	*region(2) = (struct imported_region){ .base_page = cpu_to_le64(le64_to_cpu(region(1)->base_page) + 2),
+	*region(2) = (struct imported_region){
+		.base_page = cpu_to_le64(le64_to_cpu(region(1)->base_page) + 2),
 		.page_count = cpu_to_le64(count - at - 2), .accepted = 1 };
 	br_sha384_init(&sha);
 	br_sha384_update(&sha, machine_at(MACHINE_BASE + SHIM_PERSISTED_BYTES + at * VL_PAGE_BYTES),

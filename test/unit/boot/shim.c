@@ -329,7 +329,8 @@ START_TEST(a_fault_stops_the_boot_and_its_reason_reaches_the_host)
 		return;
 	}
 	ck_assert(machine.crash_reported);
-	ck_assert(machine.crash_control == (HV_CRASH_CTL_NOTIFY | HV_CRASH_CTL_MESSAGE | HV_CRASH_CTL_NO_CRASH_DUMP));
+	ck_assert(machine.crash_control ==
+			(HV_CRASH_CTL_NOTIFY | HV_CRASH_CTL_MESSAGE | HV_CRASH_CTL_NO_CRASH_DUMP));
 	ck_assert_mem_eq(&machine.crash[0], "VLMBOOT", 8);
 	ck_assert_msg((int64_t)machine.crash[1] == stops[_i].code, "row %d: %d", _i, (int)machine.crash[1]);
 	reason = (const char *)(uintptr_t)machine.crash[3];

@@ -14,7 +14,8 @@ static struct pl031 rtc;
 static struct pci_root root;
 static struct fake_env env[4];
 static const struct dev_instance devices[] = {
-	{ "pci", &pci_root_model, &root }, { "com1", &serial16550_model, &serial }, { "uart0", &pl011_model, &uart },
+	{ "pci", &pci_root_model, &root }, { "com1", &serial16550_model, &serial },
+	{ "uart0", &pl011_model, &uart },
 	{ "rtc", &pl031_model, &rtc },     { "disk0", &virtio_blk_model, &rig.blk },
 };
 

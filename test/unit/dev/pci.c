@@ -63,8 +63,8 @@ static const struct dev_instance root_device = { "pci", &pci_root_model, &root }
 
 static void card_init(void *dev, struct dev_env *env)
 {
-	static const struct pci_id id = { .vendor = 0x1af4, .device = 0x1042, .class_code = 0x018000, .revision = 1,
-					  .interrupt_pin = true };
+	static const struct pci_id id = { .vendor = 0x1af4, .device = 0x1042, .class_code = 0x018000,
+					  .revision = 1, .interrupt_pin = true };
 	struct card *c = dev;
 
 	pci_function_init(&c->pci, env, &id);

@@ -235,8 +235,8 @@ START_TEST(a_restored_primecell_behaves_as_the_saved_one)
 	static const struct dev_region uart = { DEV_MMIO, 0x9000000, 0x50, 0, 4 };
 	static const struct dev_region rtc = { DEV_MMIO, 0x9010000, 0x20, 0, 4 };
 	static const struct twin_kind kinds[] = {
-		{ .model = &pl011_model, .dev_bytes = sizeof(struct pl011), .init = uart_init, .regions = &uart,
-		  .region_count = 1 },
+		{ .model = &pl011_model, .dev_bytes = sizeof(struct pl011), .init = uart_init,
+		  .regions = &uart, .region_count = 1 },
 		{ .model = &pl031_model, .dev_bytes = sizeof(struct pl031), .init = rtc_init, .regions = &rtc,
 		  .region_count = 1, .shape = rtc_shape },
 	};

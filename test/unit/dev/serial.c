@@ -240,7 +240,8 @@ static void init(void *dev, struct dev_env *env)
 START_TEST(a_restored_uart_behaves_as_the_saved_one)
 {
 	static const struct dev_region region = { DEV_PIO, 0x3f8, 8, 0, 1 };
-	static const struct twin_kind kind = { .model = &serial16550_model, .dev_bytes = sizeof(struct serial16550),
+	static const struct twin_kind kind = { .model = &serial16550_model,
+					       .dev_bytes = sizeof(struct serial16550),
 					       .init = init, .regions = &region, .region_count = 1 };
 
 	twin_check(&kind);

@@ -169,8 +169,8 @@ static inline void twin_check_seed(const struct twin_kind *k, uint64_t seed)
 		uint64_t r1 = twin_random(&random), r2 = twin_random(&random);
 		uint64_t va = twin_step(&a, k, r1, r2), vb = twin_step(&b, k, r1, r2);
 
-		ck_assert_msg(va == vb, "seed %llu: step %u reads %#llx, restored %#llx", (unsigned long long)seed, i,
-			      (unsigned long long)va, (unsigned long long)vb);
+		ck_assert_msg(va == vb, "seed %llu: step %u reads %#llx, restored %#llx",
+			      (unsigned long long)seed, i, (unsigned long long)va, (unsigned long long)vb);
 		ck_assert_msg(a.f.trace == b.f.trace, "seed %llu: step %u has other effects when restored",
 			      (unsigned long long)seed, i);
 	}

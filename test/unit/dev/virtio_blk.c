@@ -13,7 +13,8 @@ static void fresh(void)
 /* The first capability of vendor type `type`, or 0. */
 static unsigned capability(unsigned type)
 {
-	for (unsigned at = (unsigned)rig_config_in(&r, 0x34, 1); at; at = (unsigned)rig_config_in(&r, at + 1, 1))
+	for (unsigned at = (unsigned)rig_config_in(&r, 0x34, 1); at;
+			at = (unsigned)rig_config_in(&r, at + 1, 1))
 		if (rig_config_in(&r, at, 1) == 9 && rig_config_in(&r, at + 3, 1) == type)
 			return at;
 	return 0;
@@ -184,7 +185,8 @@ END_TEST
 START_TEST(what_lies_beyond_the_disk_or_is_no_whole_block_fails)
 {
 	static const struct { uint32_t type, bytes; uint64_t sector; } bad[] = {
-		{ 0, 512, RIG_DISK_BYTES / 512 }, { 0, 1024, RIG_DISK_BYTES / 512 - 1 }, { 1, 512, UINT64_MAX },
+		{ 0, 512, RIG_DISK_BYTES / 512 }, { 0, 1024, RIG_DISK_BYTES / 512 - 1 },
+		{ 1, 512, UINT64_MAX },
 		{ 0, 512, 1ull << 55 }, { 0, 100, 0 }, { 1, 513, 0 }, { 1, 0, 0 }, { 0, 0, 0 },
 	};
 
@@ -282,7 +284,8 @@ START_TEST(indirect_chains_and_scattered_buffers_work)
 	rig_serve(&r, 33);
 	ck_assert_uint_eq(rig_collected(&r), 1);
 	for (unsigned i = 0; i < 20; i++)
-		ck_assert_mem_eq(r.ram + RIG_DATA + 1000 * i, r.disk + 1024 + 51 * i, i < 19 ? 51 : 1024 - 19 * 51);
+		ck_assert_mem_eq(r.ram + RIG_DATA + 1000 * i, r.disk + 1024 + 51 * i,
+				i < 19 ? 51 : 1024 - 19 * 51);
 	ck_assert_uint_eq(r.ram[RIG_DATA + 19000 + 1024 - 19 * 51], 0);
 }
 END_TEST

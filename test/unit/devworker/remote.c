@@ -500,7 +500,8 @@ LIE(oversize_read, OF(.kind = DEVIPC_MEM_READ, .size = DEVIPC_DATA_BYTES + 1), O
 LIE(oversize_fill, OF(.kind = DEVIPC_MEM_FILL, .size = DEVIPC_DATA_BYTES + 1), OF(.kind = 0))
 LIE(oversize_write, OF(.kind = DEVIPC_MEM_WRITE, .size = UINT32_MAX), OF(.kind = 0))
 LIE(wide_fill, OF(.kind = DEVIPC_MEM_FILL, .size = 1, .value = 256), OF(.kind = 0))
-LIE(too_much_in_advance, OF(.ahead = { .size = 8, .flags = DEVIPC_AHEAD_FIFO, .bytes = DEVIPC_AHEAD_BYTES + 1 }),
+LIE(too_much_in_advance,
+	OF(.ahead = { .size = 8, .flags = DEVIPC_AHEAD_FIFO, .bytes = DEVIPC_AHEAD_BYTES + 1 }),
 	OF(.kind = 0))
 LIE(more_than_its_window, OF(.ahead = { .size = 8, .bytes = 9 }), OF(.kind = 0))
 LIE(a_window_beyond_all, OF(.ahead = { .offset = UINT64_MAX - 6, .size = 8 }), OF(.kind = 0))
@@ -846,7 +847,9 @@ static void add_losses(TCase *t)
 	tcase_add_loop_test(t, a_worker_may_die_in_any_request_and_nothing_is_lost_or_done_twice, 0, 24);
 	tcase_add_test(t, kill_9_a_hundred_times_under_load_loses_nothing);
 	tcase_add_loop_test(t, a_worker_that_hangs_is_complained_about_killed_and_replaced, 0, 2);
-	tcase_add_loop_test(t, a_worker_that_leaves_its_link_and_lives_is_complained_about_killed_and_replaced, 0, 2);
+	tcase_add_loop_test(t,
+			a_worker_that_leaves_its_link_and_lives_is_complained_about_killed_and_replaced, 0,
+			2);
 	tcase_add_test(t, a_worker_that_hangs_is_not_waited_for_when_the_machine_is_to_be_stopped);
 	tcase_add_loop_test(t, a_worker_that_speaks_nonsense_is_complained_about_killed_and_replaced, 0,
 		VL_ARRAY_COUNT(lies));

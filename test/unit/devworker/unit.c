@@ -36,7 +36,8 @@ static void *work(void *context)
 
 static uint64_t access_device(uint32_t op, uint64_t value)
 {
-	const struct devipc_request q = { .op = op, .offset = SCRATCH, .size = 1, .value = value, .room = 4096 };
+	const struct devipc_request q = { .op = op, .offset = SCRATCH, .size = 1, .value = value,
+		.room = 4096 };
 	struct devipc_answer a;
 
 	ck_assert_int_eq(devlink_ask(&vm, &q, LIMIT_MS), 0);
@@ -124,7 +125,8 @@ START_TEST(a_question_that_is_none_closes_the_unit_and_the_device_goes_on)
 	question.update = hostile[_i].update;
 	if (hostile[_i].endless)
 		memset(question.path, 'x', sizeof(question.path));
-	ck_assert_int_eq(channel_send(unit.fd, &question, hostile[_i].size, &fd, hostile[_i].with_fd, LIMIT_MS), 0);
+	ck_assert_int_eq(channel_send(unit.fd, &question, hostile[_i].size, &fd, hostile[_i].with_fd,
+			LIMIT_MS), 0);
 	ck_assert_int_eq(channel_receive(unit.fd, &m, LIMIT_MS), VL_E_CLOSED);
 	ck_assert_uint_eq(access_device(DEVIPC_READ, 0), 0x5a);
 	close(fd);

@@ -56,7 +56,8 @@ START_TEST(the_document_nests_as_the_reference_schema_does)
 		"\"EnableVmbusRedirector\":false},\"Com2\":{"));
 	ck_assert_ptr_nonnull(strstr(document, "},\"V2\":{\"Static\":{\"LegacyMemoryMap\":false,"));
 	ck_assert_ptr_nonnull(strstr(document, "},\"Dynamic\":{\"NvdimmCount\":0,"));
-	ck_assert_ptr_nonnull(strstr(document, "\"IsServicingScenario\":true}},\"Vallum\":{\"DeviceWorkers\":\"\"}}"));
+	ck_assert_ptr_nonnull(strstr(document,
+			"\"IsServicingScenario\":true}},\"Vallum\":{\"DeviceWorkers\":\"\"}}"));
 }
 END_TEST
 

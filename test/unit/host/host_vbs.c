@@ -27,7 +27,8 @@ static struct {
 /* A key of 2048 bits, made anew: none is kept in the tree. */
 static void make_key(void)
 {
-	static unsigned char private_bytes[BR_RSA_KBUF_PRIV_SIZE(2048)], public_bytes[BR_RSA_KBUF_PUB_SIZE(2048)];
+	static unsigned char private_bytes[BR_RSA_KBUF_PRIV_SIZE(2048)],
+			public_bytes[BR_RSA_KBUF_PUB_SIZE(2048)];
 	static unsigned char exponent[256], der[2048];
 	static char pem[4096];
 	br_rsa_private_key private;
@@ -54,8 +55,8 @@ static void make_key(void)
 static void say_measurement(void)
 {
 	size_t at = sample_find(&t.sample, IGVM_VBS_MEASUREMENT, 0) + 8;
-	static const uint32_t words[] = { SAMPLE_VSM, IGVM_VBS_MEASUREMENT_VERSION, 1, 2, 7, IGVM_VBS_POLICY_DEBUG,
-		IGVM_VBS_DIGEST_SHA256, IGVM_VBS_SIGNING_NONE };
+	static const uint32_t words[] = { SAMPLE_VSM, IGVM_VBS_MEASUREMENT_VERSION, 1, 2, 7,
+		IGVM_VBS_POLICY_DEBUG, IGVM_VBS_DIGEST_SHA256, IGVM_VBS_SIGNING_NONE };
 	struct igvm_vbs_measurement m;
 
 	for (size_t i = 0; i < VL_ARRAY_COUNT(words); i++)

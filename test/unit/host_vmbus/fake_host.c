@@ -198,7 +198,8 @@ void guest_initiate_contact(struct host *h)
 
 	MUST(guest_post(h, VMBUS_INITIATE_CONTACT, &m, sizeof(m)) == HV_STATUS_SUCCESS);
 	guest_take(h, VMBUS_VERSION_RESPONSE, &answer, sizeof(answer));
-	MUST(answer.version_supported == 1 && le32_to_cpu(answer.connection_id) == VMBUS_MESSAGE_CONNECTION_ID);
+	MUST(answer.version_supported == 1 &&
+			le32_to_cpu(answer.connection_id) == VMBUS_MESSAGE_CONNECTION_ID);
 }
 
 uint8_t *guest_page(struct guest_channel *c, uint32_t index)
@@ -223,7 +224,8 @@ static void post_gpadl(struct guest_channel *c, uint32_t count)
 		.relid = cpu_to_le32(c->relid), .gpadl = cpu_to_le32(c->gpadl), .range_count = cpu_to_le16(1),
 		.range_bytes = cpu_to_le16((uint16_t)(8 + 8 * count)),
 			.byte_count = cpu_to_le32(count * VL_PAGE_BYTES) } };
-	struct { struct vmbus_gpadl_body m; le64 page[28]; } VL_PACKED body = { .m.gpadl = cpu_to_le32(c->gpadl) };
+	struct { struct vmbus_gpadl_body m; le64 page[28]; } VL_PACKED body = {
+		.m.gpadl = cpu_to_le32(c->gpadl) };
 	uint32_t done = 0, n;
 
 	for (n = 0; n < 26 && done < count; n++, done++)
@@ -265,7 +267,8 @@ void guest_take_offer(struct host *h, struct guest_channel *c, struct vmbus_offe
 uint32_t guest_open(struct guest_channel *c)
 {
 	struct vmbus_open_channel m = { .relid = cpu_to_le32(c->relid), .open_id = cpu_to_le32(c->relid),
-					.gpadl = cpu_to_le32(c->gpadl), .downstream_page = cpu_to_le32(c->send_pages),
+					.gpadl = cpu_to_le32(c->gpadl),
+					.downstream_page = cpu_to_le32(c->send_pages),
 					.target_vp = cpu_to_le32(1) };
 	struct vmbus_open_result answer;
 
@@ -300,7 +303,8 @@ void guest_connect(struct host *h, struct guest_channel *c, uint32_t local, uint
 
 	guest_request(h, local, port);
 	guest_take_offer(h, c, &offer);
-	MUST(!memcmp(&offer.type, &type, sizeof(type)) && !memcmp(&offer.instance, &instance, sizeof(instance)));
+	MUST(!memcmp(&offer.type, &type, sizeof(type)) &&
+			!memcmp(&offer.instance, &instance, sizeof(instance)));
 	MUST(le16_to_cpu(offer.flags) & VMBUS_OFFER_TLNPI_PROVIDER);
 	MUST(offer.user_defined[4] == 0);
 	MUST(guest_make_gpadl(c, 6, 6) == 0);
@@ -363,7 +367,8 @@ bool guest_send(struct guest_channel *c, const void *data, uint32_t bytes)
 int64_t guest_receive(struct guest_channel *c, void *out)
 {
 	struct vmbus_ring_header *ring = guest_receive_header(c);
-	uint32_t size = (c->receive_pages - 1) * VL_PAGE_BYTES, pending = le32_to_cpu(ring->pending_send_bytes);
+	uint32_t size = (c->receive_pages - 1) * VL_PAGE_BYTES,
+			pending = le32_to_cpu(ring->pending_send_bytes);
 	uint32_t write = le32_to_cpu(ring->write_index), read = le32_to_cpu(ring->read_index), length, room;
 	struct vmbus_pipe_header head;
 	struct vmbus_packet packet;

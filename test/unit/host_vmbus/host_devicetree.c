@@ -41,7 +41,8 @@ static void begin(void)
 		.cpu_count = 4, .cpu_hardware_id = ids, .memory_count = 3, .memory = memory,
 		.vmbus_vtl0 = { 1, 1, { { gpa(0xe0000000), 0x1000000 } } },
 		.vmbus_vtl2 = { 4, 1, { { gpa(0xf0000000), 0x100000 } } },
-		.bootargs = "VALLUM_LOG=debug", .entropy = (const uint8_t *)"0123456789abcdef", .entropy_bytes = 16,
+		.bootargs = "VALLUM_LOG=debug", .entropy = (const uint8_t *)"0123456789abcdef",
+		.entropy_bytes = 16,
 		.guest_kernel = { gpa(0x1000000), 0x123456 }, .guest_initrd = { gpa(0x2000000), 0x777 },
 		.guest_bootargs = "console=ttyS0", .disk_count = 2,
 	};

@@ -346,7 +346,8 @@ START_TEST(the_host_connects_to_a_port_of_vtl2)
 	ck_assert_int_eq(guest_receive(&c, in), 5);
 	ck_assert(guest_send(&c, "yes", 3));
 	ck_assert_uint_eq(peer->got_bytes, 3);
-	ck_assert_int_eq(hvsock_connect(h->sockets, 0x80000000u, &ops, peer, NULL, &peer->stream), VL_E_RANGE);
+	ck_assert_int_eq(hvsock_connect(h->sockets, 0x80000000u, &ops, peer, NULL, &peer->stream),
+			VL_E_RANGE);
 }
 END_TEST
 

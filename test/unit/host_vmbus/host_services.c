@@ -379,10 +379,10 @@ START_TEST(what_a_client_sent_before_it_hung_up_arrives)
 }
 END_TEST
 
-static const char *const bad_commands[] = { "\n", "CONNECT\n", "CONNECT \n", "CONNECT x\n", "CONNECT -1\n",
-		"CONNECT 2 \n",
-					    "CONNECT 2147483648\n", "CONNECT 99999999999999999999\n", "connect 2\n",
-					    "GET / HTTP/1.1 and a long line that never ends" };
+static const char *const bad_commands[] = {
+	"\n", "CONNECT\n", "CONNECT \n", "CONNECT x\n", "CONNECT -1\n", "CONNECT 2 \n",
+	"CONNECT 2147483648\n", "CONNECT 99999999999999999999\n", "connect 2\n",
+	"GET / HTTP/1.1 and a long line that never ends" };
 
 START_TEST(a_client_for_whom_there_is_no_place_waits_until_another_leaves)
 {

@@ -53,8 +53,8 @@ START_TEST(the_relayed_connection_is_refused_so_that_linux_takes_the_plain_one)
 END_TEST
 
 static const struct { uint32_t version; uint8_t vtl, sint; uint32_t vp; bool good; } contacts[] = {
-	{ 0x60000, 2, 2, 0, true }, { 0x50003, 2, 2, 1, true }, { 0x50000, 2, 2, 0, true }, { 0x60001, 2, 2, 0,
-		false },
+	{ 0x60000, 2, 2, 0, true }, { 0x50003, 2, 2, 1, true }, { 0x50000, 2, 2, 0, true },
+	{ 0x60001, 2, 2, 0, false },
 	{ 0x40000, 2, 2, 0, false }, { 0x60000, 0, 2, 0, false }, { 0x60000, 2, 16, 0, false },
 	{ 0x60000, 2, 2, 2, false }, { 0x60000, 2, 2, 0xffffffff, false },
 };
@@ -63,7 +63,8 @@ START_TEST(only_known_versions_and_existing_targets_are_accepted)
 {
 	struct vmbus_initiate_contact m = { .version = cpu_to_le32(contacts[_i].version),
 		.sint = contacts[_i].sint,
-					    .vtl = contacts[_i].vtl, .target_vp = cpu_to_le32(contacts[_i].vp) };
+					    .vtl = contacts[_i].vtl,
+					    .target_vp = cpu_to_le32(contacts[_i].vp) };
 	struct vmbus_version_response answer;
 
 	guest_post(h, VMBUS_INITIATE_CONTACT, &m, sizeof(m));
@@ -101,7 +102,8 @@ START_TEST(unknown_and_short_messages_are_ignored)
 
 	for (uint32_t type = 0; type < 64; type++)
 		if (type != VMBUS_UNLOAD && type != VMBUS_REQUEST_OFFERS)
-			ck_assert_uint_eq(guest_post(h, type, m, sizeof(struct vmbus_header)), HV_STATUS_SUCCESS);
+			ck_assert_uint_eq(guest_post(h, type, m, sizeof(struct vmbus_header)),
+					HV_STATUS_SUCCESS);
 	ck_assert_uint_eq(vmbus_post_message(h->bus, 4, 1, m, 3), HV_STATUS_SUCCESS);
 	fake_host_run(h);
 	ck_assert_uint_eq(h->message_count, 0);
@@ -223,7 +225,8 @@ START_TEST(unload_releases_everything_and_a_new_connection_starts_afresh)
 		guest_post(h, VMBUS_UNLOAD, &m, sizeof(m));
 		guest_take(h, VMBUS_UNLOAD_RESPONSE, &m, sizeof(m));
 		ck_assert_uint_eq(h->message_count, 0);
-		ck_assert_uint_eq(vmbus_signal_event(h->bus, c.connection_id, 0), HV_STATUS_INVALID_CONNECTION_ID);
+		ck_assert_uint_eq(vmbus_signal_event(h->bus, c.connection_id, 0),
+				HV_STATUS_INVALID_CONNECTION_ID);
 		guest_initiate_contact(h);
 	}
 }

@@ -101,7 +101,8 @@ static void add_corim(struct sample *s, uint32_t type)
 void sample_x64(struct sample *s)
 {
 	static const uint32_t parameters[] = { IGVM_VP_COUNT, IGVM_SRAT, IGVM_MADT, IGVM_MMIO_RANGES,
-		IGVM_MEMORY_MAP, IGVM_COMMAND_LINE, IGVM_SLIT, IGVM_PPTT, IGVM_DEVICE_TREE, IGVM_ENVIRONMENT_INFO };
+		IGVM_MEMORY_MAP, IGVM_COMMAND_LINE, IGVM_SLIT, IGVM_PPTT, IGVM_DEVICE_TREE,
+		IGVM_ENVIRONMENT_INFO };
 	uint8_t blob[864] = { SAMPLE_SNP }, page[VL_PAGE_BYTES] = { 1 };
 
 	sample_start(s);

@@ -177,13 +177,14 @@ START_TEST(no_process_can_do_anything_of_a_forbidden_class)
 	for (size_t i = 0; i < VL_ARRAY_COUNT(never); i++) {
 		int s = status_of(p, never[i]);
 
-		ck_assert_msg(WIFSIGNALED(s) && WTERMSIG(s) == SIGSYS, "%s, class %zu: status %#x", p->program, i, s);
+		ck_assert_msg(WIFSIGNALED(s) && WTERMSIG(s) == SIGSYS, "%s, class %zu: status %#x",
+				p->program, i, s);
 	}
 	for (size_t i = 0; !lists(p, SYS_execve) && i < VL_ARRAY_COUNT(never_of_workers); i++) {
 		int s = status_of(p, never_of_workers[i]);
 
-		ck_assert_msg(WIFSIGNALED(s) && WTERMSIG(s) == SIGSYS, "%s, worker's class %zu: status %#x", p->program,
-			i, s);
+		ck_assert_msg(WIFSIGNALED(s) && WTERMSIG(s) == SIGSYS, "%s, worker's class %zu: status %#x",
+			p->program, i, s);
 	}
 }
 END_TEST
@@ -194,7 +195,8 @@ static void makes_a_descriptor_block_by_ioctl(void) { syscall(SYS_ioctl, 0, FION
 /* Its flags are those of all who have it: the bells of a link would make the other end wait. */
 START_TEST(no_end_of_a_device_workers_link_can_change_the_flags_of_what_it_shares)
 {
-	static const struct sandbox_profile *const ends[] = { &sandbox_vm, &sandbox_devworker, &sandbox_vtpm };
+	static const struct sandbox_profile *const ends[] = { &sandbox_vm, &sandbox_devworker,
+		&sandbox_vtpm };
 
 	ASSERT_KILLED(ends[_i], makes_a_descriptor_block_by_fcntl);
 	ASSERT_KILLED(ends[_i], makes_a_descriptor_block_by_ioctl);
@@ -212,7 +214,8 @@ START_TEST(no_process_opens_a_file_that_is_not_its_own)
 		_exit(open("/etc/passwd", O_RDONLY) < 0 && errno == EACCES ? 0 : 2);
 	}
 	ck_assert_int_eq(waitpid(pid, &status, 0), pid);
-	ck_assert_msg(WIFEXITED(status) && WEXITSTATUS(status) == 0, "%s: status %#x", every[_i]->program, status);
+	ck_assert_msg(WIFEXITED(status) && WEXITSTATUS(status) == 0, "%s: status %#x",
+			every[_i]->program, status);
 }
 END_TEST
 
@@ -232,7 +235,8 @@ END_TEST
 /* What a child sees of itself in a cage of this user that keeps one capability; needs root. */
 static int identity_of(uint32_t user)
 {
-	static const struct sandbox_rule rules[] = { { SYS_getresuid, SANDBOX_ANY }, { SYS_capget, SANDBOX_ANY },
+	static const struct sandbox_rule rules[] = { { SYS_getresuid, SANDBOX_ANY },
+		{ SYS_capget, SANDBOX_ANY },
 		{ SYS_prctl, SANDBOX_ANY }, { SYS_exit_group, SANDBOX_ANY } };
 	struct sandbox_profile p = { .user = user, .capabilities = 1ull << CAP_KILL, .rules = rules,
 		.rule_count = VL_ARRAY_COUNT(rules) };
@@ -269,8 +273,10 @@ END_TEST
 /* In a whole cage without namespaces: what its limits are (FILTER_TELL_CORE: no core); needs root. */
 static int limits_inside(void)
 {
-	static const struct sandbox_rule rules[] = { { SYS_prlimit64, SANDBOX_ANY }, { SYS_exit_group, SANDBOX_ANY } };
-	struct sandbox_profile p = { .descriptor_max = 77, .rules = rules, .rule_count = VL_ARRAY_COUNT(rules) };
+	static const struct sandbox_rule rules[] = { { SYS_prlimit64, SANDBOX_ANY },
+		{ SYS_exit_group, SANDBOX_ANY } };
+	struct sandbox_profile p = { .descriptor_max = 77, .rules = rules,
+		.rule_count = VL_ARRAY_COUNT(rules) };
 	static const int kinds[] = { RLIMIT_CORE, RLIMIT_MSGQUEUE, RLIMIT_NOFILE, RLIMIT_FSIZE };
 	static const uint64_t expected[] = { 0, 0, 77, 256ull << 20 };
 	const char *step;
@@ -424,7 +430,8 @@ Suite *suite_sandbox(void)
 	tcase_add_test(c, the_profiler_can_do_nothing_of_each_forbidden_class);
 	tcase_add_test(c, the_diagnostics_server_can_do_nothing_of_each_forbidden_class);
 	tcase_add_test(c, the_paravisor_can_do_nothing_of_each_forbidden_class);
-	tcase_add_loop_test(c, no_process_can_do_anything_of_a_forbidden_class, 0, (int)VL_ARRAY_COUNT(every));
+	tcase_add_loop_test(c, no_process_can_do_anything_of_a_forbidden_class, 0,
+			(int)VL_ARRAY_COUNT(every));
 	tcase_add_loop_test(c, no_end_of_a_device_workers_link_can_change_the_flags_of_what_it_shares, 0, 3);
 	tcase_add_loop_test(c, no_process_opens_a_file_that_is_not_its_own, 0, (int)VL_ARRAY_COUNT(every));
 	tcase_add_loop_test(c, every_process_has_a_user_of_its_own_and_workers_have_no_capability, 0,

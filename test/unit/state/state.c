@@ -113,7 +113,8 @@ START_TEST(every_truncation_is_refused)
 
 		memcpy(exact, buffer, n);
 		err = state_stream_open(&s, exact, n, &offset);
-		ck_assert_msg(err == (n < 20 ? VL_E_TRUNCATED : VL_E_MISSING), "%zu bytes: %s", n, vl_err_name(err));
+		ck_assert_msg(err == (n < 20 ? VL_E_TRUNCATED : VL_E_MISSING), "%zu bytes: %s", n,
+				vl_err_name(err));
 		ck_assert_uint_le(offset, n);
 		free(exact);
 	}
@@ -132,7 +133,8 @@ START_TEST(every_flipped_bit_is_refused)
 		buffer[bit / 8] ^= (uint8_t)(1u << bit % 8);
 		err = state_stream_open(&s, buffer, size, &offset);
 		ck_assert_msg(err == VL_E_CHECKSUM || err == VL_E_MAGIC || err == VL_E_VERSION ||
-			      err == VL_E_RESERVED || err == VL_E_MISSING, "bit %zu: %s", bit, vl_err_name(err));
+			      err == VL_E_RESERVED || err == VL_E_MISSING,
+			      "bit %zu: %s", bit, vl_err_name(err));
 		buffer[bit / 8] ^= (uint8_t)(1u << bit % 8);
 	}
 }
@@ -190,7 +192,8 @@ START_TEST(a_unit_with_a_bad_name_or_shape_is_refused_with_its_offset)
 	static const uint8_t cut_name[] = { 9, 0, 'a' };
 	static const uint8_t cut_version[] = { 1, 0, 'a', 1, 0 };
 	static const uint8_t cut_field[] = { 1, 0, 'a', 1, 0, 0, 0, 5, 0, 0, 0, 2, 0, 0, 0, 9 };
-	static const uint8_t twice[] = { 1, 0, 'a', 1, 0, 0, 0, 5, 0, 0, 0, 0, 0, 0, 0, 5, 0, 0, 0x80, 0, 0, 0, 0 };
+	static const uint8_t twice[] = { 1, 0, 'a', 1, 0, 0, 0, 5, 0, 0, 0, 0, 0, 0, 0, 5, 0, 0, 0x80, 0,
+		0, 0, 0 };
 	uint8_t long_name[2 + 64 + 4] = { 64, 0 };
 	uint32_t unit = STATE_MANDATORY | STATE_RECORD_UNIT;
 	size_t offset = 0;

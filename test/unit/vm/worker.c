@@ -389,7 +389,8 @@ Suite *suite_vm_worker(void)
 	tcase_add_test(c, a_reset_of_the_guest_reaches_the_paravisor);
 	tcase_add_test(c, a_guest_that_cannot_go_on_is_reported_with_its_program_counter);
 	tcase_add_test(c, an_isolated_guests_registers_are_not_reported);
-	tcase_add_loop_test(c, the_registers_of_a_paused_guest_are_in_the_inspect_tree_unless_it_is_isolated, 0, 2);
+	tcase_add_loop_test(c,
+			the_registers_of_a_paused_guest_are_in_the_inspect_tree_unless_it_is_isolated, 0, 2);
 	tcase_add_test(c, an_intercept_nobody_knows_stops_the_vm_with_its_number);
 	tcase_add_test(c, a_kernel_that_is_none_is_refused_with_a_reason);
 	tcase_add_test(c, what_the_guest_writes_comes_out_of_the_console);

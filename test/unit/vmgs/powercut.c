@@ -62,7 +62,8 @@ static int disk_write(void *ctx, uint64_t offset, const void *data, size_t size)
 {
 	bool fails;
 
-	ck_assert(vl_within(offset, size, CAPACITY) && size <= WRITE_MAX && size % 512 == 0 && offset % 512 == 0);
+	ck_assert(vl_within(offset, size, CAPACITY) && size <= WRITE_MAX && size % 512 == 0 &&
+			offset % 512 == 0);
 	if (disk.dead)
 		return VL_E_IO;
 	disk.calls++;

@@ -360,7 +360,9 @@ START_TEST(an_altered_header_with_a_right_checksum_is_detected_or_means_nothing)
 			*h = before;
 		}
 	}
-	/* signature, version, sizes and place of the table, algorithm, the wrapped key but its reserved bytes */
+	/*
+	 * signature, version, sizes and place of the table, algorithm, the wrapped key but its reserved bytes
+	 */
 	ck_assert_uint_ge(refused, 8 * (8 + 4 + 4 + 4 + 4 + 2 + 60));
 	ck_assert(secret_or_refused());
 }

@@ -65,7 +65,8 @@ START_TEST(a_power_cut_at_any_write_loses_nothing_acknowledged)
 			ck_assert_uint_eq(rig_code(r), TPM_RC_FAILURE);
 		rig_power_cycle(r);
 		for (unsigned i = 0; i < acknowledged; i++)
-			ck_assert_msg(has(&steps[i]), "power cut at write %u of the run: step %u was acknowledged and is gone",
+			ck_assert_msg(has(&steps[i]),
+				"power cut at write %u of the run: step %u was acknowledged and is gone",
 				cut, i);
 	}
 	ck_assert_uint_gt(cut, VL_ARRAY_COUNT(steps)); /* each step wrote at least once */
@@ -226,10 +227,12 @@ static void check_replay(unsigned expected_events)
 	for (unsigned i = 0; i < 16; i++) {
 		char command[128], select[16];
 
-		snprintf(select, sizeof(select), "%02x%02x00", i < 8 ? 1u << i : 0, i < 8 ? 0 : 1u << (i - 8));
+		snprintf(select, sizeof(select), "%02x%02x00", i < 8 ? 1u << i : 0,
+				i < 8 ? 0 : 1u << (i - 8));
 		snprintf(command, sizeof(command), "8001 00000000 0000017e 00000001 000b 03 %s", select);
 		ck_assert_uint_eq(rig_command(r, command), 0);
-		ck_assert_msg(!memcmp(r->response + r->response_bytes - 32, pcr[i], 32), "PCR %u is not what the log says", i);
+		ck_assert_msg(!memcmp(r->response + r->response_bytes - 32, pcr[i], 32),
+				"PCR %u is not what the log says", i);
 	}
 }
 
@@ -273,7 +276,8 @@ START_TEST(the_platform_hierarchy_is_closed_to_the_guest)
 {
 	rig_boot(r);
 	ck_assert_uint_eq(rig_command(r, "8002 00000000 00000126 4000000c" RIG_PW), 0x9a2);
-	ck_assert_uint_eq(rig_command(r, "8002 00000000 00000126 4000000a" RIG_PW), 0); /* lockout is the guest's */
+	/* lockout is the guest's */
+	ck_assert_uint_eq(rig_command(r, "8002 00000000 00000126 4000000a" RIG_PW), 0);
 }
 END_TEST
 
@@ -319,12 +323,16 @@ END_TEST
 #define EVICT(hierarchy, object, handle) "8002 00000000 00000120 " hierarchy object RIG_PW handle
 #define FLUSH "8001 00000000 00000165 80000000"
 /* An RSA signing key of `attributes` in `hierarchy`; unlike the AK or like it. */
-#define CREATE_SIGNING(hierarchy, attributes) "8002 00000000 00000131 " hierarchy RIG_PW "0004 0000 0000 0018" \
+#define CREATE_SIGNING(hierarchy, attributes) \
+	"8002 00000000 00000131 " hierarchy RIG_PW "0004 0000 0000 0018" \
 	"0001 000b " attributes " 0000 0010 0014 000b 0800 00000000 0000" "0000 00000000"
 
 START_TEST(a_key_that_is_not_the_attestation_key_is_replaced)
 {
-	/* Not restricted: it would sign a forged quote. Then one of the right attributes in another hierarchy. */
+	/*
+	 * Not restricted: it would sign a forged quote. Then one of the right attributes in another
+	 * hierarchy.
+	 */
 	static const char *const forged[] = {
 		CREATE_SIGNING("4000000b", "00040472"),
 		CREATE_SIGNING("40000001", "00050472"),
@@ -424,7 +432,8 @@ START_TEST(presence_requests_that_make_no_sense_are_refused)
 	ck_assert_uint_eq(ppi_put(PPI_REQUEST, 2), PPI_NOT_IMPLEMENTED);
 	ck_assert_uint_eq(ppi_put(PPI_REQUEST, 0xffffffff), PPI_NOT_IMPLEMENTED);
 	ck_assert_uint_eq(ppi_put(PPI_CONFIRMATION, 200), PPI_CONFIRM_NOT_IMPLEMENTED);
-	ck_assert_uint_eq(ppi_put(PPI_REQUEST, PPI_OP_SET_PCR_BANKS), PPI_FAILURE); /* no bank would be left */
+	/* no bank would be left */
+	ck_assert_uint_eq(ppi_put(PPI_REQUEST, PPI_OP_SET_PCR_BANKS), PPI_FAILURE);
 	ppi_put(PPI_ARGUMENT, 0x10);
 	ck_assert_uint_eq(ppi_put(PPI_REQUEST, PPI_OP_SET_PCR_BANKS), PPI_FAILURE);
 	ck_assert_uint_eq(ppi_get(PPI_PENDING), PPI_OP_NONE);

@@ -356,7 +356,8 @@ START_TEST(measurements_out_of_range_are_refused)
 	ck_assert_int_eq(rig_power_on(r, false), VL_E_STATE);
 	ck_assert_int_eq(rig_measure(r, 24, EV_IPL, digests, "x"), VL_E_RANGE);
 	vtpm_model.write(&r->v, VTPM_REGION_BOOT, offsetof(struct vtpm_boot, pcr), 4, 9);
-	vtpm_model.write(&r->v, VTPM_REGION_BOOT, offsetof(struct vtpm_boot, text_bytes), 4, VTPM_BOOT_TEXT_MAX + 1);
+	vtpm_model.write(&r->v, VTPM_REGION_BOOT, offsetof(struct vtpm_boot, text_bytes), 4,
+			VTPM_BOOT_TEXT_MAX + 1);
 	ck_assert_int_eq(rig_boot_command(r, VTPM_BOOT_MEASURE), VL_E_LIMIT);
 	ck_assert_int_eq(rig_boot_command(r, (enum vtpm_boot_command)77), VL_E_TYPE);
 	for (unsigned i = 0; !err && i < 1000; i++)
@@ -539,15 +540,17 @@ static bool shows_text(const char *path, const char *text)
 	const struct inspect_request q = { .path = path, .depth = INSPECT_ALL, .level = INSPECT_SENSITIVE };
 	struct inspect_node n = ask_tree(show, &r->v, &q);
 
-	return n.kind == INSPECT_NODE_VALUE && n.value.type == INSPECT_STRING && n.value.size == strlen(text) &&
-		memcmp(n.value.bytes, text, n.value.size) == 0;
+	return n.kind == INSPECT_NODE_VALUE && n.value.type == INSPECT_STRING &&
+		n.value.size == strlen(text) && memcmp(n.value.bytes, text, n.value.size) == 0;
 }
 
 /* With a command that no TPM knows, whose bytes stay in the buffer until it is executed. */
 START_TEST(its_registers_show_the_interface_and_no_byte_that_goes_through_it)
 {
-	static const struct inspect_request all = { .path = "", .depth = INSPECT_ALL, .level = INSPECT_SENSITIVE };
-	static const struct inspect_request safe = { .path = "", .depth = INSPECT_ALL, .level = INSPECT_SAFE };
+	static const struct inspect_request all = { .path = "", .depth = INSPECT_ALL,
+		.level = INSPECT_SENSITIVE };
+	static const struct inspect_request safe = { .path = "", .depth = INSPECT_ALL,
+		.level = INSPECT_SAFE };
 	static const char secret[] = "the owner's password";
 	uint8_t command[10 + sizeof(secret)] = { 0x80, 0x01, 0, 0, 0, sizeof(command), 0, 0, 0xff, 0xff };
 	struct inspect_node n;

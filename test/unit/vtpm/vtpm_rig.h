@@ -119,7 +119,8 @@ static inline int rig_power_on(struct rig *r, bool isolated)
 	return rig_boot_command(r, VTPM_BOOT_POWER_ON);
 }
 
-static inline int rig_measure(struct rig *r, uint32_t pcr, uint32_t type, const uint8_t *digests, const char *text)
+static inline int rig_measure(struct rig *r, uint32_t pcr, uint32_t type, const uint8_t *digests,
+		const char *text)
 {
 	const uint32_t head[3] = { pcr, type, (uint32_t)strlen(text) };
 
@@ -239,8 +240,8 @@ static inline size_t rig_hex(const char *text, uint8_t *out)
 static inline uint32_t rig_code(const struct rig *r)
 {
 	ck_assert_uint_ge(r->response_bytes, 10);
-	return (uint32_t)r->response[6] << 24 | (uint32_t)r->response[7] << 16 | (uint32_t)r->response[8] << 8 |
-		r->response[9];
+	return (uint32_t)r->response[6] << 24 | (uint32_t)r->response[7] << 16 |
+		(uint32_t)r->response[8] << 8 | r->response[9];
 }
 
 /* Gives the command (its size field is filled in here) through the interface; returns the response's code. */

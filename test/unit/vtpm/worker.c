@@ -78,7 +78,8 @@ static int32_t boot_command(enum vtpm_boot_command command)
 static void setup(enum vtpm_interface which)
 {
 	interface = which;
-	kept = mmap(NULL, KEPT_COUNT * sizeof(*kept), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	kept = mmap(NULL, KEPT_COUNT * sizeof(*kept), PROT_READ | PROT_WRITE,
+			MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	ck_assert(kept != MAP_FAILED);
 	for (unsigned i = 0; i < KEPT_COUNT; i++)
 		kept[i].now = -1;
@@ -180,7 +181,8 @@ START_TEST(a_tpm_that_is_killed_a_hundred_times_executes_each_command_once)
 	pthread_mutex_lock(&g->machine);
 	(_i ? take_crb : take_fifo)(&d);
 	pthread_mutex_unlock(&g->machine);
-	give("8002000000000000012a40000001" PASSWORD "0000" "000e" COUNTER "000b" "02060016" "0000" "0008", r);
+	give("8002000000000000012a40000001" PASSWORD "0000" "000e" COUNTER "000b" "02060016" "0000" "0008",
+			r);
 	before = count_one();
 	load_ends = false;
 	ck_assert_int_eq(pthread_create(&killer, NULL, kill_again_and_again, NULL), 0);

@@ -15,7 +15,8 @@
 #define MACHINE_UART_BASE 0xe8000000u /* + n pages */
 #define MACHINE_RTC_BASE 0xe8010000u
 #define MACHINE_TPM_BASE PORT_TPM_BASE
-#define MACHINE_TPM_PPI_BASE 0xe8030000u /* no system on this architecture uses it yet; CONTROL and DATA, 8 bytes */
+/* no system on this architecture uses it yet; CONTROL and DATA, 8 bytes */
+#define MACHINE_TPM_PPI_BASE 0xe8030000u
 #define MACHINE_ECAM_BASE 0xe8100000u /* bus 0 only: PCI_ECAM_BYTES */
 /* Shared peripheral interrupts, counted from INTID 32 as device trees do. */
 #define MACHINE_SPI_UART 1u /* + n */

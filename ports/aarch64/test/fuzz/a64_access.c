@@ -48,8 +48,8 @@ static void check_access(uint32_t word)
 	esr = arm64_access_syndrome(&a);
 	if (!(esr & ARM64_ESR_ISV))
 		return;
-	if (arm64_access_from_syndrome(esr, &b) || b.size != a.size || b.rt[0] != a.rt[0] || b.write != a.write ||
-	    b.count != 1 || b.sign_extend != a.sign_extend)
+	if (arm64_access_from_syndrome(esr, &b) || b.size != a.size || b.rt[0] != a.rt[0] ||
+	    b.write != a.write || b.count != 1 || b.sign_extend != a.sign_extend)
 		abort();
 }
 

@@ -22,8 +22,8 @@ struct hv_reg_value fuzz_register(uint32_t name)
 /* Addresses near the devices are found by taking what the machine has for the upper bits. */
 static uint64_t address(struct vl_reader *r)
 {
-	static const uint64_t bases[] = { 0, MACHINE_PCI_BASE, MACHINE_UART_BASE, MACHINE_RTC_BASE, MACHINE_ECAM_BASE,
-		UINT64_MAX - 0xffff };
+	static const uint64_t bases[] = { 0, MACHINE_PCI_BASE, MACHINE_UART_BASE, MACHINE_RTC_BASE,
+		MACHINE_ECAM_BASE, UINT64_MAX - 0xffff };
 	uint8_t n = vl_read_u8(r);
 
 	return n < VL_ARRAY_COUNT(bases) ? bases[n] + vl_read_le16(r) : vl_read_le64(r);
@@ -31,8 +31,8 @@ static uint64_t address(struct vl_reader *r)
 
 static void read_exit(struct vl_reader *r)
 {
-	static const uint32_t types[] = { HV_MESSAGE_UNMAPPED_GPA, HV_MESSAGE_GPA_INTERCEPT, HV_MESSAGE_ARM64_RESET,
-		HV_MESSAGE_UNRECOVERABLE_EXCEPTION, 0 };
+	static const uint32_t types[] = { HV_MESSAGE_UNMAPPED_GPA, HV_MESSAGE_GPA_INTERCEPT,
+		HV_MESSAGE_ARM64_RESET, HV_MESSAGE_UNRECOVERABLE_EXCEPTION, 0 };
 	struct hv_arm64_memory_message m;
 
 	memset(&message, 0, sizeof(message));

@@ -59,7 +59,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (config.initrd.size && vl_ranges_overlap(vm.arch.fdt, 1, config.initrd.base, config.initrd.size))
 		abort();
 	tree = guest_memory_at(&vm.memory, gpa(vm.arch.fdt), 1);
-	if (!tree || fdt_check_header(tree) || vl_ranges_overlap(vm.arch.entry, config.kernel.size, vm.arch.fdt, 1))
+	if (!tree || fdt_check_header(tree) ||
+			vl_ranges_overlap(vm.arch.entry, config.kernel.size, vm.arch.fdt, 1))
 		abort();
 	return 0;
 }

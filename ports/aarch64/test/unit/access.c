@@ -82,7 +82,8 @@ START_TEST(a_syndrome_carries_a_single_access_there_and_back)
 	for (size_t i = 0; i < VL_ARRAY_COUNT(words); i++) {
 		ck_assert_int_eq(arm64_decode_access(words[i], &a), VL_OK);
 		ck_assert_int_eq(arm64_access_from_syndrome(arm64_access_syndrome(&a), &b), VL_OK);
-		ck_assert(a.size == b.size && a.rt[0] == b.rt[0] && a.write == b.write && a.sign_extend == b.sign_extend);
+		ck_assert(a.size == b.size && a.rt[0] == b.rt[0] && a.write == b.write &&
+				a.sign_extend == b.sign_extend);
 		ck_assert(a.write || a.wide == b.wide);
 	}
 	ck_assert_int_eq(arm64_decode_access(0xa9411440, &a), VL_OK);

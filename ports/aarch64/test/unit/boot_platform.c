@@ -98,10 +98,12 @@ END_TEST
 START_TEST(the_hosts_interrupts_are_vtl2s_in_every_column)
 {
 	machine.isolation = filter_columns[_i].isolation;
-	machine_command_line(COMMAND_LINE_STATIC, filter_columns[_i].debug ? "OPENHCL_CONFIDENTIAL_DEBUG=1" : "");
+	machine_command_line(COMMAND_LINE_STATIC,
+			filter_columns[_i].debug ? "OPENHCL_CONFIDENTIAL_DEBUG=1" : "");
 	set_interrupt("/pmu", 1, 5);
 	ck_assert_str_eq(boot(), "");
-	ck_assert_int_eq(cell(property("/pmu", "interrupts", 12), 1) == 5, filter_row_keeps(FILTER_INTERRUPTS, _i));
+	ck_assert_int_eq(cell(property("/pmu", "interrupts", 12), 1) == 5,
+			filter_row_keeps(FILTER_INTERRUPTS, _i));
 	ck_assert_int_eq(fdt64_ld((const void *)(property("/intc@ffff0000", "reg", 32) + 16)) == 0xff000000,
 		filter_row_keeps(FILTER_INTERRUPTS, _i));
 }

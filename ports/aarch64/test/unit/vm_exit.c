@@ -158,7 +158,8 @@ static void expect_abort(uint64_t offset, unsigned class)
 
 START_TEST(what_is_not_emulated_gives_the_guest_an_external_abort)
 {
-	static const uint32_t words[] = { 0x885f7ca1 /* ldxr */, 0xb8e100a2 /* ldaddal */, 0xd503201f /* nop */, 0 };
+	static const uint32_t words[] = {
+		0x885f7ca1 /* ldxr */, 0xb8e100a2 /* ldaddal */, 0xd503201f /* nop */, 0 };
 
 	begin();
 	set(HV_ARM64_REG_VBAR_EL1, VBAR);
@@ -245,7 +246,8 @@ END_TEST
 
 START_TEST(a_short_message_of_the_host_stops_the_vm)
 {
-	static const uint32_t types[] = { HV_MESSAGE_UNMAPPED_GPA, HV_MESSAGE_GPA_INTERCEPT, HV_MESSAGE_ARM64_RESET };
+	static const uint32_t types[] = { HV_MESSAGE_UNMAPPED_GPA, HV_MESSAGE_GPA_INTERCEPT,
+		HV_MESSAGE_ARM64_RESET };
 
 	begin();
 	type = types[_i];
@@ -290,7 +292,8 @@ static uint64_t last_interrupt(void)
 	if (!fake_calls(HV_CALL_ASSERT_VIRTUAL_INTERRUPT, &call))
 		return 0;
 	memcpy(&in, call.in, sizeof(in));
-	return le32_to_cpu(in.vector) == MACHINE_SPI_BASE + MACHINE_SPI_UART ? le64_to_cpu(in.interrupt_control) : 0;
+	return le32_to_cpu(in.vector) == MACHINE_SPI_BASE + MACHINE_SPI_UART ?
+			le64_to_cpu(in.interrupt_control) : 0;
 }
 
 START_TEST(console_input_raises_the_uarts_spi_and_is_read)

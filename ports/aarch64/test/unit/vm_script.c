@@ -29,7 +29,8 @@ static struct hv_arm64_intercept_header header(enum hv_intercept_access access)
 		.pc = cpu_to_le64(SCRIPT_CODE), .pstate = cpu_to_le64(PSTATE_EL1H) };
 }
 
-static void memory(struct hv_message *m, uint64_t at, enum hv_intercept_access kind, uint64_t syndrome, uint32_t word)
+static void memory(struct hv_message *m, uint64_t at, enum hv_intercept_access kind, uint64_t syndrome,
+		uint32_t word)
 {
 	struct hv_arm64_memory_message message = { .header = header(kind), .gpa = cpu_to_le64(at),
 		.gva = cpu_to_le64(at), .syndrome = cpu_to_le64(syndrome) };
@@ -54,8 +55,8 @@ void script_memory_message(struct hv_message *m, uint64_t at, enum hv_intercept_
 
 static void access_register(struct hv_message *m, uint64_t at, unsigned size, bool write, uint64_t value)
 {
-	const struct arm64_access access = { .size = (uint8_t)size, .count = 1, .rt = { SCRIPT_RT }, .write = write,
-		.wide = size == 8 };
+	const struct arm64_access access = { .size = (uint8_t)size, .count = 1, .rt = { SCRIPT_RT },
+		.write = write, .wide = size == 8 };
 
 	script_context()->x[SCRIPT_RT] = value;
 	memory(m, at, write ? HV_INTERCEPT_WRITE : HV_INTERCEPT_READ, arm64_access_syndrome(&access), 0);
@@ -63,7 +64,8 @@ static void access_register(struct hv_message *m, uint64_t at, unsigned size, bo
 
 static void reset(struct hv_message *m, enum hv_arm64_reset_type type)
 {
-	const struct hv_arm64_reset_message message = { .header = header(HV_INTERCEPT_EXECUTE), .reset_type = cpu_to_le32(type) };
+	const struct hv_arm64_reset_message message = { .header = header(HV_INTERCEPT_EXECUTE),
+		.reset_type = cpu_to_le32(type) };
 
 	m->type = cpu_to_le32(HV_MESSAGE_ARM64_RESET);
 	m->payload_size = sizeof(message);

@@ -14,7 +14,8 @@ struct arm64_context *script_context(void);
  * The message of an access at `gpa`: with `word`, as the reference host describes the
  * instruction (with a syndrome when hardware would give one); with 0, from nothing.
  */
-void script_memory_message(struct hv_message *m, uint64_t gpa, enum hv_intercept_access access, uint32_t word);
+void script_memory_message(struct hv_message *m, uint64_t gpa, enum hv_intercept_access access,
+		uint32_t word);
 
 /* Runs these instructions as accesses at the given addresses, one after the other. */
 struct script_access {

@@ -142,7 +142,8 @@ struct hv_x64_intercept_header {
 	le32 vp_index;
 	uint8_t instruction_length; /* bits 0-3; bits 4-7: CR8 */
 	uint8_t access;             /* enum hv_intercept_access */
-	le16 execution_state;       /* cpl 0-1, cr0.pe 2, cr0.am 3, efer.lma 4, debug 5, interruption pending 6 */
+	/* cpl 0-1, cr0.pe 2, cr0.am 3, efer.lma 4, debug 5, interruption pending 6 */
+	le16 execution_state;
 	struct hv_x64_segment cs;
 	le64 rip;
 	le64 rflags;

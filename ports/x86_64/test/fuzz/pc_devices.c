@@ -57,12 +57,14 @@ static void pm_poke(void *dev, struct fake_env *f, uint32_t value)
 }
 
 static const struct script_kind kinds[] = {
-	{ &pic8259_model, sizeof(struct pic8259), pic_init, pic8259_regions, PIC8259_REGIONS, pic_poke, false },
+	{ &pic8259_model, sizeof(struct pic8259), pic_init, pic8259_regions, PIC8259_REGIONS,
+		pic_poke, false },
 	{ &ioapic_model, sizeof(struct ioapic), io_init, ioapic_regions, IOAPIC_REGIONS, io_poke, false },
 	{ &pit8254_model, sizeof(struct pit8254), pit_init, pit8254_regions, PIT8254_REGIONS, NULL, false },
 	{ &cmos_model, sizeof(struct cmos), clock_init, cmos_regions, CMOS_REGIONS, NULL, false },
 	{ &acpi_pm_model, sizeof(struct acpi_pm), pm_init, acpi_pm_regions, ACPI_PM_REGIONS, pm_poke, false },
-	{ &pc_ports_model, sizeof(struct pc_ports), ports_init, pc_ports_regions, PC_PORTS_REGIONS, NULL, false },
+	{ &pc_ports_model, sizeof(struct pc_ports), ports_init, pc_ports_regions, PC_PORTS_REGIONS,
+		NULL, false },
 	{ &pci_ports_model, sizeof(struct pci_machine), pci_init, pci_ports_regions, PCI_PORTS_REGIONS, NULL,
 	  false },
 };

@@ -176,7 +176,8 @@ END_TEST
 
 START_TEST(the_periodic_interrupt_has_the_selected_rate)
 {
-	static const unsigned hz[16] = { 0, 256, 128, 8192, 4096, 2048, 1024, 512, 256, 128, 64, 32, 16, 8, 4, 2 };
+	static const unsigned hz[16] = { 0, 256, 128, 8192, 4096, 2048, 1024, 512, 256, 128, 64, 32, 16,
+		8, 4, 2 };
 
 	for (unsigned rate = 1; rate < 16; rate++) {
 		unsigned rises;
@@ -281,7 +282,8 @@ static void poke(void *dev, struct fake_env *env, uint64_t random)
 
 START_TEST(a_restored_clock_behaves_as_the_saved_one)
 {
-	static const struct twin_kind kind = { .model = &cmos_model, .dev_bytes = sizeof(struct cmos), .init = init,
+	static const struct twin_kind kind = { .model = &cmos_model, .dev_bytes = sizeof(struct cmos),
+					       .init = init,
 					       .regions = cmos_regions, .region_count = CMOS_REGIONS,
 					       .shape = shape, .poke = poke };
 

@@ -1,4 +1,7 @@
-/* Unit tests of the x86 decoder and executor. Expected values are from the SDM and from an assembler's output. */
+/*
+ * Unit tests of the x86 decoder and executor. Expected values are from the SDM and from an assembler's
+ * output.
+ */
 #include "ports/x86_64/common/insn.h"
 #include "common/base/err.h"
 
@@ -95,7 +98,8 @@ END_TEST
 START_TEST(rip_relative_addresses_count_from_the_next_instruction)
 {
 	cpu.rip = MEM_BASE;
-	ck_assert_int_eq(RUN("\xc7\x05\x10\x00\x00\x00\x78\x56\x34\x12"), VL_OK); /* mov dword [rip+0x10], imm32 */
+	/* mov dword [rip+0x10], imm32 */
+	ck_assert_int_eq(RUN("\xc7\x05\x10\x00\x00\x00\x78\x56\x34\x12"), VL_OK);
 	ck_assert(peek(MEM_BASE + 10 + 0x10, 4) == 0x12345678);
 }
 END_TEST
@@ -310,13 +314,17 @@ END_TEST
 START_TEST(port_and_msr_instructions_decode_for_their_length)
 {
 	static const struct { const char *bytes; unsigned length, op, size; } rows[] = {
-		{ "\xe4\x60", 2, X86_OP_IN, 1 }, { "\x66\xef", 2, X86_OP_OUT, 2 }, { "\xed", 1, X86_OP_IN, 4 },
-		{ "\xf3\x6e", 2, X86_OP_OUTS, 1 }, { "\x6d", 1, X86_OP_INS, 4 }, { "\x0f\x30", 2, X86_OP_WRMSR, 0 },
-		{ "\x0f\x32", 2, X86_OP_RDMSR, 0 }, { "\x0f\xa2", 2, X86_OP_CPUID, 0 }, { "\xf4", 1, X86_OP_HLT, 0 },
+		{ "\xe4\x60", 2, X86_OP_IN, 1 }, { "\x66\xef", 2, X86_OP_OUT, 2 },
+		{ "\xed", 1, X86_OP_IN, 4 },
+		{ "\xf3\x6e", 2, X86_OP_OUTS, 1 }, { "\x6d", 1, X86_OP_INS, 4 },
+		{ "\x0f\x30", 2, X86_OP_WRMSR, 0 },
+		{ "\x0f\x32", 2, X86_OP_RDMSR, 0 }, { "\x0f\xa2", 2, X86_OP_CPUID, 0 },
+		{ "\xf4", 1, X86_OP_HLT, 0 },
 	};
 
 	for (size_t i = 0; i < VL_ARRAY_COUNT(rows); i++) {
-		ck_assert_int_eq(x86_decode((const uint8_t *)rows[i].bytes, rows[i].length, 64, &insn), VL_OK);
+		ck_assert_int_eq(x86_decode((const uint8_t *)rows[i].bytes, rows[i].length, 64, &insn),
+				VL_OK);
 		ck_assert_uint_eq(insn.length, rows[i].length);
 		ck_assert_uint_eq(insn.op, rows[i].op);
 		if (insn.op == X86_OP_OUT)
@@ -358,7 +366,8 @@ START_TEST(the_accesses_of_an_instruction_are_listed)
 	cpu.gpr[X86_RDI] = 0x222;
 	x86_decode((const uint8_t *)"\x48\xa5", 2, 64, &insn); /* movsq */
 	ck_assert_uint_eq(x86_accesses(&insn, &cpu, a), 2);
-	ck_assert(a[0].address == 0x111 && !a[0].write && a[1].address == 0x222 && a[1].write && a[1].size == 8);
+	ck_assert(a[0].address == 0x111 && !a[0].write && a[1].address == 0x222 && a[1].write &&
+			a[1].size == 8);
 	x86_decode((const uint8_t *)"\x39\x07", 2, 64, &insn); /* cmp [rdi], eax */
 	ck_assert_uint_eq(x86_accesses(&insn, &cpu, a), 1);
 	ck_assert(a[0].address == 0x222 && !a[0].write);

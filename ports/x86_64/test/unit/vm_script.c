@@ -24,8 +24,8 @@ static struct guest_step memory_step(const struct script_step *s, char code[4])
 	memcpy(code, load, size);
 	if (s->kind == SCRIPT_WRITE)
 		code[size - 2] = (char)(code[size - 2] - 2);
-	return (struct guest_step){ .kind = GUEST_MEMORY, .where = (uint32_t)s->where, .size = size, .code = code,
-		.rbx = s->where, .value = s->value };
+	return (struct guest_step){ .kind = GUEST_MEMORY, .where = (uint32_t)s->where, .size = size,
+		.code = code, .rbx = s->where, .value = s->value };
 }
 
 void script_port_intercept(struct fake_vp *vp, const struct script_step *s)
@@ -45,14 +45,17 @@ void script_port_intercept(struct fake_vp *vp, const struct script_step *s)
 	case SCRIPT_READ:
 	case SCRIPT_WRITE: step = memory_step(s, code); break;
 	case SCRIPT_POWER_OFF:
-		step = (struct guest_step){ .kind = GUEST_OUT, .where = ACPI_PM_BASE + ACPI_PM_CNT, .size = 2, .value = 0x3400 };
+		step = (struct guest_step){ .kind = GUEST_OUT, .where = ACPI_PM_BASE + ACPI_PM_CNT, .size = 2,
+			.value = 0x3400 };
 		break;
 	case SCRIPT_RESET:
 		step.where = 0xcf9;
 		step.value = 6;
 		break;
 	case SCRIPT_TRIPLE_FAULT: step.kind = GUEST_TRIPLE_FAULT; break;
-	case SCRIPT_MESSAGE: step = (struct guest_step){ .kind = GUEST_MESSAGE, .where = (uint32_t)s->where }; break;
+	case SCRIPT_MESSAGE:
+		step = (struct guest_step){ .kind = GUEST_MESSAGE, .where = (uint32_t)s->where };
+		break;
 	}
 	guest_context(0)->gp[X86_RAX] = step.value;
 	guest_intercept(&vp->message, &step);
