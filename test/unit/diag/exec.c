@@ -176,38 +176,7 @@ static int32_t number_of(int fd, uint32_t stream)
 	return number;
 }
 
-/* As the paravisor: gives the server a process, which is our end of this channel. */
-static int give_process(void)
-{
-	union service_any any;
-	int pair[2];
-
-	receive(&any, NULL, SERVICE_ASK);
-	ck_assert_uint_eq(any.ask.what, SERVICE_EXEC);
-	ck_assert_int_eq(channel_pair(pair), 0);
-	reply(any.ask.id, 0, "", pair[1]);
-	close(pair[1]);
-	return pair[0];
-}
-
 static struct exec_request request;
-
-static size_t take_request(int process, int fds[EXEC_STREAM_COUNT])
-{
-	struct channel_message m = { .data = &request, .capacity = sizeof(request) };
-
-	ck_assert_int_eq(channel_receive(process, &m, LIMIT_MS), 0);
-	ck_assert_int_eq(exec_request_check(&request, m.size, m.fd_count), 0);
-	memcpy(fds, m.fds, m.fd_count * sizeof(*fds));
-	return m.fd_count;
-}
-
-static void say(int process, enum exec_said said, int32_t value)
-{
-	const struct exec_message m = { .said = said, .value = value };
-
-	ck_assert_int_eq(channel_send(process, &m, sizeof(m), NULL, 0, LIMIT_MS), 0);
-}
 
 static bool is_let_go(int process)
 {
@@ -262,7 +231,7 @@ START_TEST(a_command_gets_its_words_and_the_clients_connections_and_its_end_is_w
 	add_words(&q.env, (const char *const[]){ "A=b", NULL });
 	send_exec(fd, 1, &q);
 	process = give_process();
-	ck_assert_uint_eq(take_request(process, theirs), 2);
+	ck_assert_uint_eq(take_request(process, &request, theirs), 2);
 	ck_assert_uint_eq(request.streams, 1u << EXEC_IN | 1u << EXEC_OUT);
 	ck_assert_str_eq(request.command, "sh");
 	ck_assert_mem_eq(&request.args, &q.args, sizeof(q.args));
@@ -307,7 +276,7 @@ START_TEST(a_command_that_cannot_be_started_is_said_and_its_connections_end)
 	q.out = data_connection(&out);
 	send_exec(fd, 1, &q);
 	process = give_process();
-	take_request(process, theirs);
+	take_request(process, &request, theirs);
 	close(theirs[0]);
 	say(process, EXEC_STARTED, VL_E_NOTFOUND);
 	a = receive_answer(fd, 1);
@@ -341,7 +310,7 @@ static int run_one(int fd, uint32_t stream, int32_t pid)
 
 	send_exec(fd, stream, &q);
 	process = give_process();
-	take_request(process, theirs);
+	take_request(process, &request, theirs);
 	say(process, EXEC_STARTED, pid);
 	ck_assert_int_eq(number_of(fd, stream), pid);
 	return process;

@@ -113,6 +113,38 @@ void reply(uint64_t id, int error, const char *text, int fd)
 	send_to_server(&r, sizeof(r), fd);
 }
 
+/* --- Commands --------------------------------------------------------------------------------- */
+
+int give_process(void)
+{
+	union service_any any;
+	int pair[2];
+
+	receive(&any, NULL, SERVICE_ASK);
+	ck_assert_uint_eq(any.ask.what, SERVICE_EXEC);
+	ck_assert_int_eq(channel_pair(pair), 0);
+	reply(any.ask.id, 0, "", pair[1]);
+	close(pair[1]);
+	return pair[0];
+}
+
+size_t take_request(int process, struct exec_request *q, int fds[EXEC_STREAM_COUNT])
+{
+	struct channel_message m = { .data = q, .capacity = sizeof(*q) };
+
+	ck_assert_int_eq(channel_receive(process, &m, LIMIT_MS), 0);
+	ck_assert_int_eq(exec_request_check(q, m.size, m.fd_count), 0);
+	memcpy(fds, m.fds, m.fd_count * sizeof(*fds));
+	return m.fd_count;
+}
+
+void say(int process, enum exec_said said, int32_t value)
+{
+	const struct exec_message m = { .said = said, .value = value };
+
+	ck_assert_int_eq(channel_send(process, &m, sizeof(m), NULL, 0, LIMIT_MS), 0);
+}
+
 /* --- Clients ---------------------------------------------------------------------------------- */
 
 int connect_to(unsigned port)

@@ -6,6 +6,7 @@
 #define VL_TEST_DIAG_SURROUNDINGS_H
 
 #include "runtime/diag/server.h"
+#include "runtime/exec/exec.h"
 
 #define LIMIT_MS 20000
 
@@ -24,6 +25,12 @@ void stop(void);
 void send_to_server(const void *message, size_t size, int fd);
 void receive(union service_any *any, int *fd, uint32_t type);
 void reply(uint64_t id, int error, const char *text, int fd);
+
+/* As the paravisor: the process of a command, which is our end of its channel. As that process: its request with the
+ * client's connections, whose number is returned, and what it says. */
+int give_process(void);
+size_t take_request(int process, struct exec_request *q, int fds[EXEC_STREAM_COUNT]);
+void say(int process, enum exec_said said, int32_t value);
 
 /* As a client, to port 0 (control) or 1 (data). */
 int connect_to(unsigned port);
