@@ -104,6 +104,13 @@ void devlink_poll(const struct devlink_end *e, struct pollfd *f)
 	f[1] = (struct pollfd){ .fd = e->link };
 }
 
+bool devlink_lost(const struct devlink_end *e)
+{
+	struct pollfd f = { .fd = e->link };
+
+	return poll(&f, 1, 0) > 0;
+}
+
 /* Who rang and died has answered before. */
 static int woken(struct devlink_end *e, const struct pollfd *f)
 {

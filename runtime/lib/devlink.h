@@ -63,6 +63,9 @@ void devlink_drop(struct devlink_end *e);
  */
 int devlink_ask(struct devlink_end *e, const struct devipc_request *q, unsigned limit_ms);
 
+/* The other end is gone, though nobody waits for it. */
+bool devlink_lost(const struct devlink_end *e);
+
 /* True: devlink_take() has something. False: nothing came for a while; poll for what devlink_poll() says. */
 bool devlink_pending(struct devlink_end *e);
 /* 0 and a checked copy; VL_E_PROTOCOL (the asker counts wrong), errors of devipc_take_request(). */

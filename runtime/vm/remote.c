@@ -18,6 +18,7 @@
 #define SUPPLY_LIMIT_MS 120000u
 #define ALONE_LIMIT_MS 5000u /* more than the paravisor's longest back-off */
 #define BRING_UP_LIMITS 2u /* times the limit, for a fresh worker until it is where the last one was */
+#define LOOK_NS 250000000 /* between two looks whether the worker of a device that rests lives */
 #define TRIES_MAX 16u /* workers that are lost in one and the same request */
 #define VERSION 1
 #define FIELD_STATE 1
@@ -569,6 +570,47 @@ static bool pass_on(struct remote *r)
 	return any;
 }
 
+static bool worker_is_lost(struct remote *r)
+{
+	bool lost;
+
+	if (pthread_mutex_trylock(&r->lock) != 0)
+		return false; /* a conversation sees it */
+	lost = r->supply >= 0 && r->end.link >= 0 && devlink_lost(&r->end);
+	pthread_mutex_unlock(&r->lock);
+	return lost;
+}
+
+/* Any request finds the next worker; this one changes nothing. */
+static void replace_worker(struct remote *r)
+{
+	struct devipc_request q = { .op = DEVIPC_SAVE };
+	struct devipc_answer a;
+
+	r->passing++;
+	converse(r, &q, &a);
+	r->passing--;
+	pthread_cond_broadcast(&r->work);
+}
+
+static void wait_for_work(struct remote *r)
+{
+	struct timespec end;
+
+	if (!r->rests) {
+		pthread_cond_wait(&r->work, r->machine);
+		return;
+	}
+	clock_gettime(CLOCK_MONOTONIC, &end);
+	end.tv_nsec += LOOK_NS;
+	if (end.tv_nsec >= 1000000000) {
+		end.tv_nsec -= 1000000000;
+		end.tv_sec++;
+	}
+	if (pthread_cond_timedwait(&r->work, r->machine, &end) && r->rests && worker_is_lost(r))
+		replace_worker(r);
+}
+
 static void *run(void *context)
 {
 	struct remote *r = context;
@@ -578,7 +620,7 @@ static void *run(void *context)
 	pthread_mutex_lock(r->machine);
 	while (!r->ends)
 		if (!pass_on(r))
-			pthread_cond_wait(&r->work, r->machine);
+			wait_for_work(r);
 	pthread_mutex_unlock(r->machine);
 	crash_thread_end(&crash);
 	return NULL;
@@ -654,8 +696,17 @@ static void say(struct remote *r, uint32_t op)
 	converse(r, &q, &a);
 }
 
+/* From here on nobody but the caller asks the worker for anything. Machine lock held, given up meanwhile. */
+static void end_rest(struct remote *r)
+{
+	r->rests = false;
+	while (r->passing)
+		pthread_cond_wait(&r->work, r->machine);
+}
+
 static void remote_start(void *dev)
 {
+	end_rest(dev);
 	say(dev, DEVIPC_START);
 	input_ready(dev);
 }
@@ -669,6 +720,8 @@ static void remote_stop(void *dev)
 		if (r->passing)
 			pthread_cond_wait(&r->work, r->machine);
 	say(r, DEVIPC_STOP);
+	r->rests = true;
+	pthread_cond_broadcast(&r->work);
 }
 
 /* Machine lock held; not within a conversation of another thread. */
@@ -689,6 +742,7 @@ static void forget(struct remote *r)
 
 static void remote_reset(void *dev)
 {
+	end_rest(dev);
 	forget(dev);
 	say(dev, DEVIPC_RESET);
 }
@@ -737,6 +791,7 @@ static int remote_restore(void *dev, struct state_reader *reader)
 	struct devipc_answer a;
 	int err;
 
+	end_rest(r);
 	forget(r);
 	err = take_state(r, reader);
 	if (err)
@@ -781,6 +836,8 @@ const struct dev_model remote_model = {
 
 int remote_init(struct remote *r, const char *name, int supply, uint8_t *shared, pthread_mutex_t *machine)
 {
+	pthread_condattr_t monotonic;
+
 	memset(r, 0, offsetof(struct remote, input));
 	r->name = name;
 	r->machine = machine;
@@ -792,7 +849,10 @@ int remote_init(struct remote *r, const char *name, int supply, uint8_t *shared,
 	r->journal_limit = REMOTE_JOURNAL_DEFAULT;
 	r->shared = shared;
 	pthread_mutex_init(&r->lock, NULL);
-	pthread_cond_init(&r->work, NULL);
+	pthread_condattr_init(&monotonic);
+	pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
+	pthread_cond_init(&r->work, &monotonic);
+	pthread_condattr_destroy(&monotonic);
 	r->checkpoint = malloc(DEVIPC_STATE_BYTES);
 	r->next = malloc(DEVIPC_STATE_BYTES);
 	if (!r->checkpoint || !r->next)

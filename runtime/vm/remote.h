@@ -12,7 +12,9 @@
  * without the machine lock; the machine lock may be taken under it, never the
  * reverse. What the I/O loop has for the device (input, timers, room for
  * output) is passed on by a thread of the device's, so that the loop never
- * waits but to start, stop, save and restore. An access in the window that the
+ * waits but to start, stop, save and restore. While the device is stopped, and
+ * nobody asks for it, the thread looks whether its worker lives, so that the next
+ * one has its state, and can show it, before the machine goes on. An access in the window that the
  * last answer opened needs `lock` too, and is an ordinary one if that is taken.
  */
 #ifndef VL_VM_REMOTE_H
@@ -71,6 +73,7 @@ struct remote {
 	unsigned passing;  /* things that are on their way */
 	uint32_t timers;   /* bit per timer that is due */
 	bool completed;
+	bool rests;        /* from stop() to the next call that starts, resets or restores it */
 	int32_t result;    /* of complete() */
 	bool input_held;   /* the device took less than offered and will ask */
 	bool input_busy;   /* `input` is on its way */

@@ -416,6 +416,37 @@ END_TEST
 static _Atomic bool machine_stops;
 
 /* Its own limit is an hour. */
+/* Under `lock`: how many workers were lost, if the next one is where the last one was. */
+static bool replaced(unsigned count)
+{
+	bool done;
+
+	pthread_mutex_lock(&g->r.lock);
+	done = g->r.replaced == count && g->r.lost_ns == 0 && g->r.end.link >= 0;
+	pthread_mutex_unlock(&g->r.lock);
+	return done;
+}
+
+START_TEST(a_worker_that_is_lost_while_the_machine_is_paused_is_replaced_without_a_request)
+{
+	rig_start(g);
+	rig_go(g);
+	write_sum(5);
+	rig_stop(g);
+	for (unsigned i = 1; i <= 3; i++) {
+		rig_kill(g);
+		for (unsigned ms = 0; !replaced(i) && ms < 20000; ms += 10)
+			usleep(10000);
+		ck_assert(replaced(i));
+	}
+	rig_go(g);
+	write_sum(6);
+	ck_assert_uint_eq(read_sum(), 11);
+	ck_assert(replaced(3));
+	ck_assert_uint_eq(g->complaints, 0);
+}
+END_TEST
+
 START_TEST(a_worker_that_hangs_is_not_waited_for_when_the_machine_is_to_be_stopped)
 {
 	uint64_t value = 0;
@@ -850,6 +881,7 @@ static void add_losses(TCase *t)
 	tcase_add_loop_test(t,
 			a_worker_that_leaves_its_link_and_lives_is_complained_about_killed_and_replaced, 0,
 			2);
+	tcase_add_test(t, a_worker_that_is_lost_while_the_machine_is_paused_is_replaced_without_a_request);
 	tcase_add_test(t, a_worker_that_hangs_is_not_waited_for_when_the_machine_is_to_be_stopped);
 	tcase_add_loop_test(t, a_worker_that_speaks_nonsense_is_complained_about_killed_and_replaced, 0,
 		VL_ARRAY_COUNT(lies));

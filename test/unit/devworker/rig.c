@@ -301,7 +301,7 @@ void rig_settle(struct rig *g)
 	struct remote *r = &g->r;
 	struct timespec end;
 
-	clock_gettime(CLOCK_REALTIME, &end);
+	clock_gettime(CLOCK_MONOTONIC, &end);
 	end.tv_sec += WAIT_S;
 	pthread_mutex_lock(&g->machine);
 	while (r->timers || r->completed || r->passing || (r->input_count && !r->input_held))
