@@ -1,5 +1,6 @@
 """fake-diag.py SOCKET SECONDS: the socket of --vsock with a diagnostics server behind it that
-knows one boot and one profile, for so many seconds; for tests of how vallumctl draws."""
+knows one boot, one log and one profile, for so many seconds; for tests of how vallumctl draws and ends. Asked for
+`silent` it never answers, for `gone` it hangs up."""
 import os
 import socket
 import struct
@@ -8,6 +9,7 @@ import threading
 
 MARKS = [('shim-start', 12030000), ('kernel-start', 13120000), ('init-start', 22600000),
          ('paravisor-ready', 23910000), ('vtl0-start', 31050000)]
+LOG = b'6,1,1500000,-;Linux version 7\0' + b'12,2,2000000,-;init: mounts\0'
 SYSCALL = 'do_syscall_64_[k];__x64_sys_ioctl_[k];mshv_vtl_ioctl_[k];'
 STACKS = ''.join(line + '\n' for line in [
     'vallum-vm;vp_thread;vp_run;ioctl;' + SYSCALL + 'mshv_vtl_return_call_[k] 900',
@@ -81,9 +83,20 @@ def calls(stream):
     while True:
         size, number, _, _ = struct.unpack('>IIBB', exactly(stream, 10))
         request = fields(exactly(stream, size))
-        payload = b''
+        payload, path = b'', fields(request.get(3, b'')).get(1)
+        if path == b'silent':
+            continue
+        if path == b'gone':
+            raise EOFError
         if request[2] == b'Inspect':
             payload = marks()
+        elif request[2] == b'Kmsg':
+            asked = fields(request[3])
+            data = data_streams.pop(asked[2])
+            data.sendall(LOG)
+            if asked.get(1):
+                continue
+            data.close()
         elif request[2] == b'Profile':
             data = data_streams.pop(fields(request[3])[1])
             data.sendall(STACKS.encode())

@@ -63,10 +63,11 @@ static int show(struct ctl *c, const struct inspect_node *root)
 	static struct chart chart;
 	int status;
 
-	if (c->options.json) {
+	if (c->options.json)
 		tree_json(c, root);
-		return CTL_OK;
-	}
+	status = tree_failed(c, BOOT_PATH, root);
+	if (status || c->options.json)
+		return status;
 	status = read_phases(c, root, &chart);
 	if (status)
 		return status;

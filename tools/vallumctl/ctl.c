@@ -1,8 +1,7 @@
-/* Output of vallumctl (ctl.h): messages, progress, text from the paravisor, whole files. */
+/* Output of vallumctl (ctl.h): messages, progress, text from the paravisor. */
 #include "tools/vallumctl/ctl.h"
 #include "tools/vallumctl/utf8.h"
 
-#include <errno.h>
 #include <stdarg.h>
 #include <string.h>
 #include <unistd.h>
@@ -58,43 +57,4 @@ void ctl_put_text(FILE *out, const char *text, size_t size)
 		else
 			fputc('?', out), n = 1;
 	}
-}
-
-int ctl_create(struct ctl *c, struct ctl_file *f, const char *path)
-{
-	f->path = path;
-	if (!strcmp(path, "-")) {
-		f->stream = c->out;
-		return CTL_OK;
-	}
-	if ((size_t)snprintf(f->temporary, sizeof(f->temporary), "%s.part", path) >= sizeof(f->temporary))
-		return ctl_fail(c, CTL_USAGE, "%s: the path is too long", path);
-	f->stream = fopen(f->temporary, "w");
-	if (!f->stream)
-		return ctl_fail(c, CTL_USAGE, "%s cannot be made: %s", f->temporary, strerror(errno));
-	return CTL_OK;
-}
-
-int ctl_commit(struct ctl *c, struct ctl_file *f)
-{
-	bool bad = fflush(f->stream) != 0 || ferror(f->stream);
-
-	if (f->stream == c->out)
-		return bad ? ctl_fail(c, CTL_USAGE, "the output cannot be written: %s", strerror(errno)) : CTL_OK;
-	bad = fclose(f->stream) != 0 || bad;
-	f->stream = NULL;
-	if (!bad && rename(f->temporary, f->path) == 0)
-		return CTL_OK;
-	ctl_fail(c, CTL_USAGE, "%s cannot be written: %s", f->path, strerror(errno));
-	unlink(f->temporary);
-	return CTL_USAGE;
-}
-
-void ctl_discard(struct ctl_file *f)
-{
-	if (!f->stream || !strcmp(f->path, "-"))
-		return;
-	fclose(f->stream);
-	f->stream = NULL;
-	unlink(f->temporary);
 }

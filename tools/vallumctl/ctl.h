@@ -42,6 +42,7 @@ struct ctl {
 	FILE *out, *err;
 	bool colour;   /* `out` takes colours */
 	bool terminal; /* `err` is a terminal: progress may be shown there */
+	bool screen;   /* `out` is one: what is shown again may take the place of what was */
 	/*
 	 * A new stream to a port of VTL2 (common/base/ports.h), non-blocking; or VL_E_* after
 	 * having said why. link_connect(), or a test's own.
@@ -114,14 +115,17 @@ const char *ctl_style(const struct ctl *c, const char *sequence);
 void ctl_put_text(FILE *out, const char *text, size_t size);
 
 /*
- * A file that is complete or not there: ctl_create opens a temporary one beside
- * `path` ("-": c->out), ctl_commit renames it, ctl_discard removes it. NULL or CTL_USAGE
- * with the reason printed.
+ * A file that is complete or not there, and as it was until it is complete: what is written to `stream` is kept in
+ * memory, ctl_commit makes the file of it, ctl_discard forgets it. "-" is c->out; what is no plain file (a pipe, a
+ * device) is written to in place. ctl_create looks whether the file can be made, so that a long command fails at its
+ * beginning. CTL_USAGE with the reason printed.
  */
 struct ctl_file {
-	FILE *stream;
+	FILE *stream; /* NULL: none, before ctl_create and after the others */
 	const char *path;
-	char temporary[4096];
+	char *text;
+	size_t size;
+	bool in_place;
 };
 int ctl_create(struct ctl *c, struct ctl_file *f, const char *path);
 int ctl_commit(struct ctl *c, struct ctl_file *f);

@@ -55,8 +55,6 @@ static int fill(struct exec *e, struct diag_exec_request *q)
 	const struct ctl_options *o = &e->c->options;
 	int err = 0;
 
-	if (!o->path[0])
-		return ctl_fail(e->c, CTL_USAGE, "which program of VTL2? See `vallumctl exec --help`");
 	*q = (struct diag_exec_request){ .in = e->ids[IN], .out = e->ids[OUT], .err = e->ids[ERR] };
 	if (strlen(o->path) >= sizeof(q->command))
 		err = VL_E_LIMIT;

@@ -1,5 +1,6 @@
 /* The tree behind a flame graph (flame.h). */
 #include "tools/vallumctl/flame.h"
+#include "tools/vallumctl/ctl.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -215,9 +216,11 @@ int flame_top(const struct flame *f, unsigned most, FILE *out)
 			list[count++] = (struct own){ flame_name(f, i), f->nodes[i].count - above };
 	}
 	count = merge_names(list, count);
-	for (size_t i = 0; i < count && i < most; i++)
-		fprintf(out, "%6.1f %%  %s\n", 100.0 * (double)list[i].count / (double)f->nodes[0].count,
-			list[i].name);
+	for (size_t i = 0; i < count && i < most; i++) {
+		fprintf(out, "%6.1f %%  ", 100.0 * (double)list[i].count / (double)f->nodes[0].count);
+		ctl_put_text(out, list[i].name, strlen(list[i].name));
+		fputc('\n', out);
+	}
 	free(list);
 	return 0;
 }

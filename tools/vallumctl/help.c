@@ -18,7 +18,7 @@ const struct ctl_command ctl_commands[] = {
 		"Shows the one log of VTL2: boot shim, kernel and every process, in order of time.\n"
 		"  --follow          go on with what comes later, until interrupted\n"
 		"  --since SECONDS   only from that time on, counted as the log does\n"
-		"  --process NAME    only lines of that process: kernel, init, vallum, vallum-vm, ...\n" },
+		"  --process NAME    only lines of that process: kernel, shim, init, vallum, vallum-vm, ...\n" },
 	{ "boot", ctl_boot, CTL_ALLOW_JSON | CTL_ALLOW_SVG,
 		"show how long each phase of the boot took",
 		"usage: vallumctl boot [--svg FILE | --json]\n"

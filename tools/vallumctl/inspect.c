@@ -2,7 +2,13 @@
 #include "tools/vallumctl/commands.h"
 #include "tools/vallumctl/tree.h"
 
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
 #include <time.h>
+
+#define SCREEN_ROWS 24 /* of a terminal that does not say */
 
 static void wait_seconds(double seconds)
 {
@@ -12,6 +18,54 @@ static void wait_seconds(double seconds)
 	nanosleep(&t, NULL);
 }
 
+static void show(struct ctl *c, const struct inspect_node *root)
+{
+	if (c->options.json)
+		tree_json(c, root);
+	else
+		tree_text(c, root);
+}
+
+/* As many lines as the terminal has, each cut at its edge, in the place of those that it shows. */
+static void put_screen(struct ctl *c, const char *text)
+{
+	struct winsize w = { .ws_row = 0 };
+	unsigned rows = ioctl(fileno(c->out), TIOCGWINSZ, &w) == 0 && w.ws_row ? w.ws_row : SCREEN_ROWS;
+	unsigned lines = 0, hidden;
+
+	for (const char *p = text; (p = strchr(p, '\n')); p++)
+		lines++;
+	hidden = lines < rows ? 0 : lines - (rows < 3 ? 1 : rows - 2);
+	fputs("\033[H\033[?7l", c->out);
+	for (; lines > hidden; lines--, text = strchr(text, '\n') + 1)
+		fprintf(c->out, "%.*s\033[K\n", (int)strcspn(text, "\n"), text);
+	if (hidden)
+		fprintf(c->out, "(%u more lines: give a PATH or a --depth)\033[K", hidden);
+	fputs("\033[?7h\033[J", c->out);
+}
+
+static int show_in_place(struct ctl *c, const struct inspect_node *root)
+{
+	FILE *terminal = c->out;
+	char *text = NULL;
+	size_t size;
+
+	c->out = open_memstream(&text, &size);
+	if (c->out) {
+		show(c, root);
+		if (fclose(c->out)) {
+			free(text);
+			text = NULL;
+		}
+	}
+	c->out = terminal;
+	if (!text)
+		return ctl_fail(c, CTL_USAGE, "not enough memory");
+	put_screen(c, text);
+	free(text);
+	return CTL_OK;
+}
+
 static int show_once(struct ctl *c, struct rpc *r)
 {
 	struct inspect_node root;
@@ -19,16 +73,18 @@ static int show_once(struct ctl *c, struct rpc *r)
 
 	if (status)
 		return status;
-	/* A terminal shows the newest state in place. */
-	if (c->options.watch_s > 0 && c->colour)
-		fputs("\033[H\033[J", c->out);
-	if (c->options.json)
-		tree_json(c, &root);
+	if (c->options.watch_s > 0 && c->screen)
+		status = show_in_place(c, &root);
 	else
-		tree_text(c, &root);
-	if (c->options.watch_s > 0 && !c->colour && !c->options.json)
+		show(c, &root);
+	if (c->options.watch_s > 0 && !c->screen && !c->options.json)
 		fputc('\n', c->out);
-	return fflush(c->out) ? ctl_fail(c, CTL_USAGE, "the output cannot be written") : CTL_OK;
+	if (status)
+		return status;
+	if (fflush(c->out))
+		return ctl_fail(c, CTL_USAGE, "the output cannot be written: %s", strerror(errno));
+	/* Who watches sees it, and sees it come back. */
+	return c->options.watch_s > 0 ? CTL_OK : tree_failed(c, c->options.path, &root);
 }
 
 int ctl_inspect(struct ctl *c)

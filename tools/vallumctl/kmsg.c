@@ -16,10 +16,18 @@ static const char *number(const char *p, const char *limit, char end, uint64_t *
 	return p > from && p < limit && *p == end ? p + 1 : NULL;
 }
 
+/* The boot shim's lines, which the paravisor hands on. */
+#define SHIM "vallum: shim: "
+
 static void find_process(struct kmsg_record *r, bool of_kernel)
 {
 	r->process = of_kernel ? "kernel" : r->text;
 	r->process_size = of_kernel ? strlen("kernel") : 0;
+	if (!of_kernel && r->text_size >= strlen(SHIM) && !memcmp(r->text, SHIM, strlen(SHIM))) {
+		r->process = r->text + strlen("vallum: ");
+		r->process_size = strlen("shim");
+		return;
+	}
 	for (size_t i = 0; !of_kernel && i + 1 < r->text_size && r->text[i] != ' '; i++)
 		if (r->text[i] == ':' && r->text[i + 1] == ' ') {
 			r->process_size = i;

@@ -83,6 +83,16 @@ int link_read(int fd, void *data, size_t size, uint64_t deadline_ms)
 
 /* --- The bridge ------------------------------------------------------------------------------ */
 
+/* A host that takes no connections fills its queue: then even this waits, but not for ever. */
+static int connect_in_time(struct ctl *c, int fd, const struct sockaddr_un *a)
+{
+	const struct timeval limit = { .tv_sec = c->options.timeout_s };
+
+	if (setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof(limit)))
+		return -1;
+	return connect(fd, (const struct sockaddr *)a, sizeof(*a));
+}
+
 static int open_socket(struct ctl *c)
 {
 	struct sockaddr_un a = { .sun_family = AF_UNIX };
@@ -95,9 +105,14 @@ static int open_socket(struct ctl *c)
 	}
 	memcpy(a.sun_path, path, strlen(path));
 	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	if (fd >= 0 && connect(fd, (const struct sockaddr *)&a, sizeof(a)) == 0)
+	if (fd >= 0 && connect_in_time(c, fd, &a) == 0)
 		return fd;
-	ctl_fail(c, CTL_UNREACHABLE, "%s: %s; is the VM running, with --vsock %s?", path, strerror(errno), path);
+	if (errno == EAGAIN)
+		ctl_fail(c, CTL_UNREACHABLE, "%s: the host takes no connection within %u s; see --timeout", path,
+			c->options.timeout_s);
+	else
+		ctl_fail(c, CTL_UNREACHABLE, "%s: %s; is the VM running, with --vsock %s?", path,
+			strerror(errno), path);
 	if (fd >= 0)
 		close(fd);
 	return VL_E_OS;

@@ -125,10 +125,22 @@ static int take(struct ctl *c, int id, const char *argument)
 	case OPT_SECONDS: return whole(c, id, argument, 1, 600, &o->seconds);
 	case OPT_HERTZ: return whole(c, id, argument, 1, 1000, &o->hertz);
 	case OPT_FOLDED: o->folded = argument; break;
-	default:
-		return ctl_fail(c, CTL_USAGE, "see `vallumctl --help`"); /* getopt has named the option */
 	}
 	return CTL_OK;
+}
+
+/* What getopt does not take: `id` ':' or '?', and in optopt the option if it was found. */
+static int wrong(struct ctl *c, int id, char **argv)
+{
+	const char *word = argv[optind - 1];
+
+	if (id == ':')
+		return ctl_fail(c, CTL_USAGE, "%s: its value is missing; see `vallumctl --help`", word);
+	if (optopt >= OPT_VSOCK)
+		return ctl_fail(c, CTL_USAGE, "--%s takes no value; see `vallumctl --help`", name_of(optopt));
+	if (optopt)
+		return ctl_fail(c, CTL_USAGE, "-%c: unknown option; see `vallumctl --help`", optopt);
+	return ctl_fail(c, CTL_USAGE, "%s: unknown option, or the begin of several; see `vallumctl --help`", word);
 }
 
 static const struct ctl_command *find_command(const char *name)
@@ -151,6 +163,12 @@ static int check(struct ctl *c, unsigned given, int first_forbidden, const struc
 		return ctl_fail(c, CTL_USAGE, "`%s` takes no argument, but there is '%s'", k->name, o->path);
 	if (o->word_count && !(k->allowed & CTL_ALLOW_WORDS))
 		return ctl_fail(c, CTL_USAGE, "'%s' is one argument too many", o->words[0]);
+	if (k->allowed & CTL_ALLOW_WORDS && !o->path[0])
+		return ctl_fail(c, CTL_USAGE, "which program of VTL2? See `vallumctl %s --help`", k->name);
+	if (o->svg && o->json)
+		return ctl_fail(c, CTL_USAGE, "--svg or --json: `%s` has one of them at a time", k->name);
+	if (o->svg && o->folded && !strcmp(o->svg, o->folded))
+		return ctl_fail(c, CTL_USAGE, "--svg and --folded %s: they are two files", o->svg);
 	if (!o->vsock || !o->vsock[0])
 		return ctl_fail(c, CTL_USAGE,
 			"which VM? Give the socket of its --vsock: --vsock PATH, or set VALLUM_VSOCK");
@@ -180,10 +198,9 @@ int ctl_options(struct ctl *c, int argc, char **argv, const struct ctl_command *
 	*command = NULL;
 	optind = 0; /* anew, also in a test */
 	opterr = 0;
-	while ((id = getopt_long(argc, argv, "h", options, NULL)) != -1) {
-		if (id == '?')
-			return ctl_fail(c, CTL_USAGE,
-				"%s: unknown option, or its value is missing; see `vallumctl --help`", argv[optind - 1]);
+	while ((id = getopt_long(argc, argv, ":h", options, NULL)) != -1) {
+		if (id == '?' || id == ':')
+			return wrong(c, id, argv);
 		status = take(c, id == 'h' ? OPT_HELP : id, optarg);
 		if (status)
 			return status;

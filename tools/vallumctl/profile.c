@@ -73,61 +73,65 @@ static int take(void *context, const char *data, size_t size)
 	return status;
 }
 
-static int draw(struct profile *p)
+static int draw(struct profile *p, struct ctl_file *f)
 {
 	const struct ctl_options *o = &p->c->options;
 	char title[256], subtitle[160];
 	const struct flame_text text = { title, subtitle };
-	struct ctl_file f;
-	int status = ctl_create(p->c, &f, o->svg);
 
-	if (status)
-		return status;
 	snprintf(title, sizeof(title), "VTL2 of %s", o->vsock);
 	snprintf(subtitle, sizeof(subtitle),
 		"%llu samples in %u s at %u Hz on each CPU; idle time is left out",
 		(unsigned long long)p->flame.nodes[0].count, o->seconds, o->hertz);
-	if (flame_svg(&p->flame, &text, f.stream)) {
-		ctl_discard(&f);
-		return ctl_fail(p->c, CTL_USAGE, "%s: not enough memory to draw", o->svg);
-	}
-	return ctl_commit(p->c, &f);
+	if (!flame_svg(&p->flame, &text, f->stream))
+		return ctl_commit(p->c, f);
+	ctl_discard(f);
+	return ctl_fail(p->c, CTL_USAGE, "%s: not enough memory to draw", o->svg);
 }
 
-static int show(struct profile *p)
+static int list(struct profile *p)
 {
 	const struct ctl_options *o = &p->c->options;
-	bool to_output = (o->svg && !strcmp(o->svg, "-")) || (o->folded && !strcmp(o->folded, "-"));
-	int status = o->svg ? draw(p) : CTL_OK;
 
 	if (!p->flame.nodes[0].count)
 		fprintf(p->c->err, "vallumctl: no samples: VTL2 was idle all the time\n");
-	if (!status && !to_output && flame_top(&p->flame, TOP_COUNT, p->c->out))
-		status = ctl_fail(p->c, CTL_USAGE, "not enough memory");
-	return status;
+	if ((o->svg && !strcmp(o->svg, "-")) || (o->folded && !strcmp(o->folded, "-")))
+		return CTL_OK;
+	return flame_top(&p->flame, TOP_COUNT, p->c->out) ? ctl_fail(p->c, CTL_USAGE, "not enough memory") : CTL_OK;
 }
 
-static int run(struct profile *p)
+static int sample(struct profile *p)
 {
 	/* The time of the profile itself, and what may pass between two pieces. */
 	const struct rpc_stream s = { .service = DIAG_SERVICE_PROFILE, .method = "Profile", .build = build,
 		.take = take, .tick = tick, .context = p,
 		.limit_s = p->c->options.seconds + p->c->options.timeout_s };
-	struct ctl_file folded = { .stream = NULL };
-	int status = p->c->options.folded ? ctl_create(p->c, &folded, p->c->options.folded) : CTL_OK;
+	int status = rpc_stream(p->c, &s);
 
-	if (status)
-		return status;
-	p->folded = folded.stream;
-	status = rpc_stream(p->c, &s);
 	ctl_progress_end(p->c);
 	if (!status && p->size)
 		status = ctl_fail(p->c, CTL_PROTOCOL, "the profile ends within a line");
-	if (!status && p->folded)
+	return status;
+}
+
+static int run(struct profile *p)
+{
+	const struct ctl_options *o = &p->c->options;
+	struct ctl_file folded = { .stream = NULL }, svg = { .stream = NULL };
+	int status = o->folded ? ctl_create(p->c, &folded, o->folded) : CTL_OK;
+
+	if (!status && o->svg)
+		status = ctl_create(p->c, &svg, o->svg);
+	p->folded = folded.stream;
+	if (!status)
+		status = sample(p);
+	if (!status && folded.stream)
 		status = ctl_commit(p->c, &folded);
-	else
-		ctl_discard(&folded);
-	return status ? status : show(p);
+	if (!status && svg.stream)
+		status = draw(p, &svg);
+	ctl_discard(&folded);
+	ctl_discard(&svg);
+	return status ? status : list(p);
 }
 
 int ctl_profile(struct ctl *c)

@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <poll.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -148,12 +149,17 @@ static int pump_once(struct pump *p)
 	struct pollfd f[] = {
 		{ .fd = p->data, .events = POLLIN },
 		{ .fd = p->answered ? -1 : p->rpc.fd, .events = POLLIN },
+		{ .fd = fileno(p->c->out) },
 	};
 
 	if (poll(f, VL_ARRAY_COUNT(f), TICK_MS) < 0 && errno != EINTR)
 		return ctl_fail(p->c, CTL_UNREACHABLE, "waiting failed: %s", strerror(errno));
 	if (p->s->tick)
 		p->s->tick(p->s->context);
+	if (f[2].revents & POLLERR) {
+		raise(SIGPIPE); /* nobody reads any more what may only come much later */
+		return ctl_fail(p->c, CTL_USAGE, "the output cannot be written: %s", strerror(EPIPE));
+	}
 	/* The data first: an answer that says why it ended comes behind it. */
 	if (f[0].revents)
 		return on_data(p);

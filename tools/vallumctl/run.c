@@ -8,11 +8,11 @@
 
 static bool use_colour(const struct ctl *c)
 {
-	const char *no = getenv("NO_COLOR");
+	const char *no = getenv("NO_COLOR"), *terminal = getenv("TERM");
 
 	if (c->options.colour != CTL_COLOUR_AUTO)
 		return c->options.colour == CTL_COLOUR_ALWAYS;
-	return isatty(fileno(c->out)) && !(no && no[0]);
+	return c->screen && !(no && no[0]) && !(terminal && !strcmp(terminal, "dumb"));
 }
 
 static int run_command(struct ctl *c, const struct ctl_command *command)
@@ -35,8 +35,9 @@ int ctl_run(struct ctl *c, int argc, char **argv)
 
 	if (status)
 		return status;
-	c->colour = use_colour(c);
+	c->screen = isatty(fileno(c->out));
 	c->terminal = isatty(fileno(c->err));
+	c->colour = use_colour(c);
 	status = run_command(c, command);
 	if ((fflush(c->out) || ferror(c->out)) && !status)
 		status = ctl_fail(c, CTL_USAGE, "the output cannot be written: %s", strerror(errno));

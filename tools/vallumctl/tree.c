@@ -39,6 +39,52 @@ int tree_ask(struct ctl *c, struct rpc *r, const char *path, unsigned depth, str
 	return status ? status : check(c, path, &r->answer, root);
 }
 
+/* --- What failed ------------------------------------------------------------------------------ */
+
+struct failures {
+	char where[INSPECT_PATH_MAX]; /* the present node; when `count` is not 0, the first that failed */
+	unsigned count;
+	bool late;
+	enum inspect_error first;
+};
+
+static void find_failures(struct failures *f, const struct inspect_node *n)
+{
+	struct vl_reader entries = n->entries;
+	size_t size = strlen(f->where);
+	struct inspect_entry e;
+
+	if (n->kind == INSPECT_NODE_FAILED) {
+		f->first = f->count++ ? f->first : n->error;
+		f->late |= n->error == INSPECT_UNRESOLVED;
+	}
+	if (n->kind != INSPECT_NODE_DIR)
+		return;
+	while (inspect_next(&entries, &e)) {
+		if (!f->count)
+			snprintf(f->where + size, sizeof(f->where) - size, "%s%.*s", size ? "/" : "", (int)e.name_size,
+				(const char *)e.name);
+		find_failures(f, &e.node);
+	}
+	if (!f->count)
+		f->where[size] = 0;
+}
+
+int tree_failed(struct ctl *c, const char *path, const struct inspect_node *root)
+{
+	struct failures f = { .count = 0 };
+	char others[48] = "";
+
+	snprintf(f.where, sizeof(f.where), "%s", path);
+	find_failures(&f, root);
+	if (!f.count)
+		return CTL_OK;
+	if (f.count > 1)
+		snprintf(others, sizeof(others), "; %u parts are missing in all", f.count);
+	return ctl_fail(c, f.late ? CTL_UNREACHABLE : CTL_REFUSED, "%s: %s%s", f.where[0] ? f.where : "the tree",
+		tree_error_text(f.first), others);
+}
+
 int tree_show(struct ctl *c, const char *path)
 {
 	struct inspect_node root;
@@ -51,6 +97,8 @@ int tree_show(struct ctl *c, const char *path)
 		tree_json(c, &root);
 	else if (!status)
 		tree_text(c, &root);
+	if (!status)
+		status = tree_failed(c, path, &root);
 	rpc_close(&r);
 	return status;
 }

@@ -21,7 +21,14 @@ int tree_ask(struct ctl *c, struct rpc *r, const char *path, unsigned depth, str
 void tree_text(struct ctl *c, const struct inspect_node *root);
 void tree_json(struct ctl *c, const struct inspect_node *root);
 
-/* A whole command: asks on a connection of its own and shows, by --json or not. */
+/*
+ * What of it could not be had, said in one line: CTL_UNREACHABLE when something did not answer in time,
+ * CTL_REFUSED when it failed otherwise, CTL_OK when all is there. `path`: where `root` stands.
+ */
+int tree_failed(struct ctl *c, const char *path, const struct inspect_node *root);
+const char *tree_error_text(enum inspect_error error);
+
+/* A whole command: asks on a connection of its own and shows, by --json or not, and says what failed. */
 int tree_show(struct ctl *c, const char *path);
 
 /* The entry of that name in a folder; false when there is none. */

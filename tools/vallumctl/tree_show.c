@@ -5,7 +5,7 @@
 #include <math.h>
 #include <string.h>
 
-static const char *error_text(enum inspect_error error)
+const char *tree_error_text(enum inspect_error error)
 {
 	switch (error) {
 	case INSPECT_UNRESOLVED: return "no answer in time";
@@ -82,7 +82,7 @@ static void text_value(struct ctl *c, const struct inspect_value *v)
 
 static void text_failure(struct ctl *c, const struct inspect_node *n)
 {
-	fprintf(c->out, "%s(%s", ctl_style(c, CTL_RED), error_text(n->error));
+	fprintf(c->out, "%s(%s", ctl_style(c, CTL_RED), tree_error_text(n->error));
 	if (n->text_size)
 		fputs(": ", c->out);
 	ctl_put_text(c->out, (const char *)n->text, n->text_size);
@@ -132,14 +132,15 @@ static void json_node(FILE *out, const struct inspect_node *n, unsigned level);
 static void json_text(FILE *out, const uint8_t *bytes, size_t size)
 {
 	const char *text = (const char *)bytes;
+	uint32_t code;
 
 	fputc('"', out);
 	for (size_t at = 0, n; at < size; at += n) {
-		n = utf8_size(text + at, size - at);
-		if (!n && bytes[at] < 0x80)
-			fprintf(out, "\\u%04x", bytes[at]), n = 1;
-		else if (!n)
+		n = utf8_read(text + at, size - at, &code);
+		if (!n)
 			fputs("\\ufffd", out), n = 1;
+		else if (!utf8_size(text + at, n))
+			fprintf(out, "\\u%04x", code); /* all of them have four digits */
 		else if (text[at] == '"' || text[at] == '\\')
 			fprintf(out, "\\%c", text[at]);
 		else if (text[at] == '\t')
@@ -165,7 +166,7 @@ static void json_value(FILE *out, const struct inspect_value *v)
 
 static void json_failure(FILE *out, const struct inspect_node *n)
 {
-	const char *text = error_text(n->error);
+	const char *text = tree_error_text(n->error);
 
 	fputs("{ \"$error\": ", out);
 	if (n->text_size)

@@ -11,4 +11,7 @@
  */
 size_t utf8_size(const char *text, size_t size);
 
+/* As utf8_size for any character of UTF-8, which is in *code then. */
+size_t utf8_read(const char *text, size_t size, uint32_t *code);
+
 #endif

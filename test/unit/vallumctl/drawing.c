@@ -236,6 +236,7 @@ START_TEST(log_records_are_taken_apart_and_others_refused)
 	static const char *const bad[] = { "", "6", "6,1,5", "6,1,;x", ",1,1,-;x", "x,1,1,-;x", "6,1,1,-",
 		"6,1,1 ;x", "6,1,99999999999999999999,-;x" };
 	static const char good[] = "11,3,2500000,-,caller=T1;vallum-vm: disk: failed\n KEY=x";
+	static const char shim[] = "14,4,3000000,-;vallum: shim: VTL2 has 64 MiB";
 	struct kmsg_record r;
 
 	ck_assert_int_eq(kmsg_parse(good, strlen(good), &r), 0);
@@ -243,6 +244,9 @@ START_TEST(log_records_are_taken_apart_and_others_refused)
 	ck_assert_uint_eq(r.us, 2500000);
 	ck_assert_uint_eq(r.text_size, strlen("vallum-vm: disk: failed"));
 	ck_assert_uint_eq(r.process_size, strlen("vallum-vm"));
+	ck_assert_int_eq(kmsg_parse(shim, strlen(shim), &r), 0);
+	ck_assert_int_eq(strncmp(r.process, "shim", r.process_size), 0);
+	ck_assert_uint_eq(r.process_size, strlen("shim"));
 	for (size_t i = 0; i < VL_ARRAY_COUNT(bad); i++)
 		ck_assert_msg(kmsg_parse(bad[i], strlen(bad[i]), &r) == VL_E_FORMAT, "'%s'", bad[i]);
 }

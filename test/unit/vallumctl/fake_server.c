@@ -6,6 +6,7 @@
 
 #include <check.h>
 #include <poll.h>
+#include <pty.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -194,19 +195,50 @@ static int connect_fake(struct ctl *c, uint32_t port)
 	return fd;
 }
 
+static void open_terminal(const struct fake_run *run, struct ctl *c, int *terminal)
+{
+	const struct winsize size = { .ws_row = (unsigned short)run->rows, .ws_col = (unsigned short)run->columns };
+	int slave;
+
+	ck_assert_int_eq(openpty(terminal, &slave, NULL, NULL, &size), 0);
+	c->out = fdopen(slave, "w");
+	c->err = fdopen(dup(slave), "w");
+}
+
+/* What is on the terminal's way: little enough to have waited there. */
+static void read_terminal(struct fake_run *run, int terminal)
+{
+	struct pollfd p = { .fd = terminal, .events = POLLIN };
+	size_t used = 0;
+
+	while (used + 1 < sizeof(run->out) && poll(&p, 1, 0) > 0) {
+		ssize_t n = read(terminal, run->out + used, sizeof(run->out) - 1 - used);
+
+		ck_assert_int_gt(n, 0);
+		used += (size_t)n;
+	}
+	close(terminal);
+}
+
 static void run_client(struct fake_run *run, int link, const char *arguments)
 {
 	char words[512], *argv[WORDS_MAX + 1], *save;
 	struct ctl c = { .connect = connect_fake, .context = &link };
-	int argc = 0;
+	int argc = 0, terminal = -1;
 
-	c.out = fmemopen(run->out, sizeof(run->out), "w");
-	c.err = fmemopen(run->err, sizeof(run->err), "w");
+	if (run->rows) {
+		open_terminal(run, &c, &terminal);
+	} else {
+		c.out = fmemopen(run->out, sizeof(run->out), "w");
+		c.err = fmemopen(run->err, sizeof(run->err), "w");
+	}
 	snprintf(words, sizeof(words), "vallumctl --vsock test --timeout 5 --color never %s", arguments);
 	for (char *w = strtok_r(words, " ", &save); w && argc < WORDS_MAX; w = strtok_r(NULL, " ", &save))
 		argv[argc++] = w;
 	argv[argc] = NULL;
 	run->status = ctl_run(&c, argc, argv);
+	if (run->rows)
+		read_terminal(run, terminal);
 	fclose(c.out);
 	fclose(c.err);
 }
@@ -217,7 +249,9 @@ void fake_run(struct fake_run *run, const struct fake_step *steps, const char *a
 	ssize_t n;
 	pid_t pid;
 
-	memset(run, 0, sizeof(*run));
+	memset(run->out, 0, sizeof(run->out));
+	memset(run->err, 0, sizeof(run->err));
+	memset(run->asked, 0, sizeof(run->asked));
 	ck_assert_int_eq(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, link), 0);
 	ck_assert_int_eq(pipe(log), 0);
 	fflush(NULL);

@@ -107,6 +107,25 @@ START_TEST(a_port_where_nobody_listens_is_told_apart_from_a_socket_that_is_not_t
 }
 END_TEST
 
+START_TEST(a_host_that_takes_no_connection_is_given_up_in_time)
+{
+	struct sockaddr_un a = { .sun_family = AF_UNIX };
+	int listener = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0), waiting[2];
+
+	memcpy(a.sun_path, path, strlen(path));
+	ck_assert_int_eq(bind(listener, (struct sockaddr *)&a, sizeof(a)), 0);
+	ck_assert_int_eq(listen(listener, 0), 0);
+	/* Its queue is full with the first. */
+	for (unsigned i = 0; i < 2; i++) {
+		waiting[i] = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+		connect(waiting[i], (struct sockaddr *)&a, sizeof(a));
+	}
+	ck_assert_int_lt(connect_to(1), 0);
+	ck_assert_msg(strstr(said, "takes no connection within 1 s"), "%s", said);
+	close(waiting[0]), close(waiting[1]), close(listener);
+}
+END_TEST
+
 START_TEST(a_bridge_that_answers_nonsense_or_without_end_is_refused)
 {
 	static const char *const answers[] = { "NO\n", "\n", "OK",
@@ -168,6 +187,7 @@ Suite *suite_vallumctl_link(void)
 	tcase_add_checked_fixture(c, setup, teardown);
 	tcase_add_test(c, a_port_is_asked_for_and_what_follows_the_answer_is_the_streams);
 	tcase_add_test(c, a_port_where_nobody_listens_is_told_apart_from_a_socket_that_is_not_there);
+	tcase_add_test(c, a_host_that_takes_no_connection_is_given_up_in_time);
 	tcase_add_test(c, a_bridge_that_answers_nonsense_or_without_end_is_refused);
 	tcase_add_test(c, a_bridge_that_says_nothing_is_given_up);
 	tcase_add_test(c, a_path_too_long_for_a_socket_is_refused);

@@ -7,6 +7,7 @@
 #include <check.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 Suite *suite_vallumctl(void);
@@ -54,11 +55,25 @@ static int64_t make_tree(void)
 	return inspect_end(&i);
 }
 
+static int64_t make_hostile(void)
+{
+	const struct inspect_request all = { .path = "", .depth = INSPECT_ALL, .level = INSPECT_SENSITIVE };
+	struct inspect i;
+
+	inspect_begin(&i, &all, tree, sizeof(tree));
+	inspect_text(&i, "a\"\\\x01\n\x7f", INSPECT_SAFE, "\b\f\r\n\t\x1f\x7f\"\\/<\xe2\x80\xa8\xc2\x85");
+	inspect_u64(&i, "most", INSPECT_SAFE, INSPECT_PLAIN, UINT64_MAX);
+	inspect_i64(&i, "least", INSPECT_SAFE, INT64_MIN);
+	inspect_bytes(&i, "bytes", INSPECT_SAFE, "\x00\xff\x22", 3);
+	inspect_bytes(&i, "none", INSPECT_SAFE, "", 0);
+	return inspect_end(&i);
+}
+
 START_TEST(inspect_shows_the_tree_indented_and_lets_no_control_character_through)
 {
 	const struct fake_step steps[] = { tree_step(make_tree()), { 0 } };
 
-	RUN(steps, "inspect", CTL_OK);
+	RUN(steps, "inspect", CTL_UNREACHABLE); /* the disk's process did not answer */
 	ck_assert_str_eq(run.out,
 		"name: a \"quoted\" ?[31mred?[0m text\n"
 		"vp0/\n"
@@ -77,7 +92,7 @@ START_TEST(inspect_asks_for_the_path_and_the_depth)
 {
 	const struct fake_step steps[] = { tree_step(make_tree()), { 0 } };
 
-	RUN(steps, "inspect vm/vp0 --depth 3", CTL_OK);
+	RUN(steps, "inspect vm/vp0 --depth 3", CTL_UNREACHABLE);
 	ck_assert_str_eq(run.asked, "inspect.InspectService.Inspect 0a06766d2f7670301003\n");
 }
 END_TEST
@@ -86,7 +101,7 @@ START_TEST(inspect_writes_json_that_has_the_same_values)
 {
 	const struct fake_step steps[] = { tree_step(make_tree()), { 0 } };
 
-	RUN(steps, "inspect --json", CTL_OK);
+	RUN(steps, "inspect --json", CTL_UNREACHABLE);
 	ck_assert_str_eq(run.out,
 		"{\n"
 		"  \"name\": \"a \\\"quoted\\\" \\u001b[31mred\\u001b[0m text\",\n"
@@ -166,7 +181,7 @@ END_TEST
 
 START_TEST(a_tree_that_has_no_marks_is_refused)
 {
-	const struct fake_step steps[] = { tree_step(make_tree()), { 0 } };
+	const struct fake_step steps[] = { tree_step(make_hostile()), { 0 } };
 
 	RUN(steps, "boot", CTL_PROTOCOL);
 	SAYS(run.err, "marks of the boot");
@@ -280,6 +295,87 @@ START_TEST(a_profile_that_fails_leaves_no_file)
 }
 END_TEST
 
+START_TEST(a_file_that_is_there_stays_as_it_is_until_the_new_one_is_complete)
+{
+	char name[] = "/tmp/vallumctl-test-XXXXXX", arguments[300], file[64], link[64], text[128] = "", command[256];
+	const struct fake_step good[] = { { .method = "Profile", .data = folded, .data_size = sizeof(folded) - 1 }, { 0 } };
+	const struct fake_step bad[] = { { .method = "Profile", .data = folded, .data_size = 30,
+		.code = TTRPC_UNKNOWN, .text = "no" }, { 0 } };
+	struct stat s;
+	FILE *f;
+
+	ck_assert_ptr_nonnull(mkdtemp(name));
+	snprintf(file, sizeof(file), "%s/file", name);
+	snprintf(link, sizeof(link), "%s/link", name);
+	f = fopen(file, "w");
+	fputs("old", f);
+	fclose(f);
+	ck_assert_int_eq(chmod(file, 0604), 0);
+	ck_assert_int_eq(symlink("file", link), 0);
+	snprintf(arguments, sizeof(arguments), "profile --seconds 1 --folded %s", link);
+	RUN(bad, arguments, CTL_REFUSED);
+	f = fopen(file, "r");
+	ck_assert_uint_eq(fread(text, 1, sizeof(text), f), 3);
+	fclose(f);
+	RUN(good, arguments, CTL_OK);
+	f = fopen(file, "r");
+	ck_assert_uint_eq(fread(text, 1, sizeof(text), f), sizeof(folded) - 1);
+	fclose(f);
+	ck_assert_mem_eq(text, folded, sizeof(folded) - 1);
+	ck_assert_int_eq(lstat(link, &s), 0);
+	ck_assert(S_ISLNK(s.st_mode));
+	ck_assert_int_eq(stat(file, &s), 0);
+	ck_assert_uint_eq(s.st_mode & 0777, 0604);
+	snprintf(command, sizeof(command), "rm %s %s && rmdir %s", file, link, name);
+	ck_assert_int_eq(system(command), 0); /* nothing else is there */
+}
+END_TEST
+
+START_TEST(a_device_is_written_to_and_not_replaced)
+{
+	char name[] = "/tmp/vallumctl-test-XXXXXX", arguments[200], device[64];
+	const struct fake_step steps[] = { { .method = "Profile", .data = folded, .data_size = sizeof(folded) - 1 }, { 0 } };
+	struct stat s;
+
+	ck_assert_ptr_nonnull(mkdtemp(name));
+	snprintf(device, sizeof(device), "%s/device", name);
+	ck_assert_int_eq(symlink("/dev/null", device), 0);
+	snprintf(arguments, sizeof(arguments), "profile --seconds 1 --svg %s", device);
+	RUN(steps, arguments, CTL_OK);
+	ck_assert_int_eq(stat(device, &s), 0);
+	ck_assert(S_ISCHR(s.st_mode));
+	ck_assert_int_eq(unlink(device), 0);
+	ck_assert_int_eq(rmdir(name), 0);
+	RUN(steps, "profile --seconds 1 --svg /dev/full", CTL_USAGE);
+	SAYS(run.err, "/dev/full cannot be written: No space left");
+}
+END_TEST
+
+START_TEST(a_file_that_cannot_be_made_is_told_before_the_time_is_spent)
+{
+	const struct fake_step none[] = { { 0 } };
+
+	RUN(none, "profile --svg /no/such/folder/x.svg", CTL_USAGE);
+	SAYS(run.err, "/no/such/folder/x.svg cannot be written: No such file or directory");
+	ck_assert_str_eq(run.asked, "");
+	RUN(none, "profile --folded /tmp", CTL_USAGE);
+	SAYS(run.err, "/tmp cannot be written: Is a directory");
+	ck_assert_str_eq(run.asked, "");
+}
+END_TEST
+
+START_TEST(no_name_of_a_function_controls_the_terminal)
+{
+	static const char names[] = "vallum\033[2J;f\033]0;x\007\xe2\x80\xaeg 3\n";
+	const struct fake_step steps[] = { { .method = "Profile", .data = names, .data_size = sizeof(names) - 1 }, { 0 } };
+
+	RUN(steps, "profile --seconds 1", CTL_OK);
+	ck_assert_ptr_null(strpbrk(run.out, "\033\007\xe2"));
+	RUN(steps, "profile --seconds 1 --folded -", CTL_OK);
+	ck_assert_ptr_null(strpbrk(run.out, "\033\007\xe2"));
+}
+END_TEST
+
 START_TEST(an_idle_vtl2_has_no_samples_and_that_is_said)
 {
 	const struct fake_step steps[] = { { .method = "Profile", .data = "", .data_size = 0 }, { 0 } };
@@ -389,8 +485,6 @@ START_TEST(a_command_of_vtl2_has_its_output_and_its_exit_code_passed_on)
 	RUN(none, "exec ls", CTL_REFUSED);
 	SAYS(run.err, "does not offer that");
 	RUN(broken, "exec ls", CTL_PROTOCOL);
-	RUN(none, "exec", CTL_USAGE);
-	SAYS(run.err, "which program");
 }
 END_TEST
 
@@ -403,7 +497,14 @@ START_TEST(wrong_usage_is_told_apart_from_failures)
 		{ "inspect --depth x", "whole number" }, { "profile --seconds 0", "from 1 to 600" },
 		{ "log --since -1", "number of seconds" }, { "log --since nan", "number of seconds" },
 		{ "inspect --watch=0", "0.1 or more" }, { "inspect --color red", "auto, always or never" },
-		{ "inspect --frob", "unknown option" }, { "inspect --vsock", "unknown option" },
+		{ "inspect --frob", "unknown option" }, { "inspect --vsock", "--vsock: its value is missing" },
+		{ "inspect -x", "-x: unknown option" }, { "inspect -xh", "-x: unknown option" },
+		{ "inspect --s", "--s: unknown option, or the begin of several" }, { "boot --json=3", "--json takes no value" },
+		{ "boot --json --svg x", "--svg or --json" }, { "profile --svg - --folded -", "two files" },
+		{ "profile --seconds 601", "from 1 to 600" }, { "profile --seconds nan", "whole number" },
+		{ "profile --seconds 99999999999999999999", "from 1 to 600" }, { "profile --hertz 0", "from 1 to 1000" },
+		{ "log --json", "--json is no option of `log`" }, { "inspect --timeout 0", "from 1 to 86400" },
+		{ "exec", "which program" },
 	};
 	const struct fake_step none[] = { { 0 } };
 
@@ -419,10 +520,122 @@ START_TEST(colour_is_used_only_when_asked_for_or_on_a_terminal)
 {
 	const struct fake_step steps[] = { tree_step(make_tree()), { 0 } };
 
-	RUN(steps, "inspect --color auto", CTL_OK);
+	unsetenv("NO_COLOR");
+	setenv("TERM", "xterm", 1);
+	RUN(steps, "inspect --color auto", CTL_UNREACHABLE);
 	ck_assert_ptr_null(strchr(run.out, '\033'));
-	RUN(steps, "inspect --color always", CTL_OK);
+	RUN(steps, "inspect --color always", CTL_UNREACHABLE);
 	SAYS(run.out, "\033[1mvp0\033[0m/\n");
+	run.rows = run.columns = 80;
+	RUN(steps, "inspect --color auto", CTL_UNREACHABLE);
+	SAYS(run.out, "\033[1mvp0\033[0m/\r\n");
+	setenv("NO_COLOR", "1", 1);
+	RUN(steps, "inspect --color auto", CTL_UNREACHABLE);
+	ck_assert_ptr_null(strstr(run.out, "\033[1m"));
+	unsetenv("NO_COLOR");
+	setenv("TERM", "dumb", 1);
+	RUN(steps, "inspect --color auto", CTL_UNREACHABLE);
+	ck_assert_ptr_null(strstr(run.out, "\033[1m"));
+}
+END_TEST
+
+START_TEST(progress_is_shown_on_a_terminal_and_wiped_before_the_result)
+{
+	const struct fake_step steps[] = { { .method = "Restart" }, { 0 } };
+
+	RUN(steps, "restart", CTL_OK);
+	ck_assert_str_eq(run.err, "");
+	run.rows = run.columns = 80;
+	RUN(steps, "restart", CTL_OK);
+	ck_assert_str_eq(run.out, "\r\033[KRestart ...\r\033[Krestarted\r\n");
+}
+END_TEST
+
+START_TEST(what_is_watched_on_a_terminal_stays_in_its_place_and_within_its_rows_whatever_the_colours)
+{
+	const struct fake_step steps[] = { tree_step(make_tree()), tree_step(make_tree()),
+		{ .method = "Inspect", .silent = true }, { 0 } };
+
+	run.rows = 5, run.columns = 20;
+	RUN(steps, "inspect --watch=0.1 --timeout 1", CTL_UNREACHABLE);
+	/* 5 rows: three lines, what is left out, and the row of the cursor. */
+	SAYS(run.out, "\033[H\033[?7lname: a \"quoted\" ?[31mred?[0m text\033[K\r\nvp0/\033[K\r\n  exits: 1234\033[K\r\n"
+		"(6 more lines: give a PATH or a --depth)\033[K\033[?7h\033[J\033[H\033[?7lname");
+	run.rows = 10;
+	RUN(steps, "inspect --watch=0.1 --timeout 1", CTL_UNREACHABLE);
+	SAYS(run.out, "disk: (no answer in time)\033[K\r\n\033[?7h\033[J");
+	run.rows = 0;
+	RUN(steps, "inspect --watch=0.1 --timeout 1 --color always", CTL_UNREACHABLE);
+	ck_assert_ptr_null(strstr(run.out, "\033[H"));
+	SAYS(run.err, "no answer within 1 s"); /* and nothing of the disk, which may come back */
+	ck_assert_ptr_null(strstr(run.err, "disk"));
+}
+END_TEST
+
+START_TEST(what_does_not_answer_or_fails_is_shown_and_is_the_exit_status)
+{
+	struct fake_step late[2] = { tree_step(inspect_failed_node(tree, sizeof(tree), INSPECT_UNRESOLVED, NULL)) };
+
+	fake_run(&run, late, "inspect device-com2 --json");
+	ck_assert_str_eq(run.out, "{ \"$error\": \"no answer in time\" }\n");
+	ck_assert_str_eq(run.err, "vallumctl: device-com2: no answer in time\n");
+	ck_assert_int_eq(run.status, CTL_UNREACHABLE);
+	RUN(late, "inspect", CTL_UNREACHABLE);
+	ck_assert_str_eq(run.out, "(no answer in time)\n");
+	ck_assert_str_eq(run.err, "vallumctl: the tree: no answer in time\n");
+	RUN(late, "crashes", CTL_UNREACHABLE);
+	RUN(late, "boot", CTL_UNREACHABLE);
+	RUN(late, "boot --json", CTL_UNREACHABLE);
+	late[0] = tree_step(inspect_failed_node(tree, sizeof(tree), INSPECT_CHANNEL, "it\033[1m broke"));
+	RUN(late, "inspect vm/memory", CTL_REFUSED);
+	ck_assert_str_eq(run.out, "(its process cannot be asked: it?[1m broke)\n");
+	ck_assert_str_eq(run.err, "vallumctl: vm/memory: its process cannot be asked\n");
+}
+END_TEST
+
+static int64_t make_failures(void)
+{
+	const struct inspect_request all = { .path = "", .depth = INSPECT_ALL, .level = INSPECT_SENSITIVE };
+	struct inspect i;
+
+	inspect_begin(&i, &all, tree, sizeof(tree));
+	ck_assert(inspect_open(&i, "fine", INSPECT_SAFE));
+	inspect_u64(&i, "n", INSPECT_SAFE, INSPECT_PLAIN, 1);
+	inspect_close(&i);
+	ck_assert(inspect_open(&i, "vm", INSPECT_SAFE));
+	ck_assert(inspect_open(&i, "disks", INSPECT_SAFE));
+	inspect_fail(&i, "disk0", INSPECT_SAFE, INSPECT_CHANNEL, NULL);
+	inspect_close(&i);
+	inspect_close(&i);
+	inspect_fail(&i, "later", INSPECT_SAFE, INSPECT_UNRESOLVED, NULL);
+	return inspect_end(&i);
+}
+
+START_TEST(of_several_that_failed_the_first_is_named_with_its_place)
+{
+	const struct fake_step steps[] = { tree_step(make_failures()), { 0 } };
+
+	RUN(steps, "inspect", CTL_UNREACHABLE);
+	ck_assert_str_eq(run.err, "vallumctl: vm/disks/disk0: its process cannot be asked; 2 parts are missing in all\n");
+	RUN(steps, "inspect a/b", CTL_UNREACHABLE);
+	SAYS(run.err, "vallumctl: a/b/vm/disks/disk0: ");
+}
+END_TEST
+
+START_TEST(json_is_json_whatever_the_names_and_values_are)
+{
+	const struct fake_step steps[] = { tree_step(make_hostile()), { 0 } };
+	char command[] = "python3 -c 'import json, sys; t = json.loads(sys.stdin.buffer.read(), strict=True); "
+		"assert t[\"most\"] == 2**64 - 1 and t[\"least\"] == -2**63 and t[\"bytes\"] == \"00ff22\" and t[\"none\"] == \"\", t; "
+		"assert t[\"a\\\"\\\\\\x01\\n\\x7f\"] == \"\\b\\f\\r\\n\\t\\x1f\\x7f\\\"\\\\/<\\u2028\\x85\", t'";
+	FILE *python;
+
+	RUN(steps, "inspect --json", CTL_OK);
+	for (const char *p = run.out; *p; p++)
+		ck_assert(*p == '\n' || ((unsigned char)*p >= ' ' && *p != 0x7f));
+	python = popen(command, "w");
+	fputs(run.out, python);
+	ck_assert_int_eq(pclose(python), 0);
 }
 END_TEST
 
@@ -455,6 +668,15 @@ Suite *suite_vallumctl(void)
 	tcase_add_test(c, a_silent_server_is_given_up_after_the_time_out);
 	tcase_add_test(c, a_command_of_vtl2_has_its_output_and_its_exit_code_passed_on);
 	tcase_add_test(c, wrong_usage_is_told_apart_from_failures);
+	tcase_add_test(c, progress_is_shown_on_a_terminal_and_wiped_before_the_result);
+	tcase_add_test(c, what_is_watched_on_a_terminal_stays_in_its_place_and_within_its_rows_whatever_the_colours);
+	tcase_add_test(c, what_does_not_answer_or_fails_is_shown_and_is_the_exit_status);
+	tcase_add_test(c, of_several_that_failed_the_first_is_named_with_its_place);
+	tcase_add_test(c, json_is_json_whatever_the_names_and_values_are);
+	tcase_add_test(c, a_file_that_is_there_stays_as_it_is_until_the_new_one_is_complete);
+	tcase_add_test(c, a_device_is_written_to_and_not_replaced);
+	tcase_add_test(c, a_file_that_cannot_be_made_is_told_before_the_time_is_spent);
+	tcase_add_test(c, no_name_of_a_function_controls_the_terminal);
 	tcase_add_test(c, colour_is_used_only_when_asked_for_or_on_a_terminal);
 	suite_add_tcase(s, c);
 	return s;
