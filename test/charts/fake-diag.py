@@ -1,5 +1,6 @@
-"""fake-diag.py SOCKET SECONDS: the socket of --vsock with a diagnostics server behind it that
-knows one boot, one log and one profile, for so many seconds; for tests of how vallumctl draws and ends. Asked for
+"""fake-diag.py SOCKET SECONDS [FOLDER]: the socket of --vsock with a diagnostics server behind it that
+knows one boot, one log and one profile, for so many seconds; for tests of how vallumctl draws and ends. A file
+`stacks` or `marks` (lines "name 100ns") that is in FOLDER when they are asked for is used instead. Asked for
 `silent` it never answers, for `gone` it hangs up."""
 import os
 import socket
@@ -57,10 +58,17 @@ def fields(data):
     return out
 
 
+def given(name):
+    """What the caller wants instead of our own."""
+    path = os.path.join(sys.argv[3], name) if len(sys.argv) > 3 else ''
+    return open(path, 'rb').read() if os.path.exists(path) else None
+
+
 def marks():
     """InspectResponse {1: Node {4: Dir {1: Entry {1: name, 2: Node {3: {1: Value}}, 3: safe} ...}}}."""
     entries = b''
-    for name, at in MARKS:
+    lines = [line.split() for line in (given('marks') or b'').decode().splitlines()]
+    for name, at in [(name, int(at)) for name, at in lines] or MARKS:
         value = field(1, field(2, field(1, at)))
         entries += field(1, field(1, name.encode()) + field(2, field(3, field(1, value))) + field(3, field(1, b'')))
     return field(1, field(4, entries))
@@ -99,7 +107,7 @@ def calls(stream):
             data.close()
         elif request[2] == b'Profile':
             data = data_streams.pop(fields(request[3])[1])
-            data.sendall(STACKS.encode())
+            data.sendall(given('stacks') or STACKS.encode())
             data.close()
         answer = field(2, payload)
         stream.sendall(struct.pack('>IIBB', len(answer), number, 2, 0) + answer)
