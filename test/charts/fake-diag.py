@@ -107,7 +107,8 @@ def calls(stream):
             data.close()
         elif request[2] == b'Profile':
             data = data_streams.pop(fields(request[3])[1])
-            data.sendall(given('stacks') or STACKS.encode())
+            stacks = given('stacks')
+            data.sendall(STACKS.encode() if stacks is None else stacks)
             data.close()
         answer = field(2, payload)
         stream.sendall(struct.pack('>IIBB', len(answer), number, 2, 0) + answer)

@@ -35,6 +35,8 @@
       if (depth && (!caller || Math.abs(caller.y - f.y - 18) > 0.01)) say('a frame stands upon none', f.e);
     });
   });
+  const sight = frames.length ? rows[0][0].e.getBoundingClientRect() : { top: 0, bottom: 0 };
+  if (sight.top < 0 || sight.bottom > innerHeight) wrong.push('the root is not in sight');
   // A boot chart's bars: each begins where the one before it ends.
   const bars = [...document.querySelectorAll('g > rect[rx="2"]')].filter(r => !r.parentNode.classList.contains('f')).map(box);
   bars.forEach((b, i) => { if (i && (Math.abs(b.x - bars[i - 1].r) > 1.2 || b.y <= bars[i - 1].y)) wrong.push('bar ' + i + ' does not follow'); });

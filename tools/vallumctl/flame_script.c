@@ -70,10 +70,14 @@ const char flame_script[] =
 "  if (e.key === '/' || (e.ctrlKey && e.key === 'f')) { e.preventDefault(); ask(); }\n"
 "});\n"
 "function follow() {\n"
-"  const [what, value] = decodeURIComponent(location.hash.slice(1)).split('=');\n"
+"  const at = location.hash.indexOf('='), what = location.hash.slice(1, at);\n"
+"  let value = location.hash.slice(at + 1);\n"
+"  try { value = decodeURIComponent(value); } catch { }\n"
 "  const first = frames.find(f => f.name === value);\n"
 "  if (what === 'zoom' && first) zoom(first);\n"
 "  if (what === 'search') search(value);\n"
 "}\n"
 "window.addEventListener('hashchange', follow);\n"
-"follow();\n";
+"follow();\n"
+"/* Of a deep graph the root is what is to be seen first. */\n"
+"window.scrollTo(0, svg.getBoundingClientRect().height);\n";

@@ -44,7 +44,7 @@ static void put_colour(FILE *out, const char *name, uint32_t depth)
 	else if (!strncmp(name, "[unknown]", 9))
 		fprintf(out, "hsl(0,0%%,%u%%)", 78 + h % 8);
 	else if (depth == 1)
-		fprintf(out, "hsl(%u,45%%,72%%)", 130 + h % 40);
+		fprintf(out, "hsl(%u,45%%,%u%%)", 130 + h % 40, 68 + (h >> 8) % 9);
 	else if (ends_with(name, "_[k]"))
 		fprintf(out, "hsl(%u,62%%,%u%%)", 196 + h % 26, 66 + (h >> 8) % 10);
 	else
