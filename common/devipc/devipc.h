@@ -49,7 +49,8 @@
  *
  * Limits: an answer, all demands in it included, has a deadline that the VM
  * worker sets by device. Who is late or breaks these rules is complained about
- * to the paravisor (struct devipc_complaint), which ends it and starts another.
+ * to the paravisor (struct devipc_complaint), which ends it and starts another;
+ * the link's number says whom it is about, for the next one may be there by then.
  *
  * Neither end trusts the other: what lies in the shared memory is copied once
  * and checked as a copy; data is bytes to both. Both ends are built together,
@@ -63,7 +64,7 @@
 #include "common/base/types.h"
 #include <stdatomic.h>
 
-#define DEVIPC_VERSION 5u
+#define DEVIPC_VERSION 6u
 #define DEVIPC_UNIT "device"
 
 /* --- The shared memory -------------------------------------------------------------- */
@@ -217,9 +218,17 @@ static inline struct devipc_mailbox *devipc_mailbox(uint8_t *shared)
 
 /* --- Through the paravisor ------------------------------------------------------------------- */
 
-/* The VM worker's words on the supply channel: the worker is late or breaks the rules and is to be ended. */
+/* The paravisor's words on the supply channel, with a link: which of the device's workers has the other end. */
+struct devipc_supply {
+	uint32_t magic;  /* DEVIPC_SUPPLY */
+	uint32_t number; /* counts up from 1 */
+};
+#define DEVIPC_SUPPLY 0x53505546u
+
+/* The VM worker's: the worker at the other end of that link is late or breaks the rules and is to be ended. */
 struct devipc_complaint {
-	uint32_t magic; /* DEVIPC_COMPLAINT */
+	uint32_t magic;  /* DEVIPC_COMPLAINT */
+	uint32_t number; /* of the link; 0: it never had one */
 	/* enum vl_err: VL_E_TIMEOUT, VL_E_CLOSED (it left its link and lives), or what was wrong */
 	int32_t error;
 };
@@ -238,9 +247,9 @@ enum devipc_fd { DEVIPC_FD_LINK, DEVIPC_FD_ASKED, DEVIPC_FD_ANSWERED, DEVIPC_FD_
 #define DEVIPC_FDS_ROOM (DEVIPC_FD_MAX + 1)
 
 /*
- * The paravisor's messages when it has started a device worker: to the VM worker on its supply, one byte
- * without a meaning with the first three of enum devipc_fd; to the device worker, its first and only one,
- * this with all of them, the store only if its kind keeps files.
+ * The paravisor's messages when it has started a device worker: to the VM worker on its supply, a struct
+ * devipc_supply with the first three of enum devipc_fd; to the device worker, its first and only one, this with all
+ * of them, the store only if its kind keeps files.
  */
 struct devipc_config {
 	uint32_t version; /* DEVIPC_VERSION */

@@ -109,13 +109,13 @@ static int send_config(struct devices *d, struct device_worker *w, const int lin
 static int hand_over(struct devices *d, struct device_worker *w)
 {
 	int vm[DEVLINK_FDS], its[DEVLINK_FDS], err = devlink_make(vm, its);
-	uint8_t byte = 0;
+	const struct devipc_supply s = { DEVIPC_SUPPLY, w->worker.starts };
 
 	if (err)
 		return err;
 	err = send_config(d, w, its);
 	if (!err)
-		err = channel_send(w->supply[0], &byte, sizeof(byte), vm, DEVLINK_FDS, SEND_LIMIT_MS);
+		err = channel_send(w->supply[0], &s, sizeof(s), vm, DEVLINK_FDS, SEND_LIMIT_MS);
 	devlink_close(vm);
 	devlink_close(its);
 	return err;
@@ -190,6 +190,21 @@ static void on_death(struct devices *d, struct device_worker *w)
 		tell(d, w, "ended and starts again");
 }
 
+static void on_complaint(struct devices *d, struct device_worker *w, const struct devipc_complaint *c)
+{
+	/* About one that has ended since: who is there now has done nothing. */
+	if (c->number != w->worker.starts) {
+		vl_info("device worker %s: %s, but that was start %u, and this is start %u", w->worker.rule->name,
+			vl_err_text(c->error), c->number, w->worker.starts);
+		return;
+	}
+	vl_warn("device worker %s: %s", w->worker.rule->name, vl_err_text(c->error));
+	if (supervise_event(&w->worker, WORKER_WRONG, clock_boot_ns()) != WORKER_KILL)
+		return;
+	process_kill(&w->worker);
+	tell(d, w, c->error == VL_E_TIMEOUT ? "does not answer and is killed" : "breaks the rules and is killed");
+}
+
 /* The VM worker spoke or hung up. */
 static void on_supply(struct devices *d, struct device_worker *w)
 {
@@ -201,12 +216,7 @@ static void on_supply(struct devices *d, struct device_worker *w)
 		return;
 	channel_close_fds(&m);
 	if (!err && m.size == sizeof(c) && c.magic == DEVIPC_COMPLAINT) {
-		vl_warn("device worker %s: %s", w->worker.rule->name, vl_err_text(c.error));
-		if (supervise_event(&w->worker, WORKER_WRONG, clock_boot_ns()) == WORKER_KILL) {
-			process_kill(&w->worker);
-			tell(d, w, c.error == VL_E_TIMEOUT ? "does not answer and is killed" :
-				"breaks the rules and is killed");
-		}
+		on_complaint(d, w, &c);
 		return;
 	}
 	close(w->supply[0]); /* the VM worker is gone, or does not speak our language */

@@ -189,6 +189,11 @@ void errands_ended(struct paravisor *p)
 	drop_saved(&p->errands);
 }
 
+void errands_forget(struct paravisor *p)
+{
+	p->errands.id = p->errands.profile_id = 0;
+}
+
 /* --- Files ------------------------------------------------------------------------------------ */
 
 /* What the paravisor's own cage lets it read, and of that plain files alone: no device. */

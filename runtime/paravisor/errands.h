@@ -40,6 +40,7 @@ static inline int errands_done(struct paravisor *p, uint32_t request, int error,
 static inline int errands_started(struct paravisor *p) { return VL_E_PROTOCOL; }
 static inline int errands_replaced(struct paravisor *p) { return VL_E_STATE; }
 static inline void errands_ended(struct paravisor *p) { }
+static inline void errands_forget(struct paravisor *p) { }
 static inline void errands_profiler(struct paravisor *p) { }
 static inline void errands_deadline(struct paravisor *p) { }
 #else
@@ -62,6 +63,8 @@ int errands_started(struct paravisor *p);
 int errands_replaced(struct paravisor *p);
 /* The guest has ended: whoever waits is told. */
 void errands_ended(struct paravisor *p);
+/* The server that asked is gone: what was begun goes on, but its successor, whose ids are its own, hears nothing of it. */
+void errands_forget(struct paravisor *p);
 
 /* The profiler spoke or ended; its deadline passed. */
 void errands_profiler(struct paravisor *p);

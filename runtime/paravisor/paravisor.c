@@ -564,8 +564,11 @@ static void start_diag(struct paravisor *p)
 static void on_diag_death(struct paravisor *p)
 {
 	char how[80];
+	int err = diag_worker_on_death(&p->diag, how, sizeof(how));
 
-	if (diag_worker_on_death(&p->diag, how, sizeof(how)) == VL_E_LIMIT)
+	if (!err || err == VL_E_LIMIT)
+		errands_forget(p);
+	if (err == VL_E_LIMIT)
 		vl_error("the diagnostics server ends again and again (%s): there is none now", how);
 }
 

@@ -35,7 +35,7 @@ static void give_up(struct remote *r, int err)
 
 static void complain(const struct remote *r, int error)
 {
-	const struct devipc_complaint c = { DEVIPC_COMPLAINT, error };
+	const struct devipc_complaint c = { DEVIPC_COMPLAINT, r->link_number, error };
 	int err = channel_send(r->supply, &c, sizeof(c), NULL, 0, 0);
 
 	if (err)
@@ -56,17 +56,19 @@ static int receive_link(struct remote *r, struct channel_message *m)
 /* The next link. A paravisor that closes the supply gives no more. */
 static int take_link(struct remote *r)
 {
-	uint8_t byte[8];
-	struct channel_message m = { .data = byte, .capacity = sizeof(byte) };
+	struct devipc_supply s = { 0 };
+	struct channel_message m = { .data = &s, .capacity = sizeof(s) };
 	int err = receive_link(r, &m);
 
-	if (!err && m.fd_count != DEVLINK_FDS) {
+	if (!err && (m.fd_count != DEVLINK_FDS || m.size != sizeof(s) || s.magic != DEVIPC_SUPPLY)) {
 		channel_close_fds(&m);
 		err = VL_E_PROTOCOL;
 	}
-	if (!err)
-		devlink_asker(&r->end, m.fds, r->shared);
-	return err;
+	if (err)
+		return err;
+	r->link_number = s.number;
+	devlink_asker(&r->end, m.fds, r->shared);
+	return 0;
 }
 
 /* --- One request, with the demands on the way -------------------------------------------- */

@@ -34,6 +34,7 @@ struct remote {
 	struct dev_env *env;      /* the device's place in the machine; set before the first call */
 	pthread_mutex_t *machine; /* the machine lock */
 	int supply; /* links come from the paravisor here; -1: no worker will come any more */
+	uint32_t link_number; /* of the last link that came; 0: none */
 	unsigned limit_ms;        /* for one answer */
 	unsigned supply_limit_ms; /* for the next worker */
 	unsigned alone_limit_ms;  /* for the same, until the last one is complained about: it may live without its link */

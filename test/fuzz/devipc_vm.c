@@ -143,9 +143,10 @@ static void answer(const int *its, uint32_t *count)
 
 static void give_link(int its[DEVLINK_FDS])
 {
+	const struct devipc_supply s = { DEVIPC_SUPPLY, 1 };
 	int ours[DEVLINK_FDS];
 
-	if (devlink_make(ours, its) || channel_send(supply[0], "", 1, ours, DEVLINK_FDS, 1000))
+	if (devlink_make(ours, its) || channel_send(supply[0], &s, sizeof(s), ours, DEVLINK_FDS, 1000))
 		abort();
 	devlink_close(ours);
 }

@@ -167,7 +167,7 @@ static void work(const int fds[DEVLINK_FDS])
 
 static pid_t start_worker(void)
 {
-	uint8_t byte = 0;
+	const struct devipc_supply s = { DEVIPC_SUPPLY, 1 };
 	int ours[DEVLINK_FDS], its[DEVLINK_FDS];
 	pid_t pid;
 
@@ -179,7 +179,7 @@ static pid_t start_worker(void)
 		close(supply[0]);
 		work(its);
 	}
-	if (channel_send(supply[0], &byte, 1, ours, DEVLINK_FDS, LIMIT_MS))
+	if (channel_send(supply[0], &s, sizeof(s), ours, DEVLINK_FDS, LIMIT_MS))
 		die("supply");
 	devlink_close(ours);
 	devlink_close(its);

@@ -389,6 +389,7 @@ static void expect_replaced(int why)
 	ck_assert_uint_eq(g->r.replaced, 1);
 	ck_assert_uint_eq(g->complaints, 1);
 	ck_assert_int_eq(g->complaint, why);
+	ck_assert_uint_eq(g->complaint_about, 1);
 }
 
 START_TEST(a_worker_that_hangs_is_complained_about_killed_and_replaced)

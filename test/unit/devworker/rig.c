@@ -82,7 +82,7 @@ static int start_worker(struct rig *g)
 {
 	unsigned n = g->started;
 	pid_t parent = getpid(), pid;
-	uint8_t byte = 0;
+	const struct devipc_supply supply = { DEVIPC_SUPPLY, n + 1 };
 	int ours[DEVLINK_FDS], its[DEVLINK_FDS], fd;
 
 	ck_assert_int_eq(devlink_make(ours, its), 0);
@@ -98,7 +98,7 @@ static int start_worker(struct rig *g)
 	fd = (int)syscall(SYS_pidfd_open, pid, 0);
 	g->pid = pid;
 	g->started = n + 1; /* before it can answer: who sees an answer sees its count, too */
-	ck_assert_int_eq(channel_send(g->supply[0], &byte, 1, ours, DEVLINK_FDS, 1000), 0);
+	ck_assert_int_eq(channel_send(g->supply[0], &supply, sizeof(supply), ours, DEVLINK_FDS, 1000), 0);
 	devlink_close(ours);
 	devlink_close(its);
 	return fd;
@@ -112,6 +112,7 @@ static void hear(struct rig *g)
 	if (channel_receive(g->supply[0], &m, 0) || c.magic != DEVIPC_COMPLAINT)
 		return;
 	g->complaint = c.error;
+	g->complaint_about = c.number;
 	g->complaints++;
 	kill(g->pid, SIGKILL);
 }

@@ -43,6 +43,7 @@ struct rig {
 	struct rig_behaviour behaviour[RIG_BEHAVIOURS_MAX];
 	_Atomic unsigned started, complaints;
 	_Atomic int complaint; /* the last one's error */
+	_Atomic unsigned complaint_about; /* and which start of a worker it is about */
 	_Atomic pid_t pid;
 	_Atomic bool no_more; /* a worker that ends is the last one */
 	pthread_t nanny;
