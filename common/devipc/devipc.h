@@ -218,14 +218,14 @@ static inline struct devipc_mailbox *devipc_mailbox(uint8_t *shared)
 
 /* --- Through the paravisor ------------------------------------------------------------------- */
 
-/* The paravisor's words on the supply channel, with a link: which of the device's workers has the other end. */
+/* The paravisor's words on the supply channel, with a link: which worker of the device has its other end. */
 struct devipc_supply {
 	uint32_t magic;  /* DEVIPC_SUPPLY */
 	uint32_t number; /* counts up from 1 */
 };
 #define DEVIPC_SUPPLY 0x53505546u
 
-/* The VM worker's: the worker at the other end of that link is late or breaks the rules and is to be ended. */
+/* The VM worker's: the worker at that link's other end is late or breaks the rules and is to be ended. */
 struct devipc_complaint {
 	uint32_t magic;  /* DEVIPC_COMPLAINT */
 	uint32_t number; /* of the link; 0: it never had one */
@@ -248,8 +248,8 @@ enum devipc_fd { DEVIPC_FD_LINK, DEVIPC_FD_ASKED, DEVIPC_FD_ANSWERED, DEVIPC_FD_
 
 /*
  * The paravisor's messages when it has started a device worker: to the VM worker on its supply, a struct
- * devipc_supply with the first three of enum devipc_fd; to the device worker, its first and only one, this with all
- * of them, the store only if its kind keeps files.
+ * devipc_supply with the first three of enum devipc_fd; to the device worker, its first and only one, this
+ * with all of them, the store only if its kind keeps files.
  */
 struct devipc_config {
 	uint32_t version; /* DEVIPC_VERSION */

@@ -1,8 +1,8 @@
 /*
  * What a client of the diagnostics server has the paravisor do: pause and resume the
  * guest, save it, give it to a new VM worker, open a file, profile, have a process
- * crash. One errand of the guest's life at a time, and one profile. Nothing here waits: what the VM worker or the profiler has to do first ends in
- * an answer later. Asked for by the server, which is not trusted; the filter decides.
+ * crash. One errand of the guest's life at a time, and one profile. Nothing here waits: what the VM worker or
+ * the profiler has to do first ends in an answer later. Asked for by the server, which is not trusted; the filter decides.
  */
 #ifndef VL_PARAVISOR_ERRANDS_H
 #define VL_PARAVISOR_ERRANDS_H
@@ -63,7 +63,10 @@ int errands_started(struct paravisor *p);
 int errands_replaced(struct paravisor *p);
 /* The guest has ended: whoever waits is told. */
 void errands_ended(struct paravisor *p);
-/* The server that asked is gone: what was begun goes on, but its successor, whose ids are its own, hears nothing of it. */
+/*
+ * The server that asked is gone: what was begun goes on, but its successor, whose ids are its own, hears
+ * nothing of it.
+ */
 void errands_forget(struct paravisor *p);
 
 /* The profiler spoke or ended; its deadline passed. */

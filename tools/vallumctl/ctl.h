@@ -115,10 +115,10 @@ const char *ctl_style(const struct ctl *c, const char *sequence);
 void ctl_put_text(FILE *out, const char *text, size_t size);
 
 /*
- * A file that is complete or not there, and as it was until it is complete: what is written to `stream` is kept in
- * memory, ctl_commit makes the file of it, ctl_discard forgets it. "-" is c->out; what is no plain file (a pipe, a
- * device) is written to in place. ctl_create looks whether the file can be made, so that a long command fails at its
- * beginning. CTL_USAGE with the reason printed.
+ * A file that is complete or not there, and as it was until it is complete: what is written to `stream` is
+ * kept in memory, ctl_commit makes the file of it, ctl_discard forgets it. "-" is c->out; what is no plain
+ * file (a pipe, a device) is written to in place. ctl_create looks whether the file can be made, so that a
+ * long command fails at its beginning. CTL_USAGE with the reason printed.
  */
 struct ctl_file {
 	FILE *stream; /* NULL: none, before ctl_create and after the others */

@@ -1,6 +1,6 @@
 /*
- * Profiles as the paravisor has them made (errands.h): a process with a script in the profiler's place, the test
- * in the diagnostics server's.
+ * Profiles as the paravisor has them made (errands.h): a process with a script in the profiler's place, the
+ * test in the diagnostics server's.
  */
 #include "runtime/lib/channel.h"
 #include "runtime/lib/clock.h"
@@ -98,7 +98,8 @@ static void expect_reply(uint64_t id, int error)
 	int err;
 
 	while ((err = channel_receive(server, &m, 0)) == VL_E_AGAIN) {
-		struct pollfd f[] = { { p.errands.profiler.control, POLLIN, 0 }, { p.errands.profiler.pidfd, POLLIN, 0 } };
+		struct pollfd f[] = { { p.errands.profiler.control, POLLIN, 0 },
+			{ p.errands.profiler.pidfd, POLLIN, 0 } };
 
 		ck_assert_int_gt(poll(f, 2, LIMIT_MS), 0);
 		errands_profiler(&p);
@@ -171,7 +172,11 @@ static void lies(int control, const struct profiler_request *q, int client)
 
 START_TEST(a_profiler_that_refuses_crashes_or_lies_is_told_to_the_client_and_the_next_one_is_served)
 {
-	static const struct { void (*script)(int, const struct profiler_request *, int); int error; const char *says; } cases[] = {
+	static const struct {
+		void (*script)(int control, const struct profiler_request *q, int client);
+		int error;
+		const char *says;
+	} cases[] = {
 		{ refuses, VL_E_NOMEM, "only 3 KiB of VTL2's memory are free" },
 		{ crashes, VL_E_INTERNAL, "the profiler ended without a result: " },
 		{ lies, VL_E_INTERNAL, "the profiler ended without a result: " },

@@ -7,7 +7,8 @@
 
 #include "runtime/lib/control.h"
 
-#define LIMIT_MS 60000 /* for all that a script waits for: what a slow machine does not reach, and nobody waits out */
+/* For all that a script waits for: what a slow machine does not reach, and nobody waits out. */
+#define LIMIT_MS 60000
 
 /* What the paravisor said last. */
 extern union control_any worker_in;

@@ -26,7 +26,8 @@ struct fake_step {
 #define FAKE_TEXT_MAX 65536
 
 struct fake_run {
-	unsigned rows, columns;        /* before the run: 0, or both streams are a terminal of that size, all seen in `out` */
+	/* Before the run: 0, or both streams are a terminal of that size, all seen in `out`. */
+	unsigned rows, columns;
 	int status;                    /* of the client */
 	char out[FAKE_TEXT_MAX];       /* its standard output */
 	char err[FAKE_TEXT_MAX];

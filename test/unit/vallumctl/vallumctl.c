@@ -298,7 +298,8 @@ END_TEST
 START_TEST(a_file_that_is_there_stays_as_it_is_until_the_new_one_is_complete)
 {
 	char name[] = "/tmp/vallumctl-test-XXXXXX", arguments[300], file[64], link[64], text[128] = "", command[256];
-	const struct fake_step good[] = { { .method = "Profile", .data = folded, .data_size = sizeof(folded) - 1 }, { 0 } };
+	const struct fake_step good[] = { { .method = "Profile", .data = folded,
+		.data_size = sizeof(folded) - 1 }, { 0 } };
 	const struct fake_step bad[] = { { .method = "Profile", .data = folded, .data_size = 30,
 		.code = TTRPC_UNKNOWN, .text = "no" }, { 0 } };
 	struct stat s;
@@ -334,7 +335,8 @@ END_TEST
 START_TEST(a_device_is_written_to_and_not_replaced)
 {
 	char name[] = "/tmp/vallumctl-test-XXXXXX", arguments[200], device[64];
-	const struct fake_step steps[] = { { .method = "Profile", .data = folded, .data_size = sizeof(folded) - 1 }, { 0 } };
+	const struct fake_step steps[] = { { .method = "Profile", .data = folded,
+		.data_size = sizeof(folded) - 1 }, { 0 } };
 	struct stat s;
 
 	ck_assert_ptr_nonnull(mkdtemp(name));
@@ -367,7 +369,8 @@ END_TEST
 START_TEST(no_name_of_a_function_controls_the_terminal)
 {
 	static const char names[] = "vallum\033[2J;f\033]0;x\007\xe2\x80\xaeg 3\n";
-	const struct fake_step steps[] = { { .method = "Profile", .data = names, .data_size = sizeof(names) - 1 }, { 0 } };
+	const struct fake_step steps[] = { { .method = "Profile", .data = names,
+		.data_size = sizeof(names) - 1 }, { 0 } };
 
 	RUN(steps, "profile --seconds 1", CTL_OK);
 	ck_assert_ptr_null(strpbrk(run.out, "\033\007\xe2"));
@@ -559,8 +562,8 @@ START_TEST(what_is_watched_on_a_terminal_stays_in_its_place_and_within_its_rows_
 	run.rows = 5, run.columns = 20;
 	RUN(steps, "inspect --watch=0.1 --timeout 1", CTL_UNREACHABLE);
 	/* 5 rows: three lines, what is left out, and the row of the cursor. */
-	SAYS(run.out, "\033[H\033[?7lname: a \"quoted\" ?[31mred?[0m text\033[K\r\nvp0/\033[K\r\n  exits: 1234\033[K\r\n"
-		"(6 more lines: give a PATH or a --depth)\033[K\033[?7h\033[J\033[H\033[?7lname");
+	SAYS(run.out, "\033[H\033[?7lname: a \"quoted\" ?[31mred?[0m text\033[K\r\nvp0/\033[K\r\n"
+		"  exits: 1234\033[K\r\n(6 more lines: give a PATH or a --depth)\033[K\033[?7h\033[J\033[H\033[?7lname");
 	run.rows = 10;
 	RUN(steps, "inspect --watch=0.1 --timeout 1", CTL_UNREACHABLE);
 	SAYS(run.out, "disk: (no answer in time)\033[K\r\n\033[?7h\033[J");
@@ -616,7 +619,8 @@ START_TEST(of_several_that_failed_the_first_is_named_with_its_place)
 	const struct fake_step steps[] = { tree_step(make_failures()), { 0 } };
 
 	RUN(steps, "inspect", CTL_UNREACHABLE);
-	ck_assert_str_eq(run.err, "vallumctl: vm/disks/disk0: its process cannot be asked; 2 parts are missing in all\n");
+	ck_assert_str_eq(run.err,
+		"vallumctl: vm/disks/disk0: its process cannot be asked; 2 parts are missing in all\n");
 	RUN(steps, "inspect a/b", CTL_UNREACHABLE);
 	SAYS(run.err, "vallumctl: a/b/vm/disks/disk0: ");
 }
@@ -626,7 +630,8 @@ START_TEST(json_is_json_whatever_the_names_and_values_are)
 {
 	const struct fake_step steps[] = { tree_step(make_hostile()), { 0 } };
 	char command[] = "python3 -c 'import json, sys; t = json.loads(sys.stdin.buffer.read(), strict=True); "
-		"assert t[\"most\"] == 2**64 - 1 and t[\"least\"] == -2**63 and t[\"bytes\"] == \"00ff22\" and t[\"none\"] == \"\", t; "
+		"assert t[\"most\"] == 2**64 - 1 and t[\"least\"] == -2**63, t; "
+		"assert t[\"bytes\"] == \"00ff22\" and t[\"none\"] == \"\", t; "
 		"assert t[\"a\\\"\\\\\\x01\\n\\x7f\"] == \"\\b\\f\\r\\n\\t\\x1f\\x7f\\\"\\\\/<\\u2028\\x85\", t'";
 	FILE *python;
 
