@@ -7,7 +7,6 @@
 #include <string.h>
 
 enum { STREAM_FOLLOW = 1, STREAM_CONN, STREAM_PATH };
-enum { INSPECT_PATH = 1, INSPECT_DEPTH };
 enum { UPDATE_PATH = 1, UPDATE_VALUE };
 enum { PROFILE_CONN = 1, PROFILE_DURATION, PROFILE_ARGUMENT };
 enum { START_ENV = 1, START_ARGS };
@@ -32,22 +31,6 @@ int diag_stream_decode(const void *data, size_t size, struct diag_stream_request
 			q->conn = pb_varint(&r, &f);
 		else if (f.number == STREAM_PATH)
 			pb_string(&r, &f, q->path, sizeof(q->path));
-	}
-	return r.err;
-}
-
-int diag_inspect_decode(const void *data, size_t size, struct diag_inspect_request *q)
-{
-	struct vl_reader r;
-	struct pb_field f;
-
-	memset(q, 0, sizeof(*q));
-	vl_reader_init(&r, data, size);
-	while (pb_next(&r, &f)) {
-		if (f.number == INSPECT_PATH)
-			pb_string(&r, &f, q->path, sizeof(q->path));
-		else if (f.number == INSPECT_DEPTH)
-			q->depth = pb_u32(&r, &f);
 	}
 	return r.err;
 }
@@ -277,8 +260,8 @@ void diag_stream_encode(struct vl_writer *w, const struct diag_stream_request *q
 
 void diag_inspect_encode(struct vl_writer *w, const struct diag_inspect_request *q)
 {
-	put_text(w, INSPECT_PATH, q->path);
-	put_u64(w, INSPECT_DEPTH, q->depth);
+	put_text(w, DIAG_INSPECT_PATH, q->path);
+	put_u64(w, DIAG_INSPECT_DEPTH, q->depth);
 }
 
 void diag_update_encode(struct vl_writer *w, const struct diag_update_request *q)

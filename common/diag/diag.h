@@ -33,6 +33,7 @@ struct diag_stream_request {
 };
 
 /* Inspect {1: path, 2: depth}. */
+enum { DIAG_INSPECT_PATH = 1, DIAG_INSPECT_DEPTH };
 struct diag_inspect_request {
 	char path[INSPECT_PATH_MAX];
 	uint32_t depth; /* INSPECT_ALL: no limit */

@@ -35,15 +35,6 @@ void call_fail(const struct call *k, enum ttrpc_code code, const char *fmt, ...)
 	connection_send(k->server, k->connection, bytes, w.pos);
 }
 
-void call_done(const struct call *k)
-{
-	struct vl_writer w;
-
-	vl_writer_init(&w, k->server->answer, sizeof(k->server->answer));
-	ttrpc_end(&w, ttrpc_response_begin(&w, k->stream));
-	send_written(k, &w);
-}
-
 /* At the client's limit it gets what is there, as the reference does it: what was late is said to be so. */
 static void call_inspect(const struct call *k)
 {

@@ -24,6 +24,17 @@
 #define KMSG_PATH "/dev/kmsg"
 #define PROFILE_EXTRA_MS (PROFILER_GRACE_MS + 15000u)
 
+/* The answer to a call that has nothing to say but that it is done. */
+static void call_done(const struct call *k)
+{
+	uint8_t bytes[64];
+	struct vl_writer w;
+
+	vl_writer_init(&w, bytes, sizeof(bytes));
+	ttrpc_end(&w, ttrpc_response_begin(&w, k->stream));
+	connection_send(k->server, k->connection, bytes, w.pos);
+}
+
 /* --- Streams of data connections -------------------------------------------------------------- */
 
 static int pump_log(struct server *s, struct connection *c)

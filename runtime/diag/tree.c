@@ -1,5 +1,6 @@
 /* The whole inspect tree (tree.h). Requests are a client's, answers those of other processes: hostile. */
 #include "runtime/diag/tree.h"
+#include "common/inspect/view.h"
 #include "runtime/lib/clock.h"
 
 enum inspect_level tree_level(const struct server *s)
@@ -11,9 +12,20 @@ enum inspect_level tree_level(const struct server *s)
 #endif
 }
 
-/* An entry of the root that a unit has: all of it, or what it has at `prefix`. */
+/* Of what a unit has under that name this VM's clients may see nothing, or it has nothing. */
+static bool is_nothing(const uint8_t *node, size_t size)
+{
+	struct inspect_node n;
+
+	return inspect_node_read(node, size, &n) == 0 && n.kind == INSPECT_NODE_FAILED && n.error == INSPECT_NOT_FOUND;
+}
+
+/*
+ * An entry of the root that a unit has: all of it, or what it has at `prefix`. In the whole tree one that is
+ * nothing is left out; who asks for it is told so.
+ */
 static void put_unit(struct server *s, struct inspect *i, struct unit *u, const char *name, const char *prefix,
-	uint64_t deadline_ns)
+	bool whole, uint64_t deadline_ns)
 {
 	struct inspect_request rest;
 	size_t size = 0;
@@ -22,6 +34,8 @@ static void put_unit(struct server *s, struct inspect *i, struct unit *u, const 
 	if (!inspect_foreign(i, name, INSPECT_SAFE, &rest))
 		return;
 	err = inspect_unit_ask(&u->link, &rest, prefix, deadline_ns, &s->unit_answer, &size);
+	if (!err && whole && is_nothing(s->unit_answer.node, size))
+		return;
 	if (!err)
 		inspect_graft(i, name, INSPECT_SAFE, s->unit_answer.node, size);
 	else if (err == VL_E_TIMEOUT || err == VL_E_BUSY || err == VL_E_CLOSED)
@@ -69,9 +83,10 @@ int64_t tree_node(struct server *s, const struct inspect_request *q, uint64_t de
 		struct unit *u = &s->units[n];
 
 		if (!u->is.entry_count)
-			put_unit(s, &i, u, u->is.name, "", share_of(q, deadline_ns));
+			put_unit(s, &i, u, u->is.name, "", !*q->path, share_of(q, deadline_ns));
 		for (uint32_t e = 0; e < u->is.entry_count; e++)
-			put_unit(s, &i, u, u->is.entries[e], u->is.entries[e], share_of(q, deadline_ns));
+			put_unit(s, &i, u, u->is.entries[e], u->is.entries[e], !*q->path,
+				share_of(q, deadline_ns));
 	}
 	put_own(s, &i);
 	return inspect_end(&i);

@@ -492,6 +492,32 @@ START_TEST(an_isolated_vms_unit_that_tells_too_much_is_not_passed_on)
 }
 END_TEST
 
+static void walk_settings(void *context, struct inspect *i)
+{
+	if (!inspect_open(i, "settings", INSPECT_UNSPECIFIED))
+		return;
+	inspect_u64(i, "count", INSPECT_UNSPECIFIED, INSPECT_COUNT, VALUE);
+	inspect_close(i);
+}
+
+START_TEST(what_a_client_may_see_nothing_of_is_not_in_its_whole_tree)
+{
+	struct unit_thread root;
+	int fd;
+
+	start(_i ? ISOLATION_VBS : ISOLATION_NONE, false);
+	start_unit(&root, "vallum", "settings", walk_settings);
+	fd = connect_to(0);
+	ck_assert_uint_eq(kind_in_root(fd, "settings", 0), _i ? INSPECT_NODE_UNEVALUATED : INSPECT_NODE_DIR);
+	ck_assert_uint_eq(kind_in_root(fd, "diagnostics", 0), INSPECT_NODE_DIR);
+	if (_i)
+		fails_with(fd, "settings", INSPECT_NOT_FOUND);
+	close(fd);
+	stop();
+	pthread_join(root.thread, NULL);
+}
+END_TEST
+
 /* --- Streams ---------------------------------------------------------------------------------- */
 
 static void log_record(const char *text)
@@ -884,6 +910,7 @@ Suite *suite_diag_server(void)
 		(int)VL_ARRAY_COUNT(contexts));
 	tcase_add_loop_test(c, what_is_not_marked_safe_is_shown_where_its_row_keeps_it, 0, FILTER_COLUMNS);
 	tcase_add_test(c, an_isolated_vms_unit_that_tells_too_much_is_not_passed_on);
+	tcase_add_loop_test(c, what_a_client_may_see_nothing_of_is_not_in_its_whole_tree, 0, 2);
 	tcase_add_test(c, data_connections_are_numbered_from_1_and_each_serves_one_call);
 	tcase_add_test(c, the_log_so_far_is_sent_and_what_comes_later_to_who_follows);
 	tcase_add_test(c, the_saved_state_arrives_whole);
