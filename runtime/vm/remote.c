@@ -8,6 +8,7 @@
 #include "runtime/lib/channel.h"
 #include "runtime/lib/clock.h"
 #include "runtime/lib/crash.h"
+#include "runtime/lib/timed_condition.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -597,17 +598,11 @@ static void replace_worker(struct remote *r)
 
 static void wait_for_work(struct remote *r)
 {
-	struct timespec end;
+	const struct timespec end = timed_condition_end(LOOK_NS);
 
 	if (!r->rests) {
 		pthread_cond_wait(&r->work, r->machine);
 		return;
-	}
-	clock_gettime(CLOCK_MONOTONIC, &end);
-	end.tv_nsec += LOOK_NS;
-	if (end.tv_nsec >= 1000000000) {
-		end.tv_nsec -= 1000000000;
-		end.tv_sec++;
 	}
 	if (pthread_cond_timedwait(&r->work, r->machine, &end) && r->rests && worker_is_lost(r))
 		replace_worker(r);
@@ -838,8 +833,6 @@ const struct dev_model remote_model = {
 
 int remote_init(struct remote *r, const char *name, int supply, uint8_t *shared, pthread_mutex_t *machine)
 {
-	pthread_condattr_t monotonic;
-
 	memset(r, 0, offsetof(struct remote, input));
 	r->name = name;
 	r->machine = machine;
@@ -851,10 +844,7 @@ int remote_init(struct remote *r, const char *name, int supply, uint8_t *shared,
 	r->journal_limit = REMOTE_JOURNAL_DEFAULT;
 	r->shared = shared;
 	pthread_mutex_init(&r->lock, NULL);
-	pthread_condattr_init(&monotonic);
-	pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
-	pthread_cond_init(&r->work, &monotonic);
-	pthread_condattr_destroy(&monotonic);
+	timed_condition_init(&r->work);
 	r->checkpoint = malloc(DEVIPC_STATE_BYTES);
 	r->next = malloc(DEVIPC_STATE_BYTES);
 	if (!r->checkpoint || !r->next)

@@ -1,10 +1,10 @@
 /* engine.h */
 #include "runtime/vtpm/engine.h"
 #include "runtime/lib/crash.h"
+#include "runtime/lib/timed_condition.h"
 
 #include <string.h>
 #include <sys/eventfd.h>
-#include <time.h>
 #include <unistd.h>
 
 static void run(struct engine *e)
@@ -47,8 +47,6 @@ static void *thread_main(void *context)
 
 int engine_open(struct engine *e, const struct vtpm_nv *nv, bool threaded)
 {
-	pthread_condattr_t attributes;
-
 	memset(e, 0, sizeof(*e));
 	e->nv = *nv;
 	e->event_fd = -1;
@@ -58,10 +56,7 @@ int engine_open(struct engine *e, const struct vtpm_nv *nv, bool threaded)
 	if (e->event_fd < 0)
 		return VL_E_OS;
 	pthread_mutex_init(&e->lock, NULL);
-	pthread_condattr_init(&attributes);
-	pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
-	pthread_cond_init(&e->changed, &attributes);
-	pthread_condattr_destroy(&attributes);
+	timed_condition_init(&e->changed);
 	if (!pthread_create(&e->thread, NULL, thread_main, e))
 		return 0;
 	close(e->event_fd);
@@ -86,15 +81,9 @@ void engine_close(struct engine *e)
 /* Lock held. */
 static void wait_a_little(struct engine *e)
 {
-	struct timespec end;
+	const struct timespec end = timed_condition_end(ENGINE_PATIENCE_NS);
 	int err = 0;
 
-	clock_gettime(CLOCK_MONOTONIC, &end);
-	end.tv_nsec += ENGINE_PATIENCE_NS;
-	if (end.tv_nsec >= 1000000000) {
-		end.tv_nsec -= 1000000000;
-		end.tv_sec++;
-	}
 	while (!e->done && !err)
 		err = pthread_cond_timedwait(&e->changed, &e->lock, &end);
 }

@@ -74,29 +74,31 @@ int release_confirm(const struct release_context *r, const struct platform_key *
 			    out->signature);
 }
 
-static int check_broker(const uint8_t modulus[ATTEST_RSA_BYTES], const uint8_t id[BROKER_ID_BYTES])
+/* That the broker with this id says it, here and now. */
+static int check_broker(const struct release_context *r, const uint8_t id[BROKER_ID_BYTES], const char *domain,
+			const void *said, size_t size, const uint8_t modulus[ATTEST_RSA_BYTES],
+			const uint8_t signature[ATTEST_RSA_BYTES])
 {
-	uint8_t own[BROKER_ID_BYTES];
+	uint8_t own[BROKER_ID_BYTES], hash[32];
 
 	broker_id(modulus, own);
-	return crypto_equal(own, id, sizeof(own)) ? 0 : VL_E_DENIED;
+	if (!crypto_equal(own, id, sizeof(own)))
+		return VL_E_DENIED;
+	signed_hash(r, domain, said, size, hash);
+	return rsa_pss_verify(modulus, hash, signature);
 }
 
 int release_open(const struct release_context *r, const uint8_t id[BROKER_ID_BYTES],
 		 const br_rsa_private_key *key, const void *data, size_t size, struct attest_secret *secret)
 {
 	struct attest_release answer;
-	uint8_t hash[32];
 	int n, err;
 
 	if (size != sizeof(answer))
 		return size < sizeof(answer) ? VL_E_TRUNCATED : VL_E_RANGE;
 	memcpy(&answer, data, sizeof(answer));
-	err = check_broker(answer.broker, id);
-	if (err)
-		return err;
-	signed_hash(r, ATTEST_RELEASE_DOMAIN, answer.transfer, sizeof(answer.transfer), hash);
-	err = rsa_pss_verify(answer.broker, hash, answer.signature);
+	err = check_broker(r, id, ATTEST_RELEASE_DOMAIN, answer.transfer, sizeof(answer.transfer),
+			answer.broker, answer.signature);
 	if (err)
 		return err;
 	n = transfer_unwrap(key, answer.transfer, sizeof(answer.transfer), secret, sizeof(*secret));
@@ -110,16 +112,12 @@ int release_confirmed(const struct release_context *r, const uint8_t id[BROKER_I
 		      const void *data, size_t size)
 {
 	struct attest_confirmation answer;
-	uint8_t hash[32];
 	int err;
 
 	if (size != sizeof(answer))
 		return size < sizeof(answer) ? VL_E_TRUNCATED : VL_E_RANGE;
 	memcpy(&answer, data, sizeof(answer));
-	err = check_broker(answer.broker, id);
-	if (err)
-		return err;
-	signed_hash(r, ATTEST_CONFIRM_DOMAIN, &answer.epoch, sizeof(answer.epoch), hash);
-	err = rsa_pss_verify(answer.broker, hash, answer.signature);
+	err = check_broker(r, id, ATTEST_CONFIRM_DOMAIN, &answer.epoch, sizeof(answer.epoch), answer.broker,
+			answer.signature);
 	return err ? err : le64_to_cpu(answer.epoch) == epoch ? 0 : VL_E_AUTH;
 }

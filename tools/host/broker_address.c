@@ -63,17 +63,27 @@ static int give_up(int fd)
 	return VL_E_OS;
 }
 
+/* A socket for `address`, whose *size bytes are in *a. */
+static int open_socket(const char *address, union address *a, socklen_t *size)
+{
+	int n = parse(address, a), fd;
+
+	if (n < 0)
+		return n;
+	*size = (socklen_t)n;
+	fd = socket(a->any.sa_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	return fd < 0 ? VL_E_OS : fd;
+}
+
 int broker_address_connect(const char *address)
 {
 	union address a;
-	int size = parse(address, &a), fd;
+	socklen_t size;
+	int fd = open_socket(address, &a, &size);
 
-	if (size < 0)
-		return size;
-	fd = socket(a.any.sa_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	if (fd < 0)
-		return VL_E_OS;
-	return connect(fd, &a.any, (socklen_t)size) && errno != EINPROGRESS ? give_up(fd) : fd;
+		return fd;
+	return connect(fd, &a.any, size) && errno != EINPROGRESS ? give_up(fd) : fd;
 }
 
 /* What an ended broker left: a socket that refuses connections, as any other file would, too. */
@@ -91,15 +101,13 @@ static void remove_stale(const char *address, const union address *a)
 int broker_address_listen(const char *address)
 {
 	union address a;
-	int size = parse(address, &a), fd, on = 1;
+	socklen_t size;
+	int fd = open_socket(address, &a, &size), on = 1;
 
-	if (size < 0)
-		return size;
-	fd = socket(a.any.sa_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	if (fd < 0)
-		return VL_E_OS;
+		return fd;
 	if (a.any.sa_family == AF_UNIX)
 		remove_stale(address, &a);
 	setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
-	return bind(fd, &a.any, (socklen_t)size) || listen(fd, 16) ? give_up(fd) : fd;
+	return bind(fd, &a.any, size) || listen(fd, 16) ? give_up(fd) : fd;
 }

@@ -2,6 +2,7 @@
 #include "tools/host/kvm.h"
 #include "common/base/err.h"
 #include "common/base/log.h"
+#include "tools/host/port.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -195,4 +196,16 @@ int kvm_complete(int fd, struct kvm_run *run)
 	if (kick_came) /* one that came meanwhile still counts */
 		*immediate_exit = 1;
 	return r < 0 && errno == EINTR ? 0 : VL_E_OS;
+}
+
+void kvm_run_failed(const struct host_vp *vp, unsigned vtl)
+{
+	host_end(vp->host, HOST_END_ERROR, "KVM_RUN of VTL%u on VP %u failed: %s", vtl, vp->index,
+			strerror(errno));
+}
+
+void kvm_exit_unknown(const struct host_vp *vp, unsigned vtl, uint32_t reason)
+{
+	host_end(vp->host, HOST_END_ERROR,
+			"KVM returned from VTL%u with exit reason %u, which is not known here", vtl, reason);
 }

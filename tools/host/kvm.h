@@ -13,6 +13,7 @@
 #include <time.h>
 
 struct kvm_run;
+struct host_vp;
 
 /*
  * Kicks a VP's thread out of KVM_RUN, and out of its next one when it comes
@@ -67,6 +68,9 @@ void kvm_thread_kick(const _Atomic pid_t *tid);
 void kvm_take_kicks(void);
 /* Waits until wanted() holds, which is asked first and after each kick, with kicks blocked. */
 void kvm_wait_for_kick(bool (*wanted)(void *context), void *context);
+/* KVM_RUN of the VP's vCPU in `vtl` failed, with errno; or gave a reason that its port does not know: the end. */
+void kvm_run_failed(const struct host_vp *vp, unsigned vtl);
+void kvm_exit_unknown(const struct host_vp *vp, unsigned vtl, uint32_t reason);
 /* Lets KVM finish the exit that is pending (skip, write back) without entering the guest. VL_E_OS. */
 int kvm_complete(int fd, struct kvm_run *run);
 

@@ -287,9 +287,7 @@ static void serve(struct port_vp *p)
 	case KVM_EXIT_INTR:
 		break;
 	default:
-		host_end(p->vp->host, HOST_END_ERROR,
-			"KVM returned from VTL0 with exit reason %u, which is not known here",
-			run->exit_reason);
+		kvm_exit_unknown(p->vp, HOST_VTL0, run->exit_reason);
 	}
 }
 
@@ -380,8 +378,7 @@ void arm64_run_vtl0(struct port_vp *p)
 		} else if (errno == EFAULT) {
 			protected_access(p);
 		} else {
-			host_end(p->vp->host, HOST_END_ERROR, "KVM_RUN of VTL0 on VP %u failed: %s",
-				p->vp->index, strerror(errno));
+			kvm_run_failed(p->vp, HOST_VTL0);
 		}
 	}
 }

@@ -162,9 +162,7 @@ static void serve(struct port_vp *p)
 	case KVM_EXIT_INTR:
 		break;
 	default:
-		host_end(p->vp->host, HOST_END_ERROR,
-			"KVM returned from VTL2 with exit reason %u, which is not known here",
-			run->exit_reason);
+		kvm_exit_unknown(p->vp, HOST_VTL2, run->exit_reason);
 	}
 }
 
@@ -178,7 +176,6 @@ void arm64_run_vtl2(struct port_vp *p)
 		else if (r == 1)
 			kvm_take_kicks();
 		else
-			host_end(p->vp->host, HOST_END_ERROR, "KVM_RUN of VTL2 on VP %u failed: %s",
-				p->vp->index, strerror(errno));
+			kvm_run_failed(p->vp, HOST_VTL2);
 	}
 }

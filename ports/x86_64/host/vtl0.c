@@ -338,9 +338,7 @@ static void serve(struct port_vp *p)
 	case KVM_EXIT_INTR:
 		break;
 	default:
-		host_end(p->vp->host, HOST_END_ERROR,
-				"KVM returned from VTL0 with exit reason %u, which is not known here",
-			run->exit_reason);
+		kvm_exit_unknown(p->vp, HOST_VTL0, run->exit_reason);
 	}
 }
 
@@ -402,7 +400,6 @@ void x86_run_vtl0(struct port_vp *p)
 		else if (errno == EFAULT)
 			memory_exit(p);
 		else
-			host_end(p->vp->host, HOST_END_ERROR, "KVM_RUN of VTL0 on VP %u failed: %s",
-					p->vp->index, strerror(errno));
+			kvm_run_failed(p->vp, HOST_VTL0);
 	}
 }

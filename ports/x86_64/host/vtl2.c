@@ -223,9 +223,7 @@ static void serve(struct port_vp *p)
 		internal_error(p);
 		break;
 	default:
-		host_end(p->vp->host, HOST_END_ERROR,
-				"KVM returned from VTL2 with exit reason %u, which is not known here",
-			run->exit_reason);
+		kvm_exit_unknown(p->vp, HOST_VTL2, run->exit_reason);
 	}
 }
 
@@ -241,9 +239,7 @@ void x86_run_vtl2(struct port_vp *p)
 			x86_settle_debug(p);
 			x86_drain_kick(p);
 		} else {
-			host_end(p->vp->host, HOST_END_ERROR, "KVM_RUN of VTL2 on VP %u failed: %s",
-					p->vp->index,
-				strerror(errno));
+			kvm_run_failed(p->vp, HOST_VTL2);
 		}
 	}
 }

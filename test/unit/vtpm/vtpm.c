@@ -164,15 +164,7 @@ START_TEST(commands_that_cannot_be_are_answered_with_their_error)
 
 		snprintf(text, sizeof(text), "8001 %s 0000017b", sizes[i]);
 		n = rig_hex(text, c);
-		if (_i & 1) {
-			rig_crb_send(r, c, n);
-			rig_wait(r);
-			rig_crb_receive(r);
-		} else {
-			rig_fifo_send(r, c, n);
-			rig_wait(r);
-			rig_fifo_receive(r);
-		}
+		rig_exchange(r, c, n);
 		ck_assert_uint_eq(rig_code(r), 0x142);
 		ck_assert_uint_eq(r->response_bytes, 10);
 	}
@@ -297,10 +289,7 @@ START_TEST(registers_answer_while_a_command_runs)
 		rig_out(r, 0x18, 4, 0x20);
 	}
 	rig_wait(r);
-	if (_i & 1)
-		rig_crb_receive(r);
-	else
-		rig_fifo_receive(r);
+	rig_receive(r);
 	ck_assert_uint_eq(rig_code(r), 0);
 	ck_assert_uint_eq(r->response[0], 0x80);
 	close_rig();
@@ -443,10 +432,7 @@ START_TEST(a_command_that_a_dead_worker_was_in_runs_once_as_the_guest_sees_it)
 	atomic_store(&r->hold, false);
 	engine_wait(&r->engine); /* it even reached the file, and then the worker dies */
 	move(size);
-	if (_i)
-		rig_crb_receive(r);
-	else
-		rig_fifo_receive(r);
+	rig_receive(r);
 	ck_assert_uint_eq(rig_code(r), 0); /* not: "is defined already" */
 	ck_assert_uint_eq(rig_command(r, RIG_NV_DEFINE), 0x14c);
 	rig_power_cycle(r);
@@ -478,10 +464,7 @@ START_TEST(a_saved_state_survives_in_the_middle_of_a_transfer)
 	else
 		rig_out(r, 0x18, 4, 0x20);
 	rig_wait(r);
-	if (_i & 1)
-		rig_crb_receive(r);
-	else
-		rig_fifo_receive(r);
+	rig_receive(r);
 	ck_assert_uint_eq(rig_code(r), 0);
 	ck_assert_uint_eq(r->response_bytes, 12 + 32);
 	close_rig();

@@ -244,6 +244,26 @@ static inline uint32_t rig_code(const struct rig *r)
 		(uint32_t)r->response[8] << 8 | r->response[9];
 }
 
+/* The response of the command that was given, through the interface. */
+static inline void rig_receive(struct rig *r)
+{
+	if (r->v.interface == VTPM_CRB)
+		rig_crb_receive(r);
+	else
+		rig_fifo_receive(r);
+}
+
+/* A command as it is, through the interface, and its response. */
+static inline void rig_exchange(struct rig *r, const uint8_t *command, size_t size)
+{
+	if (r->v.interface == VTPM_CRB)
+		rig_crb_send(r, command, size);
+	else
+		rig_fifo_send(r, command, size);
+	rig_wait(r);
+	rig_receive(r);
+}
+
 /* Gives the command (its size field is filled in here) through the interface; returns the response's code. */
 static inline uint32_t rig_command(struct rig *r, const char *hex)
 {
@@ -253,15 +273,7 @@ static inline uint32_t rig_command(struct rig *r, const char *hex)
 	c[2] = c[3] = 0;
 	c[4] = (uint8_t)(n >> 8);
 	c[5] = (uint8_t)n;
-	if (r->v.interface == VTPM_CRB) {
-		rig_crb_send(r, c, n);
-		rig_wait(r);
-		rig_crb_receive(r);
-	} else {
-		rig_fifo_send(r, c, n);
-		rig_wait(r);
-		rig_fifo_receive(r);
-	}
+	rig_exchange(r, c, n);
 	return rig_code(r);
 }
 
