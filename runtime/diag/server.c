@@ -355,13 +355,20 @@ int server_tell(struct server *s, const void *message, size_t size, const int *f
 	return channel_send(s->parent, message, size, fds, fd_count, TELL_LIMIT_MS);
 }
 
-/* A unit of a known name is that unit's new process. */
-static int add_unit(struct server *s, const struct service_unit *is, int fd)
+static unsigned find_unit(const struct server *s, const struct service_unit *is)
 {
 	unsigned n = 0;
 
 	while (n < s->unit_count && strcmp(s->units[n].is.name, is->name))
 		n++;
+	return n;
+}
+
+/* A unit of a known name is that unit's new process. */
+static int add_unit(struct server *s, const struct service_unit *is, int fd)
+{
+	unsigned n = find_unit(s, is);
+
 	if (n == SERVICE_UNIT_MAX)
 		return VL_E_LIMIT;
 	if (n == s->unit_count)
@@ -372,16 +379,33 @@ static int add_unit(struct server *s, const struct service_unit *is, int fd)
 	return 0;
 }
 
+static void drop_unit(struct server *s, const struct service_unit *is)
+{
+	unsigned n = find_unit(s, is);
+
+	if (n == s->unit_count)
+		return;
+	close(s->units[n].link.fd);
+	s->unit_count--;
+	memmove(&s->units[n], &s->units[n + 1], (s->unit_count - n) * sizeof(s->units[n]));
+}
+
+static int on_unit(struct server *s, const struct service_unit *is, struct channel_message *c)
+{
+	int err = c->fd_count ? add_unit(s, is, c->fds[0]) : 0;
+
+	if (!c->fd_count)
+		drop_unit(s, is);
+	else if (!err)
+		c->fd_count = 0; /* the unit's now */
+	return err;
+}
+
 static int act(struct server *s, const union service_any *m, struct channel_message *c)
 {
-	int err;
-
 	switch (m->type) {
 	case SERVICE_UNIT:
-		err = add_unit(s, &m->unit, c->fds[0]);
-		if (!err)
-			c->fd_count = 0; /* the unit's now */
-		return err;
+		return on_unit(s, &m->unit, c);
 #ifndef VL_HARDENED
 	case SERVICE_REPLY:
 		full_reply(s, &m->reply, c->fd_count ? c->fds[0] : -1);

@@ -32,7 +32,7 @@ static int check_config(const struct service_config *c, size_t fd_count)
 
 static int check_unit(const struct service_unit *u, size_t fd_count)
 {
-	if (fd_count != 1)
+	if (fd_count > 1)
 		return VL_E_RANGE;
 	if (u->entry_count > SERVICE_ENTRY_MAX)
 		return VL_E_LIMIT;

@@ -8,6 +8,7 @@
  *   paravisor                        vallum-diag
  *   CONFIG + descriptors    ->              once, first
  *   UNIT + descriptor       ->              for each unit, and when its process is a new one
+ *   UNIT                    ->              that unit is gone, and with it its place in the tree
  *                           <-      HELLO   it serves
  *                           <-      ASK [+ descriptor]
  *   REPLY [+ descriptor]    ->              once for each ASK, in any order
@@ -23,7 +24,7 @@
 #define SERVICE_VERSION 1
 
 enum {
-	SERVICE_UNIT_MAX = 8,
+	SERVICE_UNIT_MAX = 16,  /* init, paravisor, VM worker, 3 devices, profiler, 8 commands (COMMANDS_MAX) */
 	SERVICE_ENTRY_MAX = 8,
 	SERVICE_NAME_MAX = 24,  /* bytes with the NUL */
 	SERVICE_TEXT_MAX = 200, /* bytes with the NUL */

@@ -2,7 +2,7 @@
  * A process's part of the inspect tree. Each process of VTL2 that has something
  * to show is a unit: it holds one end of a SOCK_SEQPACKET channel that the
  * paravisor made when it started the process; the diagnostics server holds the
- * other one and the unit's name. One request, one answer, both whole messages:
+ * other one and the unit's name (init's channel: INIT_UNIT_FD). One request, one answer, both whole messages:
  *
  *   vallum-diag                              the unit
  *   REQUEST {id, path, depth, level}  ->     walks its state with inspect.h
@@ -21,6 +21,10 @@
 
 #include "common/inspect/inspect.h"
 #include "runtime/lib/channel.h"
+#include "runtime/lib/crash.h"
+
+/* Init, which is there before the paravisor, makes its own channel: this is where the paravisor finds the far end. */
+#define INIT_UNIT_FD (CRASH_FD + 1)
 
 #define INSPECT_UNIT_NODE_MAX 32768u /* bytes of an answer's Node */
 #define INSPECT_UNIT_VALUE_MAX 256u  /* bytes with the NUL of an update's value */

@@ -68,28 +68,57 @@ static void name_unit(struct service_unit *is, const char *name, const char *con
 		vl_format(is->entries[is->entry_count++], SERVICE_NAME_MAX, "%s", *entries);
 }
 
-int diag_worker_unit(struct diag_worker *d, const char *name, const char *const *entries)
+static unsigned find_unit(const struct diag_worker *d, const char *name)
 {
 	unsigned n = 0;
-	int pair[2];
 
-	if (!d->fd_count)
-		return VL_E_STATE;
 	while (n < d->unit_count && strcmp(d->units[n].is.name, name))
 		n++;
-	if (n == SERVICE_UNIT_MAX)
-		return VL_E_LIMIT;
-	if (channel_pair(pair))
-		return VL_E_OS;
+	return n;
+}
+
+int diag_worker_has_unit(struct diag_worker *d, const char *name, const char *const *entries, int fd)
+{
+	unsigned n = find_unit(d, name);
+	int err = !d->fd_count ? VL_E_STATE : n == SERVICE_UNIT_MAX ? VL_E_LIMIT : 0;
+
+	if (err) {
+		close(fd);
+		return err;
+	}
 	if (n == d->unit_count)
 		d->unit_count++;
 	else
 		close(d->units[n].fd);
 	name_unit(&d->units[n].is, name, entries);
-	d->units[n].fd = pair[0];
+	d->units[n].fd = fd;
 	/* A server that is not there, or is ended, gets it with its successor. */
-	(void)tell(d, &d->units[n].is, sizeof(d->units[n].is), &pair[0], 1);
-	return pair[1];
+	(void)tell(d, &d->units[n].is, sizeof(d->units[n].is), &fd, 1);
+	return 0;
+}
+
+int diag_worker_unit(struct diag_worker *d, const char *name, const char *const *entries)
+{
+	int pair[2], err;
+
+	if (channel_pair(pair))
+		return VL_E_OS;
+	err = diag_worker_has_unit(d, name, entries, pair[0]);
+	if (err)
+		close(pair[1]);
+	return err ? err : pair[1];
+}
+
+void diag_worker_drop_unit(struct diag_worker *d, const char *name)
+{
+	unsigned n = find_unit(d, name);
+
+	if (n == d->unit_count)
+		return;
+	(void)tell(d, &d->units[n].is, sizeof(d->units[n].is), NULL, 0);
+	close(d->units[n].fd);
+	d->unit_count--;
+	memmove(&d->units[n], &d->units[n + 1], (d->unit_count - n) * sizeof(d->units[n]));
 }
 
 static int receive(struct diag_worker *d, union service_any *any, int *fd)

@@ -43,6 +43,10 @@ int diag_worker_start(struct diag_worker *d, const struct filter_context *filter
  * are no diagnostics), VL_E_LIMIT, VL_E_OS.
  */
 int diag_worker_unit(struct diag_worker *d, const char *name, const char *const *entries);
+/* As diag_worker_unit() for a process that made its channel itself: `fd` is its asking end, diag_worker's in any case. */
+int diag_worker_has_unit(struct diag_worker *d, const char *name, const char *const *entries, int fd);
+/* That process has ended, and none will take its place: it is in the tree no more. Nothing when there is no such unit. */
+void diag_worker_drop_unit(struct diag_worker *d, const char *name);
 
 /*
  * Takes what the server says: VL_E_AGAIN when it is nothing more, else 0 and *ask is what it

@@ -8,6 +8,7 @@
 #include "common/base/log.h"
 #include "common/base/ports.h"
 #include "runtime/lib/crash.h"
+#include "runtime/lib/inspect_unit.h"
 #include "runtime/lib/kmsg.h"
 #include "runtime/lib/vsock.h"
 #include "runtime/paravisor/hvcall.h"
@@ -221,13 +222,15 @@ static int describe_machine(struct paravisor *p)
 int main(void)
 {
 	static struct paravisor p; /* too big for the stack */
+	/* Before anything is opened. */
+	int unit = fcntl(INIT_UNIT_FD, F_SETFD, FD_CLOEXEC) == 0 ? INIT_UNIT_FD : -1, err;
 	const char *step = "";
-	int err;
 
 	signal(SIGPIPE, SIG_IGN);
 	kmsg_init("vallum", VL_LOG_INFO);
 	crash_init();
 	paravisor_init(&p, &ops, NULL);
+	p.init_unit = unit;
 	err = sandbox_enter(&sandbox_paravisor, &step);
 	if (err) {
 		paravisor_fail(&p, err, "sandbox: %s: %s", step, vl_err_text(err));

@@ -54,7 +54,7 @@ void paravisor_init(struct paravisor *p, const struct paravisor_ops *ops, void *
 	errands_init(&p->errands);
 	if (ops->commands)
 		ops->commands->init(p);
-	p->vm_unit = -1;
+	p->init_unit = p->vm_unit = -1;
 	p->crashes.filter = &p->machine.filter;
 	for (unsigned n = 0; paravisor_worker(p, n); n++)
 		paravisor_worker(p, n)->crashes = &p->crashes;
@@ -559,6 +559,9 @@ static void start_diag(struct paravisor *p)
 	if (err)
 		vl_warn("the diagnostics server does not start: %s", vl_err_text(err));
 	p->diag.own = diag_worker_unit(&p->diag, "paravisor", paravisor_entries);
+	if (p->init_unit >= 0)
+		(void)diag_worker_has_unit(&p->diag, "init", NULL, p->init_unit);
+	p->init_unit = -1;
 }
 
 static void on_diag_death(struct paravisor *p)

@@ -86,6 +86,7 @@ struct paravisor {
 	struct worker commands[COMMANDS_MAX];
 	struct crashes crashes; /* of all workers */
 	uint64_t vm_text_base; /* where the VM worker's code lies (text.h); 0: unknown */
+	int init_unit; /* init's asking end as a unit of the inspect tree, until diag has it; -1: none */
 	int vm_unit; /* the VM worker's end as a unit of the inspect tree, to be handed to it; -1: none */
 	struct control_config config;
 	union control_any message; /* from the worker */

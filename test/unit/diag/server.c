@@ -311,6 +311,30 @@ START_TEST(a_unit_that_died_is_unresolved_until_its_next_process_is_there)
 }
 END_TEST
 
+START_TEST(a_unit_that_the_paravisor_says_is_gone_leaves_the_tree_and_its_place_to_others)
+{
+	struct service_unit gone = { .type = SERVICE_UNIT, .name = "exec-0" };
+	struct unit_thread vm;
+	int fd, one;
+
+	start_plain();
+	for (unsigned n = 0; n < 3 * SERVICE_UNIT_MAX; n++) {
+		one = add_unit("exec-0", NULL);
+		send_to_server(&gone, sizeof(gone), -1);
+		close(one);
+	}
+	start_unit(&vm, "vm", NULL, walk);
+	send_to_server(&gone, sizeof(gone), -1); /* it is not there */
+	fd = connect_to(0);
+	while (!has_value(fd, "vm/count"))
+		;
+	fails_with(fd, "exec-0", INSPECT_NOT_FOUND);
+	close(fd);
+	stop();
+	pthread_join(vm.thread, NULL);
+}
+END_TEST
+
 static void *lie(void *context)
 {
 	struct inspect_unit_request q;
@@ -903,6 +927,7 @@ Suite *suite_diag_server(void)
 	tcase_add_test(c, a_unit_that_hangs_leaves_those_after_it_their_time_in_the_whole_tree);
 	tcase_add_test(c, at_the_clients_limit_the_tree_is_there_and_says_what_was_late);
 	tcase_add_test(c, a_unit_that_died_is_unresolved_until_its_next_process_is_there);
+	tcase_add_test(c, a_unit_that_the_paravisor_says_is_gone_leaves_the_tree_and_its_place_to_others);
 	tcase_add_test(c, a_unit_that_answers_nonsense_is_shown_as_such_and_nothing_of_it_is_passed_on);
 	tcase_add_test(c, an_update_is_carried_out_by_the_unit_and_answered_with_the_value);
 	tcase_add_test(c, no_packets_can_be_captured_for_there_is_no_network_device);

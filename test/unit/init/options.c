@@ -7,6 +7,7 @@
 Suite *suite_options(void);
 
 static char *env[INIT_OPTION_MAX + 1];
+static unsigned ignored;
 
 static const struct filter_context none;
 
@@ -15,10 +16,11 @@ START_TEST(listed_names_pass_and_all_others_do_not)
 	char line[] = "console=ttyS2 VALLUM_LOG=debug LD_PRELOAD=/x OPENHCL_CONFIDENTIAL=1\tquiet PATH=/ "
 		"VALLUM_LOGX=1 XVALLUM_LOG=1 VALLUM_LOG OPENHCL_CONFIDENTIAL_DEBUG=0\n";
 
-	ck_assert_int_eq(init_options(line, env, &none), 3);
+	ck_assert_int_eq(init_options(line, env, &none, &ignored), 3);
 	ck_assert_str_eq(env[0], "VALLUM_LOG=debug");
 	ck_assert_str_eq(env[1], "OPENHCL_CONFIDENTIAL=1");
 	ck_assert_str_eq(env[2], "OPENHCL_CONFIDENTIAL_DEBUG=0");
+	ck_assert_uint_eq(ignored, 7);
 	ck_assert_ptr_null(env[3]);
 }
 END_TEST
@@ -27,8 +29,9 @@ START_TEST(words_for_init_alone_are_not_options)
 {
 	char line[] = "quiet -- VALLUM_LOG=debug";
 
-	ck_assert_int_eq(init_options(line, env, &none), 0);
+	ck_assert_int_eq(init_options(line, env, &none, &ignored), 0);
 	ck_assert_ptr_null(env[0]);
+	ck_assert_uint_eq(ignored, 1);
 }
 END_TEST
 
@@ -36,7 +39,7 @@ START_TEST(an_empty_line_has_no_options)
 {
 	char line[] = "";
 
-	ck_assert_int_eq(init_options(line, env, &none), 0);
+	ck_assert_int_eq(init_options(line, env, &none, &ignored), 0);
 	ck_assert_ptr_null(env[0]);
 }
 END_TEST
@@ -47,9 +50,10 @@ START_TEST(more_options_than_fit_are_cut_off)
 
 	for (int i = 0; i < INIT_OPTION_MAX + 1; i++)
 		strcat(line, "VALLUM_LOG=info ");
-	ck_assert_int_eq(init_options(line, env, &none), VL_E_LIMIT);
+	ck_assert_int_eq(init_options(line, env, &none, &ignored), VL_E_LIMIT);
 	ck_assert_str_eq(env[INIT_OPTION_MAX - 1], "VALLUM_LOG=info");
 	ck_assert_ptr_null(env[INIT_OPTION_MAX]);
+	ck_assert_uint_eq(ignored, 1);
 }
 END_TEST
 

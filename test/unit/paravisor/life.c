@@ -610,6 +610,35 @@ START_TEST(a_device_worker_shows_its_registers_and_a_restarted_one_takes_the_pla
 }
 END_TEST
 
+/* The first one dies, and then the next is given the same end. */
+static void diag_finds_init(int control)
+{
+	int fd;
+
+	diag_hello(control);
+	fd = diag_unit(control, "init");
+	if (channel_send(fd, "", 1, NULL, 0, LIMIT_MS) == 0 && ++*diag_steps == 1)
+		_exit(1);
+	wait_for_end(control);
+}
+
+START_TEST(what_init_made_as_a_unit_is_handed_to_the_diagnostics_server_and_to_its_successor)
+{
+	char byte;
+	struct channel_message m = { .data = &byte, .capacity = 1 };
+	int pair[2];
+
+	ck_assert_int_eq(channel_pair(pair), 0);
+	p.init_unit = pair[0];
+	wanted_steps = 2;
+	with_diagnostics(diag_finds_init, worker_waits_for_steps);
+	ck_assert_int_eq(channel_receive(pair[1], &m, 0), 0);
+	ck_assert_int_eq(channel_receive(pair[1], &m, 0), 0);
+	ck_assert_int_eq(channel_receive(pair[1], &m, 0), VL_E_CLOSED); /* nobody has it any more */
+	close(pair[1]);
+}
+END_TEST
+
 static void told_of_two_deaths(void)
 {
 	static const char again[] = "device worker com1 ended and starts again (%u starts, %u deaths, 0 kills)";
@@ -950,6 +979,7 @@ static void add_tests(TCase *c)
 	tcase_add_test(c, a_server_that_takes_the_place_of_one_that_died_gets_no_answer_to_its_call);
 	tcase_add_test(c, a_server_that_sends_garbage_is_ended_and_starts_again);
 	tcase_add_test(c, each_death_of_a_device_worker_that_the_settings_name_is_counted_and_told);
+	tcase_add_test(c, what_init_made_as_a_unit_is_handed_to_the_diagnostics_server_and_to_its_successor);
 	tcase_add_test(c, a_device_worker_shows_its_registers_and_a_restarted_one_takes_the_place_of_the_former);
 	tcase_add_test(c, a_device_worker_that_nobody_knows_is_refused_by_the_settings_name);
 	tcase_add_test(c, an_isolated_vms_host_chooses_no_device_workers);
