@@ -1,4 +1,4 @@
-/* What goes between the diagnostics server and vallum-exec (exec.h), as received: hostile. */
+/* What vallum-exec is told, and tells the diagnostics server (exec.h), as received: hostile. */
 #include "runtime/exec/exec.h"
 
 #include <string.h>
@@ -10,6 +10,15 @@ static unsigned count_bits(uint32_t streams)
 	for (unsigned i = 0; i < EXEC_STREAM_COUNT; i++)
 		count += streams >> i & 1;
 	return count;
+}
+
+int exec_begin_check(const struct exec_begin *b, size_t size, size_t fd_count)
+{
+	if (size != sizeof(*b))
+		return VL_E_TRUNCATED;
+	if (b->version != EXEC_VERSION)
+		return VL_E_VERSION;
+	return fd_count > 1 ? VL_E_RANGE : 0;
 }
 
 int exec_request_check(const struct exec_request *q, size_t size, size_t fd_count)

@@ -1,9 +1,11 @@
 /*
  * `vallum-exec`, in the debug image alone: runs one command of VTL2 for a client of the
- * diagnostics server. Started by the paravisor, which hands the other end of its channel to
- * the server; the server is not trusted, what it sends is checked.
+ * diagnostics server. Started by the paravisor, which says the first word and then hands the other end of its channel
+ * to the server; the server is not trusted, what it sends is checked.
  *
- *   vallum-diag                      vallum-exec, on CONTROL_FD
+ *   paravisor                        vallum-exec, on CONTROL_FD
+ *   BEGIN [+ descriptor]   ->             once: its end as a unit of the inspect tree, unless there is no room for it
+ *   vallum-diag
  *   REQUEST + descriptors  ->             once, within EXEC_REQUEST_LIMIT_MS
  *                          <-  STARTED    the command runs, or an error, which is the end
  *                          <-  ENDED      once; its output was all written, and then it ends
@@ -30,6 +32,10 @@
 #define EXEC_LIFE_LIMIT_MS 3600000u
 #define EXEC_NO_CODE 255                /* of a command that did not exit by itself, as the reference has it */
 
+struct exec_begin {
+	uint32_t version; /* EXEC_VERSION */
+};
+
 enum exec_stream { EXEC_IN, EXEC_OUT, EXEC_ERR, EXEC_STREAM_COUNT };
 
 struct exec_request {
@@ -52,14 +58,15 @@ struct exec_message {
  * VL_E_RANGE (a flag, streams, descriptors, a value), VL_E_TYPE (what is said), VL_E_FORMAT and VL_E_LIMIT
  * (words, an empty command).
  */
+int exec_begin_check(const struct exec_begin *b, size_t size, size_t fd_count);
 int exec_request_check(const struct exec_request *q, size_t size, size_t fd_count);
 int exec_message_check(const struct exec_message *m, size_t size, size_t fd_count);
 
 /*
  * Runs the command of a checked request with the sockets of `fds` (enum exec_stream; -1: none), which are
- * exec_run()'s, and speaks over `control` until all is over, at most `life_ms` long. Returns the exit code, which
- * was told.
+ * exec_run()'s, as is `unit` (-1: none), and speaks over `control` until all is over, at most `life_ms` long. Returns
+ * the exit code, which was told.
  */
-int exec_run(const struct exec_request *q, const int fds[EXEC_STREAM_COUNT], int control, unsigned life_ms);
+int exec_run(const struct exec_request *q, const int fds[EXEC_STREAM_COUNT], int control, int unit, unsigned life_ms);
 
 #endif

@@ -44,6 +44,21 @@ static int enter(const char **what)
 	return err || prctl(PR_SET_PDEATHSIG, SIGKILL) == 0 ? err : VL_E_OS;
 }
 
+/* The paravisor has said it before it let go of the channel's other end. */
+static int take_begin(int *unit)
+{
+	struct exec_begin begin;
+	struct channel_message m = { .data = &begin, .capacity = sizeof(begin) };
+	int err = channel_receive(CONTROL_FD, &m, EXEC_REQUEST_LIMIT_MS);
+
+	if (!err)
+		err = exec_begin_check(&begin, m.size, m.fd_count);
+	*unit = !err && m.fd_count ? m.fds[0] : -1;
+	if (err)
+		channel_close_fds(&m);
+	return err;
+}
+
 static int take_request(int fds[EXEC_STREAM_COUNT])
 {
 	struct channel_message m = { .data = &request, .capacity = sizeof(request) };
@@ -63,7 +78,7 @@ static int take_request(int fds[EXEC_STREAM_COUNT])
 
 int main(void)
 {
-	int fds[EXEC_STREAM_COUNT], err;
+	int fds[EXEC_STREAM_COUNT], unit, err;
 	const char *what = "";
 
 	kmsg_init("vallum-exec", VL_LOG_INFO);
@@ -75,11 +90,13 @@ int main(void)
 		vl_error("%s: %s (%s)", what, vl_err_text(err), strerror(errno));
 		return EXEC_NO_CODE;
 	}
-	err = take_request(fds);
+	err = take_begin(&unit);
+	if (!err)
+		err = take_request(fds);
 	if (err) {
 		if (err != VL_E_CLOSED)
 			vl_error("the request: %s", vl_err_text(err));
 		return EXEC_NO_CODE;
 	}
-	return exec_run(&request, fds, CONTROL_FD, EXEC_LIFE_LIMIT_MS);
+	return exec_run(&request, fds, CONTROL_FD, unit, EXEC_LIFE_LIMIT_MS);
 }

@@ -8,6 +8,7 @@
 #include "runtime/exec/terminal.h"
 #include "runtime/lib/channel.h"
 #include "runtime/lib/clock.h"
+#include "runtime/lib/inspect_unit.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -31,11 +32,13 @@ struct way {
 };
 
 struct run {
+	const struct exec_request *request;
+	uint64_t began_ns, deadline_ns; /* CLOCK_BOOTTIME */
 	int control;
+	int unit; /* its end as a unit of the inspect tree; -1: none */
 	int sockets[EXEC_STREAM_COUNT]; /* the client's; -1: none */
 	pid_t keeper;
 	int pidfd;
-	bool tty;
 	struct terminal terminal;
 	struct way in, out; /* of a terminal */
 };
@@ -127,15 +130,40 @@ static bool wants(const struct way *w)
 	return w->from >= 0 && w->size == 0;
 }
 
+/* --- The unit of the inspect tree ---------------------------------------------------------------- */
+
+/* What a client runs says something of the client, and of what it looks for in the guest. */
+static void show(void *context, struct inspect *i)
+{
+	const struct run *r = context;
+
+	inspect_text(i, "command", INSPECT_SENSITIVE, r->request->command);
+	inspect_u64(i, "arguments", INSPECT_SAFE, INSPECT_COUNT, r->request->args.count);
+	inspect_u64(i, "process", INSPECT_SAFE, INSPECT_PLAIN, (uint64_t)r->keeper);
+	inspect_bool(i, "terminal", INSPECT_SAFE, r->request->tty);
+	inspect_u64(i, "running-ns", INSPECT_SAFE, INSPECT_PLAIN, clock_boot_ns() - r->began_ns);
+	inspect_u64(i, "ms-left", INSPECT_SAFE, INSPECT_PLAIN, (uint64_t)clock_left_ms(r->deadline_ns));
+}
+
+/* Who asks badly is not listened to any more; the command goes on. */
+static void serve_unit(struct run *r)
+{
+	int err = inspect_unit_serve(r->unit, show, r);
+
+	if (err && err != VL_E_AGAIN)
+		close_one(&r->unit);
+}
+
 /* --- The command's life ------------------------------------------------------------------------ */
 
-enum { ON_CONTROL, ON_DEATH, ON_TYPED, ON_OUTPUT, ON_IN, ON_OUT, ON_COUNT };
+enum { ON_CONTROL, ON_UNIT, ON_DEATH, ON_TYPED, ON_OUTPUT, ON_IN, ON_OUT, ON_COUNT };
 
 static void fill(const struct run *r, struct pollfd f[ON_COUNT])
 {
 	const struct way *in = &r->in, *out = &r->out;
 
 	f[ON_CONTROL] = (struct pollfd){ .fd = r->control, .events = POLLIN };
+	f[ON_UNIT] = (struct pollfd){ .fd = r->unit, .events = POLLIN };
 	f[ON_DEATH] = (struct pollfd){ .fd = r->pidfd, .events = POLLIN };
 	f[ON_TYPED] = (struct pollfd){ .fd = wants(in) && out->size == 0 ? in->from : -1, .events = POLLIN };
 	f[ON_OUTPUT] = (struct pollfd){ .fd = wants(out) ? out->from : -1, .events = POLLIN };
@@ -145,6 +173,8 @@ static void fill(const struct run *r, struct pollfd f[ON_COUNT])
 
 static void relay(struct run *r, const struct pollfd f[ON_COUNT])
 {
+	if (f[ON_UNIT].revents)
+		serve_unit(r);
 	if (f[ON_OUTPUT].revents)
 		on_output(r);
 	else if (f[ON_TYPED].revents)
@@ -156,15 +186,15 @@ static void relay(struct run *r, const struct pollfd f[ON_COUNT])
 }
 
 /* Whether the server has let go, or said what it may not: both end the command. */
-static bool watch(struct run *r, uint64_t deadline_ns)
+static bool watch(struct run *r)
 {
 	struct pollfd f[ON_COUNT];
 
 	for (;;) {
 		fill(r, f);
-		if (poll(f, ON_COUNT, clock_left_ms(deadline_ns)) < 0 && errno != EINTR)
+		if (poll(f, ON_COUNT, clock_left_ms(r->deadline_ns)) < 0 && errno != EINTR)
 			return false;
-		if (f[ON_CONTROL].revents || !clock_left_ms(deadline_ns))
+		if (f[ON_CONTROL].revents || !clock_left_ms(r->deadline_ns))
 			return false;
 		relay(r, f);
 		if (f[ON_DEATH].revents)
@@ -258,14 +288,14 @@ static int start(struct run *r, const struct exec_request *q)
 	int null = open("/dev/null", O_RDWR | O_CLOEXEC), err = 0;
 	pid_t pid;
 
-	r->tty = q->tty;
 	if (null < 0)
 		return VL_E_OS;
-	pid = r->tty ? start_on_terminal(r, q) : start_plain(r, q, null);
+	pid = q->tty ? start_on_terminal(r, q) : start_plain(r, q, null);
 	close(null);
 	if (pid < 0)
 		return pid;
 	r->keeper = pid;
+	r->began_ns = clock_boot_ns();
 	r->pidfd = (int)syscall(SYS_pidfd_open, pid, 0);
 	if (r->pidfd < 0) {
 		kill(pid, SIGKILL);
@@ -277,22 +307,24 @@ static int start(struct run *r, const struct exec_request *q)
 
 static void live(struct run *r, unsigned life_ms)
 {
-	bool ended = watch(r, clock_deadline(life_ms));
+	bool ended;
 
+	r->deadline_ns = clock_deadline(life_ms);
+	ended = watch(r);
 	if (!ended) {
 		vl_info("process %d and what it started are ended", (int)r->keeper);
 		kill(-r->keeper, SIGKILL);
 	}
-	if (ended && r->tty)
+	if (ended && r->request->tty)
 		drain(r);
 }
 
-int exec_run(const struct exec_request *q, const int fds[EXEC_STREAM_COUNT], int control, unsigned life_ms)
+int exec_run(const struct exec_request *q, const int fds[EXEC_STREAM_COUNT], int control, int unit, unsigned life_ms)
 {
 	static struct run r; /* too big for a stack */
 	int err, code = EXEC_NO_CODE;
 
-	r = (struct run){ .control = control, .pidfd = -1, .in = { .from = -1, .to = -1 },
+	r = (struct run){ .request = q, .control = control, .unit = unit, .pidfd = -1, .in = { .from = -1, .to = -1 },
 		.out = { .from = -1, .to = -1 } };
 	memcpy(r.sockets, fds, sizeof(r.sockets));
 	err = start(&r, q);
@@ -310,6 +342,7 @@ int exec_run(const struct exec_request *q, const int fds[EXEC_STREAM_COUNT], int
 	close_one(&r.in.to);
 	close_one(&r.out.from);
 	close_one(&r.pidfd);
+	close_one(&r.unit);
 	if (!err)
 		say(&r, EXEC_ENDED, code);
 	return code;

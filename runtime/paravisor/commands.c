@@ -1,11 +1,14 @@
 /* commands.h */
+#include "common/base/fmt.h"
 #include "common/base/log.h"
+#include "runtime/lib/channel.h"
 #include "runtime/lib/clock.h"
 #include "runtime/paravisor/paravisor.h"
 #include "runtime/paravisor/process.h"
 
 #include <unistd.h>
 
+#define SEND_LIMIT_MS 1000
 #define EXTRA_MS 60000u /* by then one that ends its command in time has ended */
 
 static const struct worker_rule rule = { "exec", "vallum-exec", WORKER_RESTART, false, 0, 10000, 0, 0, 0 };
@@ -24,6 +27,27 @@ static struct worker *place(struct paravisor *p)
 	return NULL;
 }
 
+/* The name of its unit in the inspect tree while there is one. */
+static const char *unit_name(const struct paravisor *p, const struct worker *w)
+{
+	static char name[SERVICE_NAME_MAX];
+
+	vl_format(name, sizeof(name), "exec-%u", (unsigned)(w - p->commands));
+	return name;
+}
+
+/* Before anybody else can say something to it. */
+static int begin(struct paravisor *p, struct worker *w)
+{
+	const struct exec_begin b = { .version = EXEC_VERSION };
+	int unit = diag_worker_unit(&p->diag, unit_name(p, w), NULL);
+	int err = channel_send(w->control, &b, sizeof(b), &unit, unit >= 0, SEND_LIMIT_MS);
+
+	if (unit >= 0)
+		close(unit);
+	return err;
+}
+
 static void run(struct paravisor *p, const struct service_ask *ask)
 {
 	struct worker *w = place(p);
@@ -38,7 +62,11 @@ static void run(struct paravisor *p, const struct service_ask *ask)
 		diag_worker_reply(&p->diag, ask->id, err, "the command's process does not start", -1);
 		return;
 	}
+	p->command_count++;
 	w->crashes = &p->crashes;
+	err = begin(p, w);
+	if (err)
+		process_kill(w); /* its death tells the server */
 	w->deadline_ns = clock_deadline(EXEC_LIFE_LIMIT_MS + EXTRA_MS);
 	diag_worker_reply(&p->diag, ask->id, 0, "", w->control);
 	close(w->control); /* the server's now: it ends with that, or with its client */
@@ -64,6 +92,7 @@ static void reap(struct paravisor *p, const struct pollfd *f)
 		}
 		if (f[i].revents && f[i].fd == w->pidfd && process_reap(w, how, sizeof(how)) == 0) {
 			w->deadline_ns = 0;
+			diag_worker_drop_unit(&p->diag, unit_name(p, w));
 			vl_info("a client's command has ended: %s", how);
 		}
 	}

@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #define PROFILER_SEND_LIMIT_MS 1000
+#define PROFILER_UNIT "profiler" /* in the inspect tree while there is one */
 
 void errands_init(struct errands *e)
 {
@@ -254,6 +255,18 @@ static void end_profile(struct paravisor *p, int error, const char *text)
 	e->profile_id = 0;
 }
 
+/* What it needs, with its end as a unit; without one it is not in the tree, no more. */
+static int send_request(struct paravisor *p, const struct profiler_request *q, int client)
+{
+	int fds[] = { client, diag_worker_unit(&p->diag, PROFILER_UNIT, NULL) };
+	int err = channel_send(p->errands.profiler.control, q, sizeof(*q), fds, fds[1] < 0 ? 1 : 2,
+		PROFILER_SEND_LIMIT_MS);
+
+	if (fds[1] >= 0)
+		close(fds[1]);
+	return err;
+}
+
 static void profile(struct paravisor *p, const struct service_ask *ask, int fd)
 {
 	struct errands *e = &p->errands;
@@ -276,7 +289,7 @@ static void profile(struct paravisor *p, const struct service_ask *ask, int fd)
 		return;
 	}
 	e->profiler.deadline_ns = clock_deadline(q.seconds * 1000 + PROFILER_GRACE_MS);
-	err = channel_send(e->profiler.control, &q, sizeof(q), &fd, 1, PROFILER_SEND_LIMIT_MS);
+	err = send_request(p, &q, fd);
 	if (err)
 		process_kill(&e->profiler); /* its death tells the client */
 }
@@ -309,6 +322,7 @@ void errands_profiler(struct paravisor *p)
 	if (w->pidfd < 0 || process_reap(w, how, sizeof(how)) != 0)
 		return;
 	w->deadline_ns = 0;
+	diag_worker_drop_unit(&p->diag, PROFILER_UNIT);
 	vl_format(text, sizeof(text), "the profiler ended without a result: %s", how);
 	end_profile(p, VL_E_INTERNAL, text);
 }

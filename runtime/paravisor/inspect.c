@@ -62,6 +62,21 @@ static void put_worker(struct inspect *i, const struct worker *w)
 	inspect_close(i);
 }
 
+/* The processes themselves are units of their own, while they run. */
+static void put_commands(const struct paravisor *p, struct inspect *i)
+{
+	unsigned running = 0;
+
+	if (!p->ops->commands || !inspect_open(i, "commands", INSPECT_SAFE))
+		return;
+	for (unsigned n = 0; n < COMMANDS_MAX; n++)
+		running += p->commands[n].pid != 0;
+	inspect_u64(i, "started", INSPECT_SAFE, INSPECT_COUNT, p->command_count);
+	inspect_u64(i, "running", INSPECT_SAFE, INSPECT_COUNT, running);
+	inspect_u64(i, "ended", INSPECT_SAFE, INSPECT_COUNT, p->command_count - running);
+	inspect_close(i);
+}
+
 static const char *life_of(const struct paravisor *p)
 {
 	static const char *const names[] = { "running", "stopping", "paused", "saving", "starting", "replacing",
@@ -83,6 +98,7 @@ static void put_workers(const struct paravisor *p, struct inspect *i)
 	put_worker(i, &p->diag.worker);
 	if (p->errands.profiler.pid)
 		put_worker(i, &p->errands.profiler);
+	put_commands(p, i);
 	inspect_text(i, "guest", INSPECT_SAFE, life_of(p));
 	inspect_close(i);
 }

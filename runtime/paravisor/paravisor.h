@@ -84,6 +84,7 @@ struct paravisor {
 	struct diag_worker diag;
 	struct errands errands;
 	struct worker commands[COMMANDS_MAX];
+	uint64_t command_count; /* that were started */
 	struct crashes crashes; /* of all workers */
 	uint64_t vm_text_base; /* where the VM worker's code lies (text.h); 0: unknown */
 	int init_unit; /* init's asking end as a unit of the inspect tree, until diag has it; -1: none */

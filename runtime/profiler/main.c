@@ -15,6 +15,7 @@
 #include "runtime/profiler/fold.h"
 #include "runtime/profiler/profiler.h"
 #include "runtime/profiler/sampler.h"
+#include "runtime/profiler/unit.h"
 #include "runtime/sandbox/sandbox.h"
 
 #include <dirent.h>
@@ -46,6 +47,7 @@ struct profiler {
 	struct profiler_result result;
 	struct sampler sampler;
 	struct stacks stacks;
+	struct profiler_unit unit;
 	struct symbols names;
 	struct symbol_table reader;
 	int kernel_names; /* /proc/kallsyms, or -1 */
@@ -144,13 +146,14 @@ static int receive_request(struct profiler *p)
 
 	if (!err)
 		err = profiler_request_check(&p->request, m.size);
-	if (!err && m.fd_count != 1)
+	if (!err && m.fd_count != 1 && m.fd_count != 2)
 		err = VL_E_PROTOCOL;
 	if (err) {
 		channel_close_fds(&m);
 		return fail(p, err, "the request for a profile: %s", vl_err_text(err));
 	}
 	p->client = m.fds[0];
+	p->unit.fd = m.fd_count > 1 ? m.fds[1] : -1;
 	return 0;
 }
 
@@ -172,16 +175,14 @@ static bool client_is_gone(const struct profiler *p)
 /* Waits out one step. VL_E_CLOSED when the client or the starter is gone. */
 static int wait_step(struct profiler *p, uint64_t deadline_ns)
 {
-	struct pollfd f = { .fd = CONTROL_FD };
-	int step = step_ms(p->request.hertz), left = clock_left_ms(deadline_ns);
+	uint64_t step_ns = clock_deadline((unsigned)step_ms(p->request.hertz));
+	int err = profiler_wait(&p->unit, CONTROL_FD, step_ns < deadline_ns ? step_ns : deadline_ns);
 
-	if (poll(&f, 1, left < step ? left : step) < 0 && errno != EINTR)
-		return fail(p, VL_E_OS, "waiting: %s", strerror(errno));
+	if (err == VL_E_OS)
+		return fail(p, err, "waiting: %s", strerror(errno));
 	if (client_is_gone(p))
 		return fail(p, VL_E_CLOSED, "the client hung up");
-	if (f.revents & (POLLHUP | POLLERR))
-		return fail(p, VL_E_CLOSED, "the profile is no longer wanted");
-	return 0;
+	return err ? fail(p, err, "the profile is no longer wanted") : 0;
 }
 
 static int sample(struct profiler *p)
@@ -191,6 +192,7 @@ static int sample(struct profiler *p)
 
 	if (err)
 		return fail(p, err, "perf events do not start: %s", strerror(errno));
+	p->unit = (struct profiler_unit){ p->unit.fd, deadline_ns, &p->request, &p->sampler, &p->stacks };
 	while (!err && clock_left_ms(deadline_ns)) {
 		err = wait_step(p, deadline_ns);
 		sampler_drain(&p->sampler, &p->stacks);

@@ -8,6 +8,7 @@
  *
  *   starter                       vallum-profiler, on CONTROL_FD
  *   REQUEST + data connection ->          once, within PROFILER_REQUEST_LIMIT_MS
+ *   [+ its end as a unit of the inspect tree (unit.h)]
  *                             <-  RESULT  once, then it ends
  *
  * It stops early when the client hangs up or the channel closes. It ends by
@@ -53,7 +54,10 @@ struct profiler_process {
 	char name[PROFILER_NAME_MAX]; /* of its program in /bin; NUL-terminated */
 };
 
-/* One descriptor comes with it: the connected stream that gets the folded stacks. */
+/*
+ * Descriptors come with it: the connected stream that gets the folded stacks, and, unless there is no room for it,
+ * the profiler's end as a unit of the inspect tree.
+ */
 struct profiler_request {
 	uint32_t version; /* PROFILER_VERSION */
 	uint32_t seconds; /* 1 to PROFILER_SECONDS_MAX */

@@ -3,6 +3,7 @@
  * paravisor and a command's process, and the real process with commands of this machine.
  */
 #include "common/base/fmt.h"
+#include "common/inspect/view.h"
 #include "common/ttrpc/ttrpc.h"
 #include "runtime/diag/exec.h"
 #include "runtime/exec/terminal.h"
@@ -104,7 +105,14 @@ START_TEST(what_goes_to_and_from_a_commands_process_is_checked)
 {
 	struct exec_request q = { .version = EXEC_VERSION, .streams = 5, .command = "x" };
 	struct exec_message m = { .said = EXEC_STARTED, .value = 7 };
+	struct exec_begin b = { .version = EXEC_VERSION };
 
+	ck_assert_int_eq(exec_begin_check(&b, sizeof(b), 0), 0);
+	ck_assert_int_eq(exec_begin_check(&b, sizeof(b), 1), 0);
+	ck_assert_int_eq(exec_begin_check(&b, sizeof(b), 2), VL_E_RANGE);
+	ck_assert_int_eq(exec_begin_check(&b, sizeof(b) - 1, 1), VL_E_TRUNCATED);
+	b.version++;
+	ck_assert_int_eq(exec_begin_check(&b, sizeof(b), 1), VL_E_VERSION);
 	ck_assert_int_eq(exec_request_check(&q, sizeof(q), 2), 0);
 	ck_assert_int_eq(exec_request_check(&q, sizeof(q) - 1, 2), VL_E_TRUNCATED);
 	ck_assert_int_eq(exec_request_check(&q, sizeof(q), 3), VL_E_RANGE);
@@ -388,13 +396,15 @@ struct running {
 	pthread_t thread;
 	int control, ours[EXEC_STREAM_COUNT], theirs[EXEC_STREAM_COUNT], their_control;
 	unsigned life_ms; /* 0: long enough */
+	int unit;         /* 0: none */
 	struct exec_request request;
 };
 
 static void *run_command(void *context)
 {
 	struct running *r = context;
-	int code = exec_run(&r->request, r->theirs, r->their_control, r->life_ms ? r->life_ms : 600000);
+	int code = exec_run(&r->request, r->theirs, r->their_control, r->unit ? r->unit : -1,
+		r->life_ms ? r->life_ms : 600000);
 
 	close(r->their_control);
 	return (void *)(intptr_t)code;
@@ -465,6 +475,47 @@ START_TEST(a_commands_output_its_errors_and_its_exit_code_arrive)
 	ck_assert_str_eq(all_of(r.ours[EXEC_ERR]), "err\n");
 	ck_assert_int_eq(heard(&r, EXEC_ENDED), 7);
 	ck_assert_int_eq(end_of(&r), 7);
+}
+END_TEST
+
+static struct inspect_node shown_by(struct inspect_unit *unit, const char *path, enum inspect_level level)
+{
+	static struct inspect_unit_answer a;
+	const struct inspect_request q = { .path = path, .level = level };
+	struct inspect_node n;
+	size_t size;
+
+	ck_assert_int_eq(inspect_unit_ask(unit, &q, "", clock_deadline(LIMIT_MS), &a, &size), 0);
+	ck_assert_int_eq(inspect_node_read(a.node, size, &n), 0);
+	return n;
+}
+
+START_TEST(a_running_command_is_seen_in_the_inspect_tree_and_who_asks_badly_does_not_disturb_it)
+{
+	static struct running r;
+	struct inspect_unit unit = { .fd = -1 };
+	struct exec_message m;
+	struct channel_message c = { .data = &m, .capacity = sizeof(m) };
+	int pair[2];
+	int32_t process;
+
+	ck_assert_int_eq(channel_pair(pair), 0);
+	r.unit = pair[0];
+	unit.fd = pair[1];
+	r.request.tty = (unsigned)_i;
+	start_command(&r, "/bin/sh", (const char *const[]){ "-c", "read x; exit 7", NULL });
+	process = heard(&r, EXEC_STARTED);
+	ck_assert_uint_eq(shown_by(&unit, "process", INSPECT_SAFE).value.u64, (uint64_t)process);
+	ck_assert_uint_eq(shown_by(&unit, "arguments", INSPECT_SAFE).value.u64, 2);
+	ck_assert_uint_gt(shown_by(&unit, "ms-left", INSPECT_SAFE).value.u64, 0);
+	ck_assert_uint_eq(shown_by(&unit, "command", INSPECT_SAFE).error, INSPECT_NOT_FOUND);
+	ck_assert_int_eq(memcmp(shown_by(&unit, "command", INSPECT_SENSITIVE).value.bytes, "/bin/sh", 7), 0);
+	ck_assert_int_eq(channel_send(unit.fd, "garbage", 7, NULL, 0, LIMIT_MS), 0);
+	ck_assert_int_eq(channel_receive(unit.fd, &c, LIMIT_MS), VL_E_CLOSED);
+	ck_assert_int_eq(send(r.ours[EXEC_IN], "line\n", 5, 0), 5);
+	ck_assert_int_eq(heard(&r, EXEC_ENDED), 7);
+	ck_assert_int_eq(end_of(&r), 7);
+	close(unit.fd);
 }
 END_TEST
 
@@ -605,6 +656,7 @@ Suite *suite_diag_exec(void)
 	tcase_add_test(c, commands_are_as_many_as_the_limit_and_one_that_nobody_waited_for_makes_room);
 	tcase_add_test(c, a_wait_ends_with_the_clients_limit_with_the_process_and_is_nobody_elses);
 	tcase_add_test(c, a_commands_output_its_errors_and_its_exit_code_arrive);
+	tcase_add_loop_test(c, a_running_command_is_seen_in_the_inspect_tree_and_who_asks_badly_does_not_disturb_it, 0, 2);
 	tcase_add_test(c, a_commands_environment_is_the_given_one);
 	tcase_add_test(c, a_command_that_is_not_there_or_no_program_has_its_error);
 	tcase_add_test(c, a_command_whose_server_lets_go_ends);

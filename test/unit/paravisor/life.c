@@ -12,6 +12,7 @@
 #include "runtime/lib/inspect_unit.h"
 #include "runtime/paravisor/paravisor.h"
 #include "runtime/paravisor/process.h"
+#include "runtime/profiler/profiler.h"
 #include "test/unit/filter/columns.h"
 #include "test/unit/paravisor/life_host.h"
 #include "test/unit/paravisor/life_worker.h"
@@ -38,7 +39,11 @@ static void (*device_script)(int control);
 static void command_says_hello(int control)
 {
 	struct pollfd f = { .fd = control, .events = POLLIN };
+	struct exec_begin begin;
+	struct channel_message m = { .data = &begin, .capacity = sizeof(begin) };
 
+	if (channel_receive(control, &m, LIMIT_MS) || exec_begin_check(&begin, m.size, m.fd_count) || m.fd_count != 1)
+		_exit(98);
 	channel_send(control, "hello", 6, NULL, 0, LIMIT_MS);
 	poll(&f, 1, LIMIT_MS);
 	_exit(0);
@@ -565,7 +570,7 @@ static int diag_unit(int control, const char *name)
 		if (channel_receive(control, &m, LIMIT_MS) != 0 || service_check(&diag_in, m.size, m.fd_count) != 0)
 			_exit(93);
 	} while (diag_in.type != SERVICE_UNIT || strcmp(diag_in.unit.name, name) != 0);
-	return m.fds[0];
+	return m.fd_count ? m.fds[0] : -1;
 }
 
 /* Its process as the worker shows it, or an error. */
@@ -624,8 +629,7 @@ static void diag_finds_init(int control)
 
 START_TEST(what_init_made_as_a_unit_is_handed_to_the_diagnostics_server_and_to_its_successor)
 {
-	char byte;
-	struct channel_message m = { .data = &byte, .capacity = 1 };
+	struct channel_message m = { .data = &diag_in, .capacity = sizeof(diag_in) };
 	int pair[2];
 
 	ck_assert_int_eq(channel_pair(pair), 0);
@@ -636,6 +640,41 @@ START_TEST(what_init_made_as_a_unit_is_handed_to_the_diagnostics_server_and_to_i
 	ck_assert_int_eq(channel_receive(pair[1], &m, 0), 0);
 	ck_assert_int_eq(channel_receive(pair[1], &m, 0), VL_E_CLOSED); /* nobody has it any more */
 	close(pair[1]);
+}
+END_TEST
+
+/* Of whoever is there for a while only, here and gone: the first and the last word are its unit's. */
+static void diag_sees_come_and_go(int control)
+{
+	struct service_ask a = { .type = SERVICE_ASK, .what = SERVICE_EXEC, .id = 1, .seconds = 1, .hertz = 1 };
+
+	diag_hello(control);
+	channel_send(control, &a, sizeof(a), NULL, 0, LIMIT_MS);
+	*diag_steps += diag_unit(control, "exec-0") >= 0;
+	close(diag_expect(control, SERVICE_REPLY)); /* which is all that the command waits for */
+	*diag_steps += diag_unit(control, "exec-0") < 0;
+	a.what = SERVICE_PROFILE;
+	channel_send(control, &a, sizeof(a), &control, 1, LIMIT_MS);
+	*diag_steps += diag_unit(control, "profiler") >= 0 && diag_unit(control, "profiler") < 0;
+	wait_for_end(control);
+}
+
+static void profiler_takes_its_unit_and_dies(int control)
+{
+	struct profiler_request q;
+	struct channel_message m = { .data = &q, .capacity = sizeof(q) };
+
+	_exit(channel_receive(control, &m, LIMIT_MS) || profiler_request_check(&q, m.size) || m.fd_count != 2 ? 98 : 0);
+}
+
+START_TEST(a_command_and_a_profiler_are_units_of_the_inspect_tree_while_they_run)
+{
+	wanted_steps = 3;
+	device_script = profiler_takes_its_unit_and_dies;
+	commands_table.init(&p);
+	run_with(&ops_with_commands, diag_sees_come_and_go, worker_waits_for_steps);
+	ck_assert_uint_eq(*diag_steps, 3);
+	ck_assert_uint_eq(p.command_count, 1);
 }
 END_TEST
 
@@ -979,6 +1018,7 @@ static void add_tests(TCase *c)
 	tcase_add_test(c, a_server_that_takes_the_place_of_one_that_died_gets_no_answer_to_its_call);
 	tcase_add_test(c, a_server_that_sends_garbage_is_ended_and_starts_again);
 	tcase_add_test(c, each_death_of_a_device_worker_that_the_settings_name_is_counted_and_told);
+	tcase_add_test(c, a_command_and_a_profiler_are_units_of_the_inspect_tree_while_they_run);
 	tcase_add_test(c, what_init_made_as_a_unit_is_handed_to_the_diagnostics_server_and_to_its_successor);
 	tcase_add_test(c, a_device_worker_shows_its_registers_and_a_restarted_one_takes_the_place_of_the_former);
 	tcase_add_test(c, a_device_worker_that_nobody_knows_is_refused_by_the_settings_name);
