@@ -257,6 +257,25 @@ void pci_function_reset(struct pci_function *f)
 	pci_intx(f, false);
 }
 
+void pci_function_inspect(const struct pci_function *f, struct inspect *i)
+{
+	if (!inspect_open(i, "pci", INSPECT_SENSITIVE))
+		return;
+	dev_show(i, "vendor", get16(f, PCI_VENDOR));
+	dev_show(i, "device", get16(f, PCI_DEVICE));
+	dev_show(i, "command", get16(f, PCI_COMMAND));
+	dev_show(i, "status", get16(f, PCI_STATUS));
+	dev_show(i, "interrupt-line", f->config[PCI_INTERRUPT_LINE]);
+	dev_show(i, "intx", f->intx);
+	if (f->bar_bytes[0])
+		dev_show(i, "bar0", bar_address(f, 0));
+	if (f->msix_cap) {
+		dev_show(i, "msix-control", msix_control(f));
+		dev_show(i, "msix-pending", f->msix_pending);
+	}
+	inspect_close(i);
+}
+
 #define FIELD_CONFIG 0xf00
 #define FIELD_PENDING 0xf01
 #define FIELD_INTX 0xf02

@@ -98,6 +98,8 @@ void pci_function_reset(struct pci_function *f);
 /* Fields 0xf00-0xf1f of the unit are the function's. */
 void pci_function_save(const struct pci_function *f, struct state_writer *w);
 void pci_function_restore(struct pci_function *f, struct state_reader *r);
+/* For the model's inspect: a folder "pci" with what the guest has set. */
+void pci_function_inspect(const struct pci_function *f, struct inspect *i);
 
 /* Bus 0: host bridge in slot 0, single-function devices in the others. */
 struct pci_root {

@@ -94,6 +94,17 @@ static int ecam_restore(void *dev, struct state_reader *r)
 	return state_reader_finish(r);
 }
 
+static void ecam_inspect(const void *dev, struct inspect *i)
+{
+	const struct pci_root *root = dev;
+	uint32_t slots = 0;
+
+	for (unsigned n = 0; n < PCI_SLOTS; n++)
+		slots |= root->slot[n] ? 1u << n : 0;
+	dev_show(i, "slots", slots);
+	pci_function_inspect(&root->bridge, i);
+}
+
 const struct dev_model pci_root_model = {
 	.name = "pci_root",
 	.version = 1,
@@ -102,4 +113,5 @@ const struct dev_model pci_root_model = {
 	.reset = ecam_reset,
 	.save = ecam_save,
 	.restore = ecam_restore,
+	.inspect = ecam_inspect,
 };

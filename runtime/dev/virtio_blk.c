@@ -537,12 +537,7 @@ static void blk_inspect(const void *dev, struct inspect *i)
 	inspect_u64(i, "disk-bytes", INSPECT_SENSITIVE, INSPECT_PLAIN, b->disk_bytes);
 	inspect_bool(i, "read-only", INSPECT_SENSITIVE, b->read_only);
 	inspect_bool(i, "closed", INSPECT_SENSITIVE, b->closed);
-	dev_show(i, "status", b->virtio.status);
-	dev_show(i, "isr", b->virtio.isr);
-	dev_show(i, "offered", b->virtio.offered);
-	dev_show(i, "accepted", b->virtio.accepted);
-	dev_show(i, "config-vector", b->virtio.config_vector);
-	dev_show(i, "queue-select", b->virtio.queue_select);
+	virtio_pci_inspect(&b->virtio, i);
 }
 
 const struct dev_model virtio_blk_model = {

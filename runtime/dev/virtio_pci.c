@@ -1,5 +1,6 @@
 /* virtio over PCI (virtio_pci.h). Accesses and rings are the guest's. */
 #include "runtime/dev/virtio_pci.h"
+#include "common/base/fmt.h"
 #include "common/base/err.h"
 
 #include <string.h>
@@ -421,4 +422,37 @@ void virtio_pci_restore(struct virtio_pci *v, struct state_reader *r)
 	/* A device never runs on features that it does not have. */
 	if ((v->status & VIRTIO_STATUS_FEATURES_OK) && (v->accepted & ~v->offered))
 		state_reader_fail(r, VL_E_UNSUPPORTED);
+}
+
+/* --- Registers, for whoever looks ------------------------------------------------ */
+
+static void put_queue(const struct virtq *q, unsigned index, struct inspect *i)
+{
+	char name[16];
+
+	vl_format(name, sizeof(name), "queue%u", index);
+	if (!inspect_open(i, name, INSPECT_SENSITIVE))
+		return;
+	dev_show(i, "enabled", q->enabled);
+	dev_show(i, "size", q->size);
+	dev_show(i, "vector", q->vector);
+	dev_show(i, "desc", q->desc);
+	dev_show(i, "avail", q->avail);
+	dev_show(i, "used", q->used);
+	dev_show(i, "next-avail", q->next);
+	dev_show(i, "next-used", q->used_next);
+	inspect_close(i);
+}
+
+void virtio_pci_inspect(const struct virtio_pci *v, struct inspect *i)
+{
+	dev_show(i, "status", v->status);
+	dev_show(i, "isr", v->isr);
+	dev_show(i, "offered", v->offered);
+	dev_show(i, "accepted", v->accepted);
+	dev_show(i, "config-vector", v->config_vector);
+	dev_show(i, "queue-select", v->queue_select);
+	for (unsigned n = 0; n < v->kind->queue_count && n < VIRTIO_QUEUES_MAX; n++)
+		put_queue(&v->queue[n], n, i);
+	pci_function_inspect(&v->pci, i);
 }

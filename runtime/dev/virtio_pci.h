@@ -50,6 +50,8 @@ void virtio_pci_reset(struct virtio_pci *v);
 /* Fields 0xe00-0xfff of the unit are the transport's. */
 void virtio_pci_save(const struct virtio_pci *v, struct state_writer *w);
 void virtio_pci_restore(struct virtio_pci *v, struct state_reader *r);
+/* For the model's inspect: the transport's registers, its queues and the function's. */
+void virtio_pci_inspect(const struct virtio_pci *v, struct inspect *i);
 
 /* The next chain of a queue: true. A rule broken ends in virtio_pci_fail(). */
 bool virtio_pci_pop(struct virtio_pci *v, unsigned queue, struct virtq_chain *chain);

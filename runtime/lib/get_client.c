@@ -94,6 +94,7 @@ int get_client_send(struct get_client *c, const void *message, size_t size, cons
 	get_frame(&w, message, size, payload, payload_bytes);
 	if (w.err)
 		return VL_E_LIMIT;
+	c->counts.sent++;
 	return write_all(c, frame, w.pos, clock_deadline(c->send_limit_ms));
 }
 
@@ -109,8 +110,10 @@ static int next_message(struct get_client *c)
 		c->at += used;
 		if (got < 0)
 			return got;
-		if (got)
+		if (got) {
+			c->counts.received++;
 			return get_check(c->in.message, c->in.size);
+		}
 		n = recv(c->fd, c->bytes, sizeof(c->bytes), MSG_DONTWAIT);
 		if (n == 0)
 			return VL_E_CLOSED;
@@ -164,9 +167,18 @@ int get_client_call(struct get_client *c, const void *request, size_t size, cons
 	size_t payload_bytes)
 {
 	const struct get_header *header = request;
+	uint64_t begun_ns = clock_boot_ns(), took_ns;
 	int err = get_client_send(c, request, size, payload, payload_bytes);
 
-	return err ? err : next_response(c, le16_to_cpu(header->id), clock_deadline(c->call_limit_ms));
+	if (!err)
+		err = next_response(c, le16_to_cpu(header->id), clock_deadline(c->call_limit_ms));
+	if (err)
+		return err;
+	took_ns = clock_boot_ns() - begun_ns;
+	c->counts.calls++;
+	if (took_ns > c->counts.slowest_call_ns)
+		c->counts.slowest_call_ns = took_ns;
+	return 0;
 }
 
 int get_client_ready(struct get_client *c)

@@ -23,6 +23,10 @@ struct get_client {
 	size_t at, end;
 	get_client_notify *notify;
 	void *context;
+	struct {
+		uint64_t sent, calls, received; /* messages; calls are those sent that were answered */
+		uint64_t slowest_call_ns;
+	} counts;
 	unsigned call_limit_ms, send_limit_ms; /* get_client_init sets the GET_CLIENT_*_LIMIT_MS */
 	char document[DPS_DOCUMENT_MAX];       /* pieces of a long answer */
 };

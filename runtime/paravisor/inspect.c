@@ -8,11 +8,13 @@
 #include "runtime/lib/clock.h"
 #include "runtime/lib/kmsg.h"
 
+#include <sys/sysinfo.h>
 #include <sys/utsname.h>
 #include <unistd.h>
 
-const char *const paravisor_entries[] = { "boot", "version", "workers", "host", "settings", "crashes", "mesh",
+const char *const paravisor_entries[] = { "boot", "version", "workers", "host", "vtl2", "settings", "crashes", "mesh",
 	NULL };
+_Static_assert(VL_ARRAY_COUNT(paravisor_entries) == SERVICE_ENTRY_MAX + 1, "as many as the server takes");
 
 static void put_boot(const struct paravisor *p, struct inspect *i)
 {
@@ -138,12 +140,35 @@ static void put_host(const struct paravisor *p, struct inspect *i)
 	if (!inspect_open(i, "host", INSPECT_SAFE))
 		return;
 	inspect_text(i, "channel", INSPECT_SAFE, p->host.err ? vl_err_text(p->host.err) : "connected");
+	inspect_u64(i, "messages-sent", INSPECT_SAFE, INSPECT_COUNT, p->host.counts.sent);
+	inspect_u64(i, "messages-received", INSPECT_SAFE, INSPECT_COUNT, p->host.counts.received);
+	inspect_u64(i, "calls", INSPECT_SAFE, INSPECT_COUNT, p->host.counts.calls);
+	inspect_u64(i, "slowest-call-ns", INSPECT_SAFE, INSPECT_PLAIN, p->host.counts.slowest_call_ns);
 	inspect_u64(i, "reference-100ns", INSPECT_SAFE, INSPECT_PLAIN,
 		p->time.reference_100ns + (now - p->time.boot_ns) / 100);
 	inspect_u64(i, "utc-ns-at-boot", INSPECT_UNSPECIFIED, INSPECT_PLAIN, p->time.utc_ns);
 	inspect_u64(i, "notifications", INSPECT_SAFE, INSPECT_COUNT, p->notifications);
 	inspect_bool(i, "state-open", INSPECT_SAFE, p->state.open);
 	inspect_bool(i, "state-ephemeral", INSPECT_SAFE, p->state.ephemeral);
+	inspect_close(i);
+}
+
+/* VTL2's own memory, as the shim decided on it, and what of it its kernel has left. */
+static void put_vtl2(const struct paravisor *p, struct inspect *i)
+{
+	const struct machine *m = &p->machine;
+	struct sysinfo s;
+
+	if (!inspect_open(i, "vtl2", INSPECT_SAFE))
+		return;
+	inspect_u64(i, "ram-bytes", INSPECT_SAFE, INSPECT_PLAIN, m->vtl2_ram_bytes);
+	inspect_u64(i, "reserved-bytes", INSPECT_SAFE, INSPECT_PLAIN, m->vtl2_other_bytes);
+	if (sysinfo(&s) == 0) {
+		inspect_u64(i, "usable-bytes", INSPECT_SAFE, INSPECT_PLAIN, (uint64_t)s.totalram * s.mem_unit);
+		inspect_u64(i, "free-bytes", INSPECT_SAFE, INSPECT_PLAIN, (uint64_t)s.freeram * s.mem_unit);
+		inspect_u64(i, "threads", INSPECT_SAFE, INSPECT_COUNT, s.procs);
+		inspect_u64(i, "uptime-s", INSPECT_SAFE, INSPECT_PLAIN, (uint64_t)s.uptime);
+	}
 	inspect_close(i);
 }
 
@@ -195,6 +220,7 @@ void paravisor_inspect(void *context, struct inspect *i)
 	put_version(p, i);
 	put_workers(p, i);
 	put_host(p, i);
+	put_vtl2(p, i);
 	put_settings(p, i);
 	put_mesh(p, i);
 	crashes_inspect(&p->crashes, i);

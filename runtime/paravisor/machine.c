@@ -114,11 +114,18 @@ static int add_memory(struct machine *m, uint64_t base, uint64_t size, uint32_t 
 		return add_range(m, base, size, CONTROL_RANGE_RAM, node);
 	case BOOT_MEMORY_VTL0_MMIO:
 		return add_range(m, base, size, CONTROL_RANGE_MMIO, node);
+	case BOOT_MEMORY_VTL2_MMIO:
+		return 0;
+	case BOOT_MEMORY_VTL2_RAM:
+		m->vtl2_ram_bytes += size;
+		return 0;
 	case BOOT_MEMORY_SHIM_LOG:
+		m->vtl2_other_bytes += size;
 		m->shim_log_base = base;
 		m->shim_log_size = size;
 		return base + size <= base ? VL_E_RANGE : 0;
 	default:
+		m->vtl2_other_bytes += size;
 		return 0;
 	}
 }

@@ -7,6 +7,51 @@
 #include "common/base/fmt.h"
 #include "runtime/vm/port.h"
 
+/* NUMA nodes, by the numbers that the host gave. */
+struct node {
+	uint32_t number;
+	unsigned vps;
+	uint64_t ram_bytes;
+};
+
+#define NODE_MAX 16u /* that are shown; hosts have fewer */
+
+static struct node *node_of(struct node nodes[NODE_MAX], unsigned *count, uint32_t number)
+{
+	unsigned n = 0;
+
+	while (n < *count && nodes[n].number != number)
+		n++;
+	if (n == NODE_MAX)
+		return NULL;
+	if (n == *count)
+		nodes[(*count)++] = (struct node){ .number = number };
+	return &nodes[n];
+}
+
+static void put_nodes(const struct control_config *c, struct inspect *i)
+{
+	struct node nodes[NODE_MAX], *node;
+	unsigned count = 0;
+
+	for (uint32_t n = 0; n < c->vp_count; n++)
+		if ((node = node_of(nodes, &count, c->vps[n].node)))
+			node->vps++;
+	for (uint32_t n = 0; n < c->range_count; n++)
+		if (c->ranges[n].kind == CONTROL_RANGE_RAM && (node = node_of(nodes, &count, c->ranges[n].node)))
+			node->ram_bytes += c->ranges[n].size;
+	for (unsigned n = 0; n < count; n++) {
+		char name[24];
+
+		vl_format(name, sizeof(name), "node%u", nodes[n].number);
+		if (!inspect_open(i, name, INSPECT_SAFE))
+			continue;
+		inspect_u64(i, "vps", INSPECT_SAFE, INSPECT_COUNT, nodes[n].vps);
+		inspect_u64(i, "ram-bytes", INSPECT_SAFE, INSPECT_PLAIN, nodes[n].ram_bytes);
+		inspect_close(i);
+	}
+}
+
 static void put_topology(const struct vm *vm, struct inspect *i)
 {
 	if (!inspect_open(i, "topology", INSPECT_SAFE))
@@ -22,6 +67,7 @@ static void put_topology(const struct vm *vm, struct inspect *i)
 		inspect_u64(i, "node", INSPECT_SAFE, INSPECT_PLAIN, vm->config->vps[n].node);
 		inspect_close(i);
 	}
+	put_nodes(vm->config, i);
 	inspect_close(i);
 }
 

@@ -135,6 +135,18 @@ static int ports_restore(void *dev, struct state_reader *r)
 	return state_reader_finish(r);
 }
 
+static void ports_inspect(const void *dev, struct inspect *i)
+{
+	const struct pc_ports *p = dev;
+
+	dev_show(i, "keyboard-command", p->command);
+	dev_show(i, "keyboard-config", p->config);
+	dev_show(i, "keyboard-data", p->data);
+	dev_show(i, "keyboard-data-full", p->data_full);
+	dev_show(i, "post", p->post);
+	dev_show(i, "system-a", p->system_a);
+}
+
 const struct dev_model pc_ports_model = {
 	.name = "pc_ports",
 	.version = 1,
@@ -143,6 +155,7 @@ const struct dev_model pc_ports_model = {
 	.reset = ports_reset,
 	.save = ports_save,
 	.restore = ports_restore,
+	.inspect = ports_inspect,
 };
 
 void pc_ports_init(struct pc_ports *p, struct dev_env *env)

@@ -85,6 +85,14 @@ static int pci_ports_restore(void *dev, struct state_reader *r)
 	return state_reader_finish(r);
 }
 
+static void pci_ports_inspect(const void *dev, struct inspect *i)
+{
+	const struct pci_ports *p = dev;
+
+	dev_show(i, "address", p->address);
+	dev_show(i, "reset-control", p->reset_control);
+}
+
 const struct dev_model pci_ports_model = {
 	.name = "pci_ports",
 	.version = 1,
@@ -93,6 +101,7 @@ const struct dev_model pci_ports_model = {
 	.reset = pci_ports_reset,
 	.save = pci_ports_save,
 	.restore = pci_ports_restore,
+	.inspect = pci_ports_inspect,
 };
 
 void pci_ports_init(struct pci_ports *p, struct dev_env *env, struct pci_root *root)

@@ -105,6 +105,8 @@ static void setup(void)
 	put_memory("memory@20000000", 0x20000000, 0x4000000, 1);
 	put_memory("memory@e0000000", 0xe0000000, 0x1000000, 5);
 	put_memory("memory@24000000", 0x24000000, 0x2000, 10);
+	put_memory("memory@24002000", 0x24002000, 0x4000, 7);
+	put_memory("memory@f0000000", 0xf0000000, 0x1000000, 6);
 	put_pair("vallum/guest/kernel", 0x1000000, 0x801234);
 	put_pair("vallum/guest/initrd", 0x100000000, 0x5000);
 	put_text("vallum/guest/bootargs", "console=ttyS0");
@@ -150,6 +152,8 @@ START_TEST(a_good_tree_gives_the_whole_machine)
 	ck_assert_str_eq(m.command_line, "console=ttyS0");
 	ck_assert_uint_eq(m.disk_count, 2);
 	ck_assert_uint_eq(m.shim_log_base, 0x24000000);
+	ck_assert_uint_eq(m.vtl2_ram_bytes, 0x4000000);
+	ck_assert_uint_eq(m.vtl2_other_bytes, 0x2000 + 0x4000);
 	/* What is made of it is a configuration that the worker takes. */
 	machine_config(&m, &c);
 	c.header = (struct control_header){ CONTROL_CONFIG, sizeof(c) };
