@@ -61,7 +61,7 @@ $(OUT)/cover/unit-tests: $(call objects,cover,$(UNIT_SOURCES) test/unit/main.c) 
 unit: $(OUT)/unit/unit-tests ## unit tests under the sanitizers; CASE=name runs one suite
 	@for f in $(NATIVE_ONLY); do echo "left out because this machine is not $(ARCH): $$f"; done
 	@CK_DEFAULT_TIMEOUT=120 CK_TIMEOUT_MULTIPLIER=10 VL_TEST_DIR=$(CURDIR)/test $< $(CASE)
-fuzzers: $(FUZZERS)
+fuzzers: $(FUZZERS) ## the fuzzers, without running them
 fuzz: $(FUZZERS) ## each fuzzer for FUZZ_SECONDS over its kept corpus
 	@test/fuzz/run $(OUT)/fuzz $(FUZZ_SECONDS) $(notdir $(FUZZERS))
 sparse: | setup-vtl2 ## the sparse checker over every C file; clean means no output

@@ -56,7 +56,10 @@ int diag_worker_ask(struct diag_worker *d, struct service_ask *ask, int *fd);
 /* Answers; `fd` (or -1) stays the caller's. `text` for a person, "" for the error's own sentence. */
 void diag_worker_reply(struct diag_worker *d, uint64_t id, int error, const char *text, int fd);
 
-/* As tpm_worker's (tpm.h). VL_E_LIMIT from _on_death: there are no diagnostics any more. */
+/*
+ * The server's process ended, or its deadline is due. On death: 0, it starts again after its back-off, and `how`
+ * says how it ended; VL_E_LIMIT, there are no diagnostics any more; errors of process_reap().
+ */
 int diag_worker_on_death(struct diag_worker *d, char *how, size_t room);
 int diag_worker_on_deadline(struct diag_worker *d);
 

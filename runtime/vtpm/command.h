@@ -55,7 +55,7 @@ enum {
 #define TPM_RH_ENDORSEMENT 0x4000000bu
 #define TPM_RH_PLATFORM 0x4000000cu
 
-/* The banks of PCRs that the TPM can have, in the order of struct tpm_digests. */
+/* The banks of PCRs that the TPM can have, in the order of vtpm_boot.digests (boot_region.h). */
 #define TPM_BANK_COUNT 4
 #define TPM_DIGESTS_BYTES (20 + 32 + 48 + 64)
 

@@ -323,7 +323,7 @@ START_TEST(a_register_that_the_hypervisor_refuses_fails_the_save_alone)
 }
 END_TEST
 
-/* What stands at vps/vp0/registers: enum inspect_node_kind. */
+/* What stands at vps/vp0/registers: enum inspect_kind. */
 static uint32_t look_at_registers(int fd)
 {
 	static const struct inspect_request q = { .path = "vps/vp0/registers", .depth = INSPECT_ALL,
