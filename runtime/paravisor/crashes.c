@@ -100,6 +100,7 @@ void crashes_inspect(const struct crashes *c, struct inspect *i)
 	if (!inspect_open(i, "crashes", INSPECT_SAFE))
 		return;
 	inspect_u64(i, "count", INSPECT_SAFE, INSPECT_COUNT, c->count);
+	inspect_u64(i, "no-longer-kept", INSPECT_SAFE, INSPECT_COUNT, oldest(c) - 1);
 	for (uint64_t n = oldest(c); n <= c->count; n++)
 		put_report(&c->list[(n - 1) % CRASH_REPORT_MAX], i);
 	inspect_close(i);

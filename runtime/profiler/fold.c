@@ -117,12 +117,15 @@ static void make_line(struct line *l, const struct stacks *s, const struct stack
 int fold_write(const struct stacks *s, const struct profiler_request *q, const struct symbols *names,
 	fold_sink *sink, void *context)
 {
-	struct line l;
+	struct line l = { .used = 0 };
 	int err = 0;
 
 	for (uint32_t i = 0; !err && i < s->count; i++) {
 		make_line(&l, s, &s->entries[i], q, names);
 		err = sink(context, l.text, l.used);
 	}
-	return err;
+	if (err || !s->lost)
+		return err;
+	l.used = vl_format(l.text, sizeof(l.text), "[lost] %u\n", s->lost);
+	return sink(context, l.text, l.used);
 }

@@ -21,7 +21,7 @@
  *   vallum-vm;main;loop_run;vp_run;ioctl;do_syscall_64_[k];..._[k] 17
  *
  * The first name is the process: of the request's list, else "[kernel]" or
- * "pid-N". Functions of the kernel end in "_[k]". What has no name is
+ * "pid-N"; a line "[lost]" alone counts the samples for which there was no room. Functions of the kernel end in "_[k]". What has no name is
  * "[unknown]" or "[unknown]_[k]". The number counts samples, or what rarer ones stand
  * for (SAMPLER_RARE in sampler.h); lines may repeat.
  */

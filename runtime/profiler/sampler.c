@@ -146,27 +146,41 @@ static int set_rate(const struct sampler *s, const struct sampler_cpu *c, uint32
 int sampler_start(struct sampler *s, unsigned hertz)
 {
 	s->hertz = hertz;
-	for (unsigned i = 0; i < s->cpu_count; i++)
-		if (set_rate(s, &s->cpu[i], 1) || ioctl(s->cpu[i].fd, PERF_EVENT_IOC_ENABLE, 0) != 0)
+	for (unsigned i = 0; i < s->cpu_count; i++) {
+		struct sampler_cpu *c = &s->cpu[i];
+
+		c->trend.weight = s->hardware ? 1 : sampler_weight(SAMPLER_RARE, hertz);
+		if (set_rate(s, c, c->trend.weight) || ioctl(c->fd, PERF_EVENT_IOC_ENABLE, 0) != 0)
 			return VL_E_OS;
+	}
 	return 0;
 }
 
 uint32_t sampler_judge(struct sampler_trend *t)
 {
 	/* Of the samples at least half and, as others vote each other down, mostly three quarters. */
-	bool monotonous = 2 * t->lead >= t->samples;
+	bool monotonous = 2 * t->lead >= t->samples, unanimous = t->lead == t->samples;
+	unsigned enough = t->weight == 1 ? SAMPLER_TREND_MIN : t->weight == SAMPLER_RARE ? SAMPLER_RARE_MIN : 1;
 
-	if (t->samples && t->samples < SAMPLER_TREND_MIN)
+	if (t->samples && t->samples < enough)
 		return t->weight;
 	t->samples = t->lead = 0;
-	return monotonous ? SAMPLER_RARE : 1;
+	if (t->weight != 1 && unanimous)
+		return SAMPLER_RAREST;
+	return monotonous || t->weight == SAMPLER_RAREST ? SAMPLER_RARE : 1;
+}
+
+uint32_t sampler_weight(uint32_t weight, unsigned hertz)
+{
+	if (weight == SAMPLER_RAREST && hertz < SAMPLER_RAREST * SAMPLER_SLOWEST_HERTZ)
+		weight = SAMPLER_RARE;
+	return hertz < weight * SAMPLER_SLOWEST_HERTZ ? 1 : weight;
 }
 
 /* A rate that cannot be changed stays, and so does the weight. */
 static void adapt(const struct sampler *s, struct sampler_cpu *c)
 {
-	uint32_t weight = sampler_judge(&c->trend);
+	uint32_t weight = sampler_weight(sampler_judge(&c->trend), s->hertz);
 
 	if (!s->hardware && weight != c->trend.weight && !set_rate(s, c, weight))
 		c->trend.weight = weight;
@@ -175,7 +189,8 @@ static void adapt(const struct sampler *s, struct sampler_cpu *c)
 static void vote(struct sampler_trend *t, uint32_t stack)
 {
 	t->samples++;
-	if (!t->lead)
+	/* The rarest are compared to what it was that became so rare. */
+	if (!t->lead && t->weight != SAMPLER_RAREST)
 		t->stack = stack;
 	if (stack == t->stack && stack != STACKS_NONE)
 		t->lead++;

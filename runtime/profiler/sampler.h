@@ -19,19 +19,28 @@
 /*
  * The kernel's clock rings wherever a CPU is, in the guest too, and each time costs the
  * guest a way into VTL2 and back. A CPU that shows the same stack again and again - VTL0
- * runs -, or none at all, is sampled so much more rarely, and a sample counts for as many.
+ * runs -, or none at all, is sampled so much more rarely, and a sample counts for as many;
+ * more rarely still once it shows nothing else. Each begins as such a one: most are, and the
+ * first seconds are no dearer than the others. No rate falls below the slowest by that.
  */
 #define SAMPLER_RARE 8u
-#define SAMPLER_TREND_MIN 12u /* samples before a CPU is judged by them */
+#define SAMPLER_RAREST 32u
+#define SAMPLER_SLOWEST_HERTZ 2u
+/* Samples before a CPU is judged by them: frequent ones, rare ones. Of the rarest each counts. */
+#define SAMPLER_TREND_MIN 12u
+#define SAMPLER_RARE_MIN 4u
 
 struct sampler_trend {
-	uint32_t weight;        /* of the samples that come now: 1 or SAMPLER_RARE */
+	uint32_t weight;        /* of the samples that come now: 1, SAMPLER_RARE or SAMPLER_RAREST */
 	uint32_t samples;       /* since the last judgement */
 	uint32_t stack, lead;   /* the one that may be the most frequent, and by how much it leads (a majority vote) */
 };
 
 /* The weight that the CPU's samples are to have from now on; starts the next count when this one has enough. */
 uint32_t sampler_judge(struct sampler_trend *t);
+
+/* The same within what `hertz` allows. */
+uint32_t sampler_weight(uint32_t weight, unsigned hertz);
 
 struct sampler_cpu {
 	int fd;

@@ -246,6 +246,7 @@ START_TEST(the_newest_reports_are_kept_and_each_is_told_once)
 	ck_assert_uint_eq(ask("crashes/2", INSPECT_SENSITIVE).error, INSPECT_NOT_FOUND);
 	ck_assert_uint_eq(ask("crashes/3/pid", INSPECT_SENSITIVE).value.u64, 3);
 	ck_assert_uint_eq(ask("crashes/count", INSPECT_SAFE).value.u64, CRASH_REPORT_MAX + 2);
+	ck_assert_uint_eq(ask("crashes/no-longer-kept", INSPECT_SAFE).value.u64, 2);
 	ck_assert_uint_eq(ask("crashes", INSPECT_SENSITIVE).kind, INSPECT_NODE_DIR);
 }
 END_TEST

@@ -231,11 +231,40 @@ START_TEST(a_cpu_that_shows_one_stack_is_sampled_more_rarely_until_it_shows_othe
 {
 	ck_assert_uint_eq(judged(SAMPLER_TREND_MIN - 1, 0), 1); /* not enough to know */
 	ck_assert_uint_eq(judged(1, 0), SAMPLER_RARE);
+	ck_assert_uint_eq(judged(SAMPLER_RARE_MIN - 1, 0), SAMPLER_RARE);
 	ck_assert_uint_eq(judged(SAMPLER_TREND_MIN - 2, 2), SAMPLER_RARE);
-	ck_assert_uint_eq(stacks.entries[0].count, SAMPLER_TREND_MIN + (SAMPLER_TREND_MIN - 2) * SAMPLER_RARE);
+	ck_assert_uint_eq(stacks.entries[0].count,
+		SAMPLER_TREND_MIN + (SAMPLER_TREND_MIN + SAMPLER_RARE_MIN - 3) * SAMPLER_RARE);
 	ck_assert_uint_eq(judged(SAMPLER_TREND_MIN / 2, SAMPLER_TREND_MIN / 2), 1);
 	ck_assert_uint_eq(judged(0, SAMPLER_TREND_MIN), 1);
 	ck_assert_uint_eq(judged(0, 0), SAMPLER_RARE); /* an idle one */
+}
+END_TEST
+
+START_TEST(one_that_shows_nothing_else_is_sampled_more_rarely_still_until_the_first_other_stack)
+{
+	trend.weight = SAMPLER_RARE; /* as it begins */
+	ck_assert_uint_eq(judged(SAMPLER_RARE_MIN, 0), SAMPLER_RAREST);
+	ck_assert_uint_eq(judged(1, 0), SAMPLER_RAREST);
+	ck_assert_uint_eq(judged(0, 0), SAMPLER_RAREST);
+	ck_assert_uint_eq(stacks.entries[0].count, SAMPLER_RARE_MIN * SAMPLER_RARE + SAMPLER_RAREST);
+	ck_assert_uint_eq(judged(0, 1), SAMPLER_RARE);
+	ck_assert_uint_eq(judged(0, SAMPLER_RARE_MIN), 1);
+}
+END_TEST
+
+START_TEST(no_rate_becomes_so_slow_that_a_short_profile_is_empty)
+{
+	for (unsigned hertz = 1; hertz <= PROFILER_HERTZ_MAX; hertz++)
+		for (uint32_t weight = 1; weight <= SAMPLER_RAREST; weight = weight == 1 ? SAMPLER_RARE : 4 * weight) {
+			uint32_t may = sampler_weight(weight, hertz);
+
+			ck_assert(may <= weight && (may == 1 || may == SAMPLER_RARE || may == SAMPLER_RAREST));
+			ck_assert(may == 1 || hertz / may >= SAMPLER_SLOWEST_HERTZ);
+		}
+	ck_assert_uint_eq(sampler_weight(SAMPLER_RAREST, PROFILER_HERTZ_DEFAULT), SAMPLER_RAREST);
+	ck_assert_uint_eq(sampler_weight(SAMPLER_RAREST, 63), SAMPLER_RARE);
+	ck_assert_uint_eq(sampler_weight(SAMPLER_RAREST, 15), 1);
 }
 END_TEST
 
@@ -405,6 +434,17 @@ START_TEST(what_has_no_name_is_said_to_be_unknown)
 }
 END_TEST
 
+START_TEST(samples_that_were_lost_are_a_line_of_their_own)
+{
+	const uint64_t frame = 0x501010;
+
+	stacks_add(&stacks, 10, &frame, 1, 0, 1);
+	stacks.lost = 12;
+	fold();
+	ck_assert_str_eq(folded, "vallum-vm;main 1\n[lost] 12\n");
+}
+END_TEST
+
 START_TEST(a_line_of_the_deepest_stack_and_longest_names_keeps_its_count)
 {
 	static char longest[2 * SYMBOL_NAME_MAX];
@@ -457,6 +497,8 @@ Suite *suite_profiler(void)
 	tcase_add_test(c, frames_without_room_are_counted_as_lost);
 	tcase_add_test(c, a_sample_is_split_where_the_kernel_ends_also_across_the_rings_end);
 	tcase_add_test(c, a_cpu_that_shows_one_stack_is_sampled_more_rarely_until_it_shows_others_and_no_sample_loses_weight);
+	tcase_add_test(c, one_that_shows_nothing_else_is_sampled_more_rarely_still_until_the_first_other_stack);
+	tcase_add_test(c, no_rate_becomes_so_slow_that_a_short_profile_is_empty);
 	tcase_add_test(c, records_of_other_kinds_are_passed_over_and_losses_counted);
 	tcase_add_test(c, a_record_that_breaks_the_format_ends_the_reading_and_nothing_more);
 	tcase_add_test(c, an_address_gets_the_function_that_it_lies_in);
@@ -465,6 +507,7 @@ Suite *suite_profiler(void)
 	tcase_add_test(c, lines_name_process_functions_and_kernel_from_the_root);
 	tcase_add_test(c, a_return_address_names_the_caller_and_a_leaf_where_it_stands);
 	tcase_add_test(c, what_has_no_name_is_said_to_be_unknown);
+	tcase_add_test(c, samples_that_were_lost_are_a_line_of_their_own);
 	tcase_add_test(c, a_line_of_the_deepest_stack_and_longest_names_keeps_its_count);
 	tcase_add_test(c, writing_stops_at_the_first_error);
 	suite_add_tcase(s, c);
