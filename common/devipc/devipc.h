@@ -206,8 +206,7 @@ struct devipc_answer {
 /*
  * The answer to `q`, or a demand on the way to it, that is in the mailbox. VL_E_TYPE: no such message or
  * effect; VL_E_RANGE: a value of it; VL_E_LIMIT: more effects, output, memory, state or bytes in advance than
- * there may be;
- * VL_E_MISSING: no checkpoint with a SAVE.
+ * there may be; VL_E_MISSING: no checkpoint with a SAVE.
  */
 int devipc_take_reply(const uint8_t *shared, const struct devipc_request *q, struct devipc_answer *a);
 

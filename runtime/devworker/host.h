@@ -17,7 +17,10 @@
 struct devhost_hooks {
 	int event_fd;            /* readable when something ended; 0: none */
 	void (*event)(void *dev); /* takes what ended; called before each request too */
-	/* After a request: whether its answer must leave a checkpoint: the guest sees nothing that is in none. */
+	/*
+	 * After a request: whether its answer must leave a checkpoint: the guest sees nothing that is in
+	 * none.
+	 */
 	bool (*lasting)(void *dev, const struct devipc_request *q);
 };
 
@@ -46,19 +49,26 @@ struct devhost {
 	uint8_t copy[DEVIPC_STATE_BYTES]; /* of a state, before it is judged */
 };
 
-/* Sets up `env`, for the model's init and after, and the device's place. `h` is zero but for hooks, end and unit. */
+/*
+ * Sets up `env`, for the model's init and after, and the device's place. `h` is zero but for hooks, end and
+ * unit.
+ */
 void devhost_init(struct devhost *h, const struct dev_model *model, void *dev);
 
 /*
- * Takes the paravisor's configuration from CONTROL_FD, with the link, the shared memory, the unit if there is one
- * and, if `store` is not NULL, the store. VL_E_TIMEOUT, VL_E_CLOSED, VL_E_OS, errors of devipc_config_check().
+ * Takes the paravisor's configuration from CONTROL_FD, with the link, the shared memory, the unit if there is
+ * one and, if `store` is not NULL, the store. VL_E_TIMEOUT, VL_E_CLOSED, VL_E_OS, errors of
+ * devipc_config_check().
  */
 int devhost_open(struct devhost *h, struct devipc_config *config, int *store);
 
 /* Serves the request that is in the mailbox: devlink_take()'s errors, h->err, devlink_answer()'s. */
 int devhost_serve(struct devhost *h);
 
-/* The device's part of the inspect tree, an inspect_unit_walk: `context` is a devhost. Registers are sensitive. */
+/*
+ * The device's part of the inspect tree, an inspect_unit_walk: `context` is a devhost. Registers are
+ * sensitive.
+ */
 void devhost_inspect(void *context, struct inspect *i);
 
 /* Serves until the VM worker closes the link (VL_E_CLOSED) or something is wrong. */

@@ -114,7 +114,8 @@ void calls_serve(struct server *s, struct connection *c, uint32_t stream, const 
 		call_fail(&k, TTRPC_UNIMPLEMENTED, "this image has no %s.%s", q.service, q.method);
 	} else if (!filter_keeps(&s->filter, m->item)) {
 		s->counts.refused++;
-		call_fail(&k, TTRPC_PERMISSION_DENIED, "this VM is isolated, and %s is not for its host", m->name);
+		call_fail(&k, TTRPC_PERMISSION_DENIED,
+				"this VM is isolated, and %s is not for its host", m->name);
 	} else {
 		m->run(&k);
 	}

@@ -24,7 +24,8 @@ struct method {
 };
 
 /* Answers what a whole message asks for, now or later. */
-void calls_serve(struct server *s, struct connection *c, uint32_t stream, const uint8_t *message, size_t size);
+void calls_serve(struct server *s, struct connection *c, uint32_t stream, const uint8_t *message,
+		size_t size);
 
 /* The answer to a call that failed, with a text for a person. */
 void call_fail(const struct call *k, enum ttrpc_code code, const char *fmt, ...) VL_PRINTF(3, 4);

@@ -165,7 +165,9 @@ static void on_message(struct server *s, struct command *c)
 		on_end(s, c, !err && said.said == EXEC_ENDED ? said.value : EXEC_NO_CODE);
 }
 
-/* The client's connections are the process's from now on; those that it writes to are kept, to see them end. */
+/*
+ * The client's connections are the process's from now on; those that it writes to are kept, to see them end.
+ */
 static int hand_over(struct server *s, struct command *c)
 {
 	int fds[EXEC_STREAM_COUNT];

@@ -18,7 +18,10 @@ struct commands; /* at most EXEC_MAX */
 struct exec_table {
 	/* The method, or NULL when it is none of these. */
 	const struct method *(*method)(const char *service, const char *name);
-	/* The paravisor's answer to that SERVICE_EXEC: the channel of the command's process, now the callee's. */
+	/*
+	 * The paravisor's answer to that SERVICE_EXEC: the channel of the command's process, now the
+	 * callee's.
+	 */
 	void (*channel)(const struct call *k, uint64_t ask, int fd);
 	/* Fills EXEC_MAX entries, and serves what happened there; also ends what nobody wants any more. */
 	void (*poll)(struct server *s, struct pollfd *f);

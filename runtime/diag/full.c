@@ -86,7 +86,8 @@ static void take_records(struct server *s)
 			log_add(s->log, record, (size_t)n);
 		} else if (n == 0 || (errno != EPIPE && errno != EINTR)) { /* EPIPE: some were overwritten */
 			if (n == 0 || errno != EAGAIN) {
-				vl_warn("VTL2's log cannot be read any more: %s", n ? strerror(errno) : "its end");
+				vl_warn("VTL2's log cannot be read any more: %s",
+						n ? strerror(errno) : "its end");
 				close(s->log_fd);
 				s->log_fd = -1;
 			}
@@ -140,7 +141,8 @@ static struct ask *free_ask(struct server *s)
  * `a` has what and its arguments; `data`: the claimed connection, whose descriptor goes along, or NULL. The
  * ask's id; 0 after the call was failed.
  */
-static uint64_t ask(const struct call *k, struct service_ask *a, const struct connection *data, uint64_t deadline_ns)
+static uint64_t ask(const struct call *k, struct service_ask *a, const struct connection *data,
+		uint64_t deadline_ns)
 {
 	struct server *s = k->server;
 	struct ask *slot = free_ask(s);
@@ -374,11 +376,15 @@ static struct connection *data_of(const struct call *k, uint64_t id)
 	struct connection *c = connection_claim(k->server, id);
 
 	if (!c)
-		call_fail(k, TTRPC_UNKNOWN, "there is no data connection %llu that waits", (unsigned long long)id);
+		call_fail(k, TTRPC_UNKNOWN, "there is no data connection %llu that waits",
+				(unsigned long long)id);
 	return c;
 }
 
-/* The data connection that the request names; NULL when it names none, or makes no sense, and was answered so. */
+/*
+ * The data connection that the request names; NULL when it names none, or makes no sense, and was answered
+ * so.
+ */
 static struct connection *stream_of(const struct call *k, struct diag_stream_request *q)
 {
 	int err = diag_stream_decode(k->payload, k->payload_size, q);
@@ -487,7 +493,8 @@ static void call_profile(const struct call *k)
 	if (!c)
 		return;
 	if (q.duration_s < 1 || q.duration_s > PROFILER_SECONDS_MAX || q.hertz > PROFILER_HERTZ_MAX) {
-		fail_with_data(k, c->id, TTRPC_UNKNOWN, "a profile takes 1 to 600 seconds and at most 1000 Hz");
+		fail_with_data(k, c->id, TTRPC_UNKNOWN,
+				"a profile takes 1 to 600 seconds and at most 1000 Hz");
 		return;
 	}
 	a.seconds = (uint32_t)q.duration_s;

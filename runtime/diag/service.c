@@ -16,7 +16,8 @@ static bool is_name(const char name[SERVICE_NAME_MAX])
 	if (size == 0 || size == SERVICE_NAME_MAX)
 		return false;
 	for (size_t i = 0; i < size; i++)
-		if (!(name[i] >= 'a' && name[i] <= 'z') && !(name[i] >= '0' && name[i] <= '9') && name[i] != '-')
+		if (!(name[i] >= 'a' && name[i] <= 'z') && !(name[i] >= '0' && name[i] <= '9') &&
+				name[i] != '-')
 			return false;
 	return true;
 }
@@ -46,7 +47,8 @@ static int check_unit(const struct service_unit *u, size_t fd_count)
 
 static int check_ask(const struct service_ask *a, size_t fd_count)
 {
-	if (a->what < SERVICE_PAUSE || a->what >= SERVICE_WHAT_END || fd_count != (a->what == SERVICE_PROFILE))
+	if (a->what < SERVICE_PAUSE || a->what >= SERVICE_WHAT_END ||
+			fd_count != (a->what == SERVICE_PROFILE))
 		return VL_E_RANGE;
 	return is_terminated(a->path, sizeof(a->path)) ? 0 : VL_E_FORMAT;
 }

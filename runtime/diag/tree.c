@@ -17,15 +17,16 @@ static bool is_nothing(const uint8_t *node, size_t size)
 {
 	struct inspect_node n;
 
-	return inspect_node_read(node, size, &n) == 0 && n.kind == INSPECT_NODE_FAILED && n.error == INSPECT_NOT_FOUND;
+	return inspect_node_read(node, size, &n) == 0 && n.kind == INSPECT_NODE_FAILED &&
+			n.error == INSPECT_NOT_FOUND;
 }
 
 /*
  * An entry of the root that a unit has: all of it, or what it has at `prefix`. In the whole tree one that is
  * nothing is left out; who asks for it is told so.
  */
-static void put_unit(struct server *s, struct inspect *i, struct unit *u, const char *name, const char *prefix,
-	bool whole, uint64_t deadline_ns)
+static void put_unit(struct server *s, struct inspect *i, struct unit *u, const char *name,
+	const char *prefix, bool whole, uint64_t deadline_ns)
 {
 	struct inspect_request rest;
 	size_t size = 0;

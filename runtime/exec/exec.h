@@ -1,10 +1,10 @@
 /*
  * `vallum-exec`, in the debug image alone: runs one command of VTL2 for a client of the
- * diagnostics server. Started by the paravisor, which says the first word and then hands the other end of its channel
- * to the server; the server is not trusted, what it sends is checked.
+ * diagnostics server. Started by the paravisor, which says the first word and then hands the other end of its
+ * channel to the server; the server is not trusted, what it sends is checked.
  *
  *   paravisor                        vallum-exec, on CONTROL_FD
- *   BEGIN [+ descriptor]   ->             once: its end as a unit of the inspect tree, unless there is no room for it
+ *   BEGIN [+ descriptor]   ->             once: its end as a unit of the inspect tree, if there is room
  *   vallum-diag
  *   REQUEST + descriptors  ->             once, within EXEC_REQUEST_LIMIT_MS
  *                          <-  STARTED    the command runs, or an error, which is the end
@@ -30,7 +30,8 @@
 #define EXEC_MEMORY_MAX (32ull << 20)   /* of address space of each process */
 #define EXEC_REQUEST_LIMIT_MS 10000
 #define EXEC_LIFE_LIMIT_MS 3600000u
-#define EXEC_NO_CODE 255                /* of a command that did not exit by itself, as the reference has it */
+/* of a command that did not exit by itself, as the reference has it */
+#define EXEC_NO_CODE 255
 
 struct exec_begin {
 	uint32_t version; /* EXEC_VERSION */
@@ -64,9 +65,10 @@ int exec_message_check(const struct exec_message *m, size_t size, size_t fd_coun
 
 /*
  * Runs the command of a checked request with the sockets of `fds` (enum exec_stream; -1: none), which are
- * exec_run()'s, as is `unit` (-1: none), and speaks over `control` until all is over, at most `life_ms` long. Returns
- * the exit code, which was told.
+ * exec_run()'s, as is `unit` (-1: none), and speaks over `control` until all is over, at most `life_ms` long.
+ * Returns the exit code, which was told.
  */
-int exec_run(const struct exec_request *q, const int fds[EXEC_STREAM_COUNT], int control, int unit, unsigned life_ms);
+int exec_run(const struct exec_request *q, const int fds[EXEC_STREAM_COUNT], int control, int unit,
+		unsigned life_ms);
 
 #endif

@@ -1,6 +1,7 @@
 /*
  * `vallum-exec`'s process (exec.h): takes a namespace for what it will start, enters its
- * cage, and only then looks at the request. It runs in the time that the guest leaves, and so does the command.
+ * cage, and only then looks at the request. It runs in the time that the guest leaves, and so does the
+ * command.
  */
 #include "common/base/log.h"
 #include "runtime/exec/exec.h"

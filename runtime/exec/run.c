@@ -54,7 +54,8 @@ static void say(const struct run *r, enum exec_said said, int32_t value)
 {
 	const struct exec_message m = { .said = said, .value = value };
 
-	(void)channel_send(r->control, &m, sizeof(m), NULL, 0, SAY_LIMIT_MS); /* who is gone needs no answer */
+	/* who is gone needs no answer */
+	(void)channel_send(r->control, &m, sizeof(m), NULL, 0, SAY_LIMIT_MS);
 }
 
 /* --- A terminal's bytes ------------------------------------------------------------------------ */
@@ -234,7 +235,9 @@ static int reap(struct run *r)
 	return WIFEXITED(status) ? WEXITSTATUS(status) : EXEC_NO_CODE;
 }
 
-/* The command waits for a client that is slow; the server never waits for its sockets, whatever their mode. */
+/*
+ * The command waits for a client that is slow; the server never waits for its sockets, whatever their mode.
+ */
 static void make_blocking(int fd)
 {
 	int flags = fd >= 0 ? fcntl(fd, F_GETFL) : -1;
@@ -271,7 +274,8 @@ static pid_t start_with_pipes(struct run *r, const struct exec_request *q, int i
 static pid_t start_on_terminal(struct run *r, const struct exec_request *q)
 {
 	int in[2] = { -1, -1 }, out[2] = { -1, -1 };
-	pid_t pid = pipe2(in, O_CLOEXEC) == 0 && pipe2(out, O_CLOEXEC) == 0 ? start_with_pipes(r, q, in, out) : VL_E_OS;
+	pid_t pid = pipe2(in, O_CLOEXEC) == 0 && pipe2(out, O_CLOEXEC) == 0 ?
+		start_with_pipes(r, q, in, out) : VL_E_OS;
 
 	close_one(&in[0]);
 	close_one(&out[1]);
@@ -319,13 +323,14 @@ static void live(struct run *r, unsigned life_ms)
 		drain(r);
 }
 
-int exec_run(const struct exec_request *q, const int fds[EXEC_STREAM_COUNT], int control, int unit, unsigned life_ms)
+int exec_run(const struct exec_request *q, const int fds[EXEC_STREAM_COUNT], int control, int unit,
+		unsigned life_ms)
 {
 	static struct run r; /* too big for a stack */
 	int err, code = EXEC_NO_CODE;
 
-	r = (struct run){ .request = q, .control = control, .unit = unit, .pidfd = -1, .in = { .from = -1, .to = -1 },
-		.out = { .from = -1, .to = -1 } };
+	r = (struct run){ .request = q, .control = control, .unit = unit, .pidfd = -1,
+		.in = { .from = -1, .to = -1 }, .out = { .from = -1, .to = -1 } };
 	memcpy(r.sockets, fds, sizeof(r.sockets));
 	err = start(&r, q);
 	say(&r, EXEC_STARTED, err ? err : r.keeper);

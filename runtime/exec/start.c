@@ -144,7 +144,10 @@ static int error_of(int error)
 	return error == EACCES || error == EPERM ? VL_E_DENIED : VL_E_OS;
 }
 
-/* Until the program runs (the pipe closes) or cannot; a kernel that starts a program takes no time to speak of. */
+/*
+ * Until the program runs (the pipe closes) or cannot; a kernel that starts a program takes no time to speak
+ * of.
+ */
 static int wait_for_start(int started)
 {
 	ssize_t n;

@@ -23,7 +23,8 @@ static void append(struct terminal *t, char byte, char echo[TERMINAL_ECHO_MAX], 
 	*echo_size = 1;
 }
 
-enum terminal_event terminal_input(struct terminal *t, char byte, char echo[TERMINAL_ECHO_MAX], size_t *echo_size)
+enum terminal_event terminal_input(struct terminal *t, char byte, char echo[TERMINAL_ECHO_MAX],
+		size_t *echo_size)
 {
 	*echo_size = 0;
 	switch (byte) {

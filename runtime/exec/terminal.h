@@ -24,7 +24,8 @@ enum terminal_event {
 };
 
 /* Takes one byte of the client's; what it is to see of it goes to `echo`, *echo_size bytes. */
-enum terminal_event terminal_input(struct terminal *t, char byte, char echo[TERMINAL_ECHO_MAX], size_t *echo_size);
+enum terminal_event terminal_input(struct terminal *t, char byte, char echo[TERMINAL_ECHO_MAX],
+		size_t *echo_size);
 void terminal_taken(struct terminal *t);
 
 /* `size` bytes of the command's for the client's screen into `out`, with room for twice as many; how many. */

@@ -40,7 +40,8 @@ static int clear(int fd, unsigned depth)
 	if (!dir)
 		close(fd);
 	while (dir && !err && (e = readdir(dir)) != NULL) {
-		if (strcmp(e->d_name, ".") == 0 || strcmp(e->d_name, "..") == 0 || (depth == 0 && on_list(e->d_name)))
+		if (strcmp(e->d_name, ".") == 0 || strcmp(e->d_name, "..") == 0 ||
+				(depth == 0 && on_list(e->d_name)))
 			continue;
 		if (unlinkat(fd, e->d_name, 0) == 0)
 			continue;
@@ -64,7 +65,8 @@ int init_devices(const char *path, uint32_t owner)
 		return VL_E_OS;
 	err = clear(dup(fd), 0);
 	for (size_t i = 0; !err && i < VL_ARRAY_COUNT(devices); i++)
-		if (devices[i].paravisors && fchownat(fd, devices[i].name, owner, owner, 0) != 0 && errno != ENOENT)
+		if (devices[i].paravisors && fchownat(fd, devices[i].name, owner, owner, 0) != 0 &&
+				errno != ENOENT)
 			err = VL_E_OS; /* one that this kernel lacks is the paravisor's business */
 	close(fd);
 	return err;

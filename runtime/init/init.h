@@ -19,20 +19,26 @@
 #define INIT_OPTIONS_BYTES 4096 /* of the kernel command line */
 
 /* What main() does one after the other before it waits. */
-enum init_step { INIT_MOUNTS, INIT_DEVICES, INIT_SETTINGS, INIT_CAGE, INIT_ENTROPY, INIT_PARAVISOR, INIT_STEP_COUNT };
+enum init_step { INIT_MOUNTS, INIT_DEVICES, INIT_SETTINGS, INIT_CAGE, INIT_ENTROPY, INIT_PARAVISOR,
+	INIT_STEP_COUNT };
 
 /* What is known of init; its part of the inspect tree shows it. */
 struct init_facts {
-	uint64_t began_ns, done_ns[INIT_STEP_COUNT]; /* CLOCK_BOOTTIME; a step's end is the next one's beginning */
+	/* CLOCK_BOOTTIME; a step's end is the next one's beginning */
+	uint64_t began_ns, done_ns[INIT_STEP_COUNT];
 	struct filter_context filter;
-	unsigned options_passed, options_ignored; /* words of the kernel command line; what they say is the host's */
+	/* words of the kernel command line; what they say is the host's */
+	unsigned options_passed, options_ignored;
 	int entropy;          /* 0: the host's was mixed in; else enum vl_err */
 	bool entropy_counts;  /* and credited */
 	bool narrow;          /* it is in its second cage */
 	uint64_t reaped;      /* processes that were left behind */
 };
 
-/* mounts.c: /proc, /sys, /dev, /run and the sandboxes' empty root in it. VL_E_OS with *what naming the mount point. */
+/*
+ * mounts.c: /proc, /sys, /dev, /run and the sandboxes' empty root in it. VL_E_OS with *what naming the mount
+ * point.
+ */
 int init_mounts(const char **what);
 /* Standard streams: 0 /dev/null, 1 and 2 /dev/kmsg. VL_E_OS. */
 int init_streams(void);
@@ -83,14 +89,15 @@ struct init_wait {
 	struct init_facts *facts;
 	pid_t pid;      /* the paravisor */
 	int death;      /* its pidfd */
-	int unit;       /* init's end as a unit of the inspect tree, which is closed here; -1: none. Who asks is not trusted */
+	/* init's end as a unit of the inspect tree, which is closed here; -1: none. Who asks is not trusted */
+	int unit;
 	int orphan_ms;  /* whoever is left behind is reaped within that time */
 	int status;     /* the paravisor's wait status, once it has ended */
 };
 
 /*
- * One turn: waits until something happens, answers one request at most, and reaps all that have ended. True when the
- * paravisor is among them, or there was nobody to wait for.
+ * One turn: waits until something happens, answers one request at most, and reaps all that have ended. True
+ * when the paravisor is among them, or there was nobody to wait for.
  */
 bool init_turn(struct init_wait *w);
 

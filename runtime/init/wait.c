@@ -1,7 +1,8 @@
 /*
- * Init's wait for the paravisor's end (init.h). No call of this needs more of a cage than the wait alone did: a
- * child that is not the paravisor wakes nobody, so that orphans are looked for with each turn, and now and then.
- * What comes over the unit is another process's, and hostile; a turn takes one message, however many there are.
+ * Init's wait for the paravisor's end (init.h). No call of this needs more of a cage than the wait alone did:
+ * a child that is not the paravisor wakes nobody, so that orphans are looked for with each turn, and now and
+ * then. What comes over the unit is another process's, and hostile; a turn takes one message, however many
+ * there are.
  */
 #include "runtime/init/init.h"
 

@@ -36,7 +36,10 @@ struct devlink_end {
 	bool open;       /* answering: the bell was rung */
 	uint32_t look_ns; /* how long to look before sleeping; adapts */
 	uint32_t turns, rest_turns;
-	/* Asking: where it says that somebody waits for this answer to come, or not to; NULL: nobody ever will. */
+	/*
+	 * Asking: where it says that somebody waits for this answer to come, or not to; NULL: nobody ever
+	 * will.
+	 */
 	const _Atomic bool *hurry;
 };
 
@@ -44,13 +47,16 @@ struct devlink_end {
 #define DEVLINK_HURRY_MS 2000u
 
 /*
- * Makes a link: descriptors for each end, all of them the caller's, close-on-exec. VL_E_OS, and there are none.
- * (devlink_make.c; for the paravisor, which hands them over.)
+ * Makes a link: descriptors for each end, all of them the caller's, close-on-exec. VL_E_OS, and there are
+ * none. (devlink_make.c; for the paravisor, which hands them over.)
  */
 int devlink_make(int asker[DEVLINK_FDS], int answerer[DEVLINK_FDS]);
 void devlink_close(const int fds[DEVLINK_FDS]);
 
-/* The descriptors are the end's from here on. The asking end empties the mailbox: no other worker may live then. */
+/*
+ * The descriptors are the end's from here on. The asking end empties the mailbox: no other worker may live
+ * then.
+ */
 void devlink_asker(struct devlink_end *e, const int fds[DEVLINK_FDS], uint8_t *shared);
 void devlink_answerer(struct devlink_end *e, const int fds[DEVLINK_FDS], uint8_t *shared);
 /* Closes what it was handed, if there is anything. */
@@ -72,7 +78,10 @@ bool devlink_pending(struct devlink_end *e);
 int devlink_take(struct devlink_end *e, struct devipc_request *q);
 /* Puts `a` and its effects into the mailbox. VL_E_OS. */
 int devlink_answer(struct devlink_end *e, const struct devipc_reply *a, const struct devipc_effect *effects);
-/* Waits for the next message to the device after a demand, at most `limit_ms`; errors of the others, VL_E_TIMEOUT. */
+/*
+ * Waits for the next message to the device after a demand, at most `limit_ms`; errors of the others,
+ * VL_E_TIMEOUT.
+ */
 int devlink_next(struct devlink_end *e, struct devipc_request *q, unsigned limit_ms);
 
 /* For the answering end's loop: fills DEVLINK_POLL entries before poll(). */

@@ -23,7 +23,10 @@
 #include "runtime/lib/channel.h"
 #include "runtime/lib/crash.h"
 
-/* Init, which is there before the paravisor, makes its own channel: this is where the paravisor finds the far end. */
+/*
+ * Init, which is there before the paravisor, makes its own channel: this is where the paravisor finds the far
+ * end.
+ */
 #define INIT_UNIT_FD (CRASH_FD + 1)
 
 #define INSPECT_UNIT_NODE_MAX 32768u /* bytes of an answer's Node */

@@ -1,6 +1,6 @@
 /*
- * The asking end of a channel of the inspect tree (inspect_unit.h), called by the diagnostics server's loop; what it
- * receives is the unit's and hostile.
+ * The asking end of a channel of the inspect tree (inspect_unit.h), called by the diagnostics server's loop;
+ * what it receives is the unit's and hostile.
  */
 #include "common/base/fmt.h"
 #include "common/inspect/view.h"
@@ -22,8 +22,10 @@ static int send_question(struct inspect_unit *u, const struct inspect_request *q
 	/* Greater than any that a predecessor of this process gave. */
 	if (r.id < now)
 		r.id = now;
-	if (vl_format(r.path, sizeof(r.path), "%s%s%s", prefix, *prefix ? "/" : "", q->path) >= sizeof(r.path) ||
-			vl_format(r.value, sizeof(r.value), "%s", q->value ? q->value : "") >= sizeof(r.value))
+	if (vl_format(r.path, sizeof(r.path), "%s%s%s", prefix, *prefix ? "/" : "", q->path)
+			>= sizeof(r.path) ||
+			vl_format(r.value, sizeof(r.value), "%s", q->value ? q->value : "")
+			>= sizeof(r.value))
 		return VL_E_LIMIT;
 	err = channel_send(u->fd, &r, sizeof(r), NULL, 0, 0);
 	if (err)

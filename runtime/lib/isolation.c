@@ -11,6 +11,7 @@ int isolation_read(struct filter_context *out, const struct devtree *t)
 	if (!err)
 		err = isolation_parse(name, &out->isolation);
 	if (!err)
-		out->debug = devtree_read(t, "openhcl/vallum,confidential-debug", nothing, sizeof(nothing)) == 0;
+		out->debug = devtree_read(t, "openhcl/vallum,confidential-debug", nothing,
+				sizeof(nothing)) == 0;
 	return err;
 }

@@ -20,7 +20,8 @@ static bool is_ours(uint32_t port)
 
 int vsock_listen(uint32_t port)
 {
-	const struct sockaddr_vm any = { .svm_family = AF_VSOCK, .svm_cid = VMADDR_CID_ANY, .svm_port = port };
+	const struct sockaddr_vm any = { .svm_family = AF_VSOCK, .svm_cid = VMADDR_CID_ANY,
+		.svm_port = port };
 	int fd, error;
 
 	if (!is_ours(port))

@@ -54,7 +54,8 @@ static void run(struct paravisor *p, const struct service_ask *ask)
 	int err;
 
 	if (!w) {
-		diag_worker_reply(&p->diag, ask->id, VL_E_LIMIT, "too many commands run already; try again later", -1);
+		diag_worker_reply(&p->diag, ask->id, VL_E_LIMIT,
+				"too many commands run already; try again later", -1);
 		return;
 	}
 	err = p->ops->spawn(p->context, w);

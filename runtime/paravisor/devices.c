@@ -194,15 +194,16 @@ static void on_complaint(struct devices *d, struct device_worker *w, const struc
 {
 	/* About one that has ended since: who is there now has done nothing. */
 	if (c->number != w->worker.starts) {
-		vl_info("device worker %s: %s, but that was start %u, and this is start %u", w->worker.rule->name,
-			vl_err_text(c->error), c->number, w->worker.starts);
+		vl_info("device worker %s: %s, but that was start %u, and this is start %u",
+			w->worker.rule->name, vl_err_text(c->error), c->number, w->worker.starts);
 		return;
 	}
 	vl_warn("device worker %s: %s", w->worker.rule->name, vl_err_text(c->error));
 	if (supervise_event(&w->worker, WORKER_WRONG, clock_boot_ns()) != WORKER_KILL)
 		return;
 	process_kill(&w->worker);
-	tell(d, w, c->error == VL_E_TIMEOUT ? "does not answer and is killed" : "breaks the rules and is killed");
+	tell(d, w, c->error == VL_E_TIMEOUT ? "does not answer and is killed" :
+			"breaks the rules and is killed");
 }
 
 /* The VM worker spoke or hung up. */

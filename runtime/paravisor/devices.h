@@ -25,7 +25,10 @@ struct devices {
 	unsigned kill_every_ms; /* diagnosis: the workers are killed that often; 0: never */
 	int kill_signal;        /* by this; 0: SIGKILL */
 	int (*spawn)(void *context, struct worker *w); /* starts the process: pid, pidfd and control */
-	/* Its end as a unit of the inspect tree, devices' from then on, instead of its predecessor's; or an error. */
+	/*
+	 * Its end as a unit of the inspect tree, devices' from then on, instead of its predecessor's; or an
+	 * error.
+	 */
 	int (*unit)(void *context, const char *name);
 	/* Tells the host what happened to a worker; `text` is for a person. */
 	void (*tell)(void *context, const char *text);

@@ -2,7 +2,8 @@
  * What a client of the diagnostics server has the paravisor do: pause and resume the
  * guest, save it, give it to a new VM worker, open a file, profile, have a process
  * crash. One errand of the guest's life at a time, and one profile. Nothing here waits: what the VM worker or
- * the profiler has to do first ends in an answer later. Asked for by the server, which is not trusted; the filter decides.
+ * the profiler has to do first ends in an answer later. Asked for by the server, which is not trusted; the
+ * filter decides.
  */
 #ifndef VL_PARAVISOR_ERRANDS_H
 #define VL_PARAVISOR_ERRANDS_H

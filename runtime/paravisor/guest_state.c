@@ -165,7 +165,8 @@ static bool damaged(int err)
 
 static int open_or_format(struct guest_state *s, const struct vmgs_io *io, enum guest_state_lifetime lifetime)
 {
-	int err = lifetime == GUEST_STATE_REPROVISION || s->ephemeral ? VL_E_NOTFOUND : vmgs_open(&s->vmgs, io);
+	int err = lifetime == GUEST_STATE_REPROVISION ||
+			s->ephemeral ? VL_E_NOTFOUND : vmgs_open(&s->vmgs, io);
 
 	if (err == VL_E_NOTFOUND || (damaged(err) && lifetime == GUEST_STATE_REPROVISION_ON_FAILURE)) {
 		vl_info("state file: formatted: %s", s->ephemeral ? "in memory" : vl_err_text(err));

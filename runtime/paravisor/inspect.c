@@ -12,8 +12,8 @@
 #include <sys/utsname.h>
 #include <unistd.h>
 
-const char *const paravisor_entries[] = { "boot", "version", "workers", "host", "vtl2", "settings", "crashes", "mesh",
-	NULL };
+const char *const paravisor_entries[] = { "boot", "version", "workers", "host", "vtl2", "settings",
+	"crashes", "mesh", NULL };
 _Static_assert(VL_ARRAY_COUNT(paravisor_entries) == SERVICE_ENTRY_MAX + 1, "as many as the server takes");
 
 static void put_boot(const struct paravisor *p, struct inspect *i)
@@ -81,7 +81,8 @@ static void put_commands(const struct paravisor *p, struct inspect *i)
 
 static const char *life_of(const struct paravisor *p)
 {
-	static const char *const names[] = { "running", "stopping", "paused", "saving", "starting", "replacing",
+	static const char *const names[] = { "running", "stopping", "paused", "saving", "starting",
+		"replacing",
 		"restoring" };
 
 	if (p->phase == PARAVISOR_RUNNING)
@@ -116,7 +117,9 @@ static void put_process(struct inspect *i, pid_t pid, const char *name)
 	inspect_close(i);
 }
 
-/* VTL2's processes by number, where the reference implementation has them: its client looks names up there. */
+/*
+ * VTL2's processes by number, where the reference implementation has them: its client looks names up there.
+ */
 static void put_mesh(struct paravisor *p, struct inspect *i)
 {
 	const struct worker *w;
@@ -164,7 +167,8 @@ static void put_vtl2(const struct paravisor *p, struct inspect *i)
 	inspect_u64(i, "ram-bytes", INSPECT_SAFE, INSPECT_PLAIN, m->vtl2_ram_bytes);
 	inspect_u64(i, "reserved-bytes", INSPECT_SAFE, INSPECT_PLAIN, m->vtl2_other_bytes);
 	if (sysinfo(&s) == 0) {
-		inspect_u64(i, "usable-bytes", INSPECT_SAFE, INSPECT_PLAIN, (uint64_t)s.totalram * s.mem_unit);
+		inspect_u64(i, "usable-bytes", INSPECT_SAFE, INSPECT_PLAIN,
+				(uint64_t)s.totalram * s.mem_unit);
 		inspect_u64(i, "free-bytes", INSPECT_SAFE, INSPECT_PLAIN, (uint64_t)s.freeram * s.mem_unit);
 		inspect_u64(i, "threads", INSPECT_SAFE, INSPECT_COUNT, s.procs);
 		inspect_u64(i, "uptime-s", INSPECT_SAFE, INSPECT_PLAIN, (uint64_t)s.uptime);

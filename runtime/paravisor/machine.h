@@ -14,7 +14,8 @@ struct machine {
 	uint32_t vp_count, range_count;
 	struct control_vp vps[CONTROL_VP_MAX];
 	struct control_range ranges[CONTROL_RANGE_MAX]; /* sorted, disjoint */
-	uint64_t vtl2_ram_bytes, vtl2_other_bytes; /* VTL2's own: its kernel's, and what the shim keeps from that */
+	/* VTL2's own: its kernel's, and what the shim keeps from that */
+	uint64_t vtl2_ram_bytes, vtl2_other_bytes;
 	struct control_blob kernel, initrd;             /* size 0: none */
 	char command_line[CONTROL_COMMAND_LINE_MAX];    /* the guest's */
 	uint32_t disk_count;

@@ -135,8 +135,8 @@ static int make_key(struct security *s)
 		return err;
 	br_hmac_drbg_init(&random, &br_sha256_vtable, seed, sizeof(seed));
 	crypto_wipe(seed, sizeof(seed));
-	if (!br_rsa_keygen_get_default()(&random.vtable, &s->key, s->key_bytes, &public, public_bytes, KEY_BITS,
-					 65537) ||
+	if (!br_rsa_keygen_get_default()(&random.vtable, &s->key, s->key_bytes, &public,
+					 public_bytes, KEY_BITS, 65537) ||
 	    public.nlen != sizeof(s->claims.modulus))
 		err = VL_E_INTERNAL;
 	else
@@ -271,8 +271,8 @@ static int seal_new(struct security *s, const uint8_t platform_key[32], const ch
 	if (!err)
 		err = take_random(iv, sizeof(iv));
 	if (!err) {
-		seal_key(&sealed, platform_key, s->config->sealing == SEALING_HASH, context, strlen(context), iv,
-			key);
+		seal_key(&sealed, platform_key, s->config->sealing == SEALING_HASH, context,
+			strlen(context), iv, key);
 		err = begin_state(s, key, &sealed);
 	}
 	crypto_wipe(key, sizeof(key));

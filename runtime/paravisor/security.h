@@ -32,7 +32,10 @@ struct security_config {
  */
 int security_config(struct security_config *c, const char *broker, const char *sealing);
 
-/* What the platform gives; hvcall.h has the real one, a test its own. Errors: VL_E_HYPERCALL (refused), VL_E_OS. */
+/*
+ * What the platform gives; hvcall.h has the real one, a test its own. Errors: VL_E_HYPERCALL (refused),
+ * VL_E_OS.
+ */
 struct security_platform {
 	int (*report)(void *context, const uint8_t data[VBS_REPORT_DATA_BYTES], struct vbs_report *out);
 	int (*sealing_key)(void *context, enum sealing_policy policy, uint8_t key[SEALING_KEY_BYTES]);

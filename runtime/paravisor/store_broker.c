@@ -182,7 +182,8 @@ void store_broker_ready(struct store_broker *b, const struct pollfd f[STORE_CHAN
 		if (!err || err == VL_E_AGAIN)
 			continue;
 		if (err != VL_E_CLOSED)
-			vl_error("store: a worker broke the protocol, its channel is closed: %s", vl_err_text(err));
+			vl_error("store: a worker broke the protocol, its channel is closed: %s",
+					vl_err_text(err));
 		end_channel(c);
 	}
 }

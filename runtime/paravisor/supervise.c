@@ -48,8 +48,8 @@ static const struct step {
 
 void supervise_init(struct worker *w, const struct worker_rule *rule)
 {
-	*w = (struct worker){ .rule = rule, .start_limit_ms = rule->start_limit_ms, .pidfd = -1, .control = -1,
-		.crash = -1 };
+	*w = (struct worker){ .rule = rule, .start_limit_ms = rule->start_limit_ms, .pidfd = -1,
+		.control = -1, .crash = -1 };
 }
 
 static unsigned limit_ms(const struct worker *w)

@@ -1,4 +1,7 @@
-/* The profiler's part of the inspect tree (unit.h): what is asked is the diagnostics server's word, and hostile. */
+/*
+ * The profiler's part of the inspect tree (unit.h): what is asked is the diagnostics server's word, and
+ * hostile.
+ */
 #include "runtime/profiler/unit.h"
 #include "runtime/lib/clock.h"
 

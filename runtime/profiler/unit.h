@@ -1,6 +1,6 @@
 /*
- * The profiler's part of the inspect tree, served while it samples; what comes after that takes no time to speak of,
- * and the unit is late then. Who asks is not trusted.
+ * The profiler's part of the inspect tree, served while it samples; what comes after that takes no time to
+ * speak of, and the unit is late then. Who asks is not trusted.
  */
 #ifndef VL_PROFILER_UNIT_H
 #define VL_PROFILER_UNIT_H

@@ -68,8 +68,8 @@
 	CALL(exit_group)
 
 /*
- * A device worker: no thread, nothing to open; it waits, is rung and rings. Its configuration and questions of the
- * inspect tree are recvmsg(), answers to these sendmsg().
+ * A device worker: no thread, nothing to open; it waits, is rung and rings. Its configuration and questions
+ * of the inspect tree are recvmsg(), answers to these sendmsg().
  */
 #define SANDBOX_DEVWORKER_CALLS(CALL, CALL_IF) \
 	SANDBOX_WAITING_CALLS(CALL) \
@@ -84,14 +84,17 @@
 
 /*
  * What GNU's libc calls where musl does not: at the start of a program and of a thread. Where it tries clone3
- * first (the port says so), that is absent: no list can look at its arguments, and the library can do without.
+ * first (the port says so), that is absent: no list can look at its arguments, and the library can do
+ * without.
  */
 #define SANDBOX_GLIBC_CALLS(CALL, CALL_IF) \
 	PORT_SANDBOX_THREAD_CALLS(CALL_IF) \
 	CALL(set_robust_list) \
 	CALL(rt_sigaction)
 
-/* The virtual TPM, the one program with GNU's libc: commands by a thread of its own, two channels, a store. */
+/*
+ * The virtual TPM, the one program with GNU's libc: commands by a thread of its own, two channels, a store.
+ */
 #define SANDBOX_VTPM_CALLS(CALL, CALL_IF) \
 	CALL(futex) \
 	SANDBOX_WAITING_CALLS(CALL) \
@@ -127,7 +130,10 @@
 	CALL(munmap) \
 	CALL(exit_group)
 
-/* Clients' streams, channels, the log and files that it was handed; memory for what clients have not taken yet. */
+/*
+ * Clients' streams, channels, the log and files that it was handed; memory for what clients have not taken
+ * yet.
+ */
 #define SANDBOX_DIAG_CALLS(CALL, CALL_IF) \
 	SANDBOX_WAITING_CALLS(CALL) \
 	CALL(clock_gettime) \
@@ -203,7 +209,7 @@
 	CALL(waitid) \
 	CALL(wait4) \
 	CALL(kill) \
-	/* the virtual TPM's, also to start; VTL2's kernel has no rseq, which the library then leaves alone */ \
+	/* the virtual TPM's, also to start; there is no rseq in VTL2's kernel, and the library leaves it */ \
 	SANDBOX_GLIBC_CALLS(CALL, CALL_IF) \
 	CALL(rseq) \
 	PORT_SANDBOX_GLIBC_CALLS(CALL) \

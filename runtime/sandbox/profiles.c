@@ -27,7 +27,10 @@
 	CAPABILITY(CAP_SETPCAP) | CAPABILITY(CAP_KILL) | CAPABILITY(CAP_SYSLOG) | \
 	CAPABILITY(CAP_NET_BIND_SERVICE))
 
-/* What clients of the diagnostics server may read of VTL2's kernel (ReadFile); the hardened image has no such call. */
+/*
+ * What clients of the diagnostics server may read of VTL2's kernel (ReadFile); the hardened image has no such
+ * call.
+ */
 #ifdef VL_HARDENED
 #define KERNEL_PATHS
 #else
@@ -37,7 +40,10 @@
 	{ "/proc/interrupts", LANDLOCK_ACCESS_FS_READ_FILE },
 #endif
 
-/* /proc/device-tree leads to /sys/firmware; /dev/mem is for the shim's log, /dev/kmsg for the diagnostics server. */
+/*
+ * /proc/device-tree leads to /sys/firmware; /dev/mem is for the shim's log, /dev/kmsg for the diagnostics
+ * server.
+ */
 #define PARAVISOR_PATHS \
 	{ "/sys/firmware", READ }, \
 	{ "/proc/device-tree", READ }, \
@@ -183,7 +189,8 @@ const struct sandbox_profile sandbox_diag = {
 static const struct sandbox_rule exec_rules[] = { SANDBOX_EXEC_SHARED_CALLS(ALLOW, ALLOW_IF)
 	SANDBOX_EXEC_OWN_CALLS(ALLOW) };
 
-static const struct sandbox_path exec_paths[] = { { "/bin", RUN | LANDLOCK_ACCESS_FS_READ_DIR }, SANDBOX_DEBUG_PATHS };
+static const struct sandbox_path exec_paths[] = { { "/bin", RUN | LANDLOCK_ACCESS_FS_READ_DIR },
+	SANDBOX_DEBUG_PATHS };
 
 const struct sandbox_profile sandbox_exec = {
 	.program = "vallum-exec",

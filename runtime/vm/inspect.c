@@ -38,7 +38,8 @@ static void put_nodes(const struct control_config *c, struct inspect *i)
 		if ((node = node_of(nodes, &count, c->vps[n].node)))
 			node->vps++;
 	for (uint32_t n = 0; n < c->range_count; n++)
-		if (c->ranges[n].kind == CONTROL_RANGE_RAM && (node = node_of(nodes, &count, c->ranges[n].node)))
+		if (c->ranges[n].kind == CONTROL_RANGE_RAM &&
+				(node = node_of(nodes, &count, c->ranges[n].node)))
 			node->ram_bytes += c->ranges[n].size;
 	for (unsigned n = 0; n < count; n++) {
 		char name[24];
@@ -123,7 +124,8 @@ static void put_exits(const struct vp_counts *c, struct inspect *i)
  */
 static void put_registers(struct vp *vp, struct inspect *i)
 {
-	if (vp->vm->clock.running || vp->vm->config->isolated || !inspect_open(i, "registers", INSPECT_SENSITIVE))
+	if (vp->vm->clock.running || vp->vm->config->isolated ||
+			!inspect_open(i, "registers", INSPECT_SENSITIVE))
 		return;
 	if (vp_do(vp, VP_JOB_LOOK))
 		vp->seen_count = 0;
@@ -148,9 +150,11 @@ static void put_vps(struct vm *vm, struct inspect *i)
 			continue;
 		inspect_u64(i, "exits-in-all", INSPECT_SAFE, INSPECT_COUNT, atomic_load(&vm->vp[n].exits));
 		inspect_u64(i, "time-in-vtl0-ns", INSPECT_SAFE, INSPECT_PLAIN,
-			clock_ticks_ns(&vm->clock, atomic_load_explicit(&c->vtl0_ticks, memory_order_relaxed)));
+			clock_ticks_ns(&vm->clock,
+				atomic_load_explicit(&c->vtl0_ticks, memory_order_relaxed)));
 		inspect_u64(i, "time-in-vtl2-ns", INSPECT_SAFE, INSPECT_PLAIN,
-			clock_ticks_ns(&vm->clock, atomic_load_explicit(&c->vtl2_ticks, memory_order_relaxed)));
+			clock_ticks_ns(&vm->clock,
+				atomic_load_explicit(&c->vtl2_ticks, memory_order_relaxed)));
 		put_exits(c, i);
 		put_registers(&vm->vp[n], i);
 		inspect_close(i);
@@ -183,8 +187,8 @@ static void put_regions(const struct vm *vm, const struct dev_instance *device, 
 			if (e->device != device)
 				continue;
 			vl_format(name, sizeof(name), "%u", count++);
-			vl_format(text, sizeof(text), "%s 0x%llx-0x%llx", space == DEV_PIO ? "port" : "memory",
-				(unsigned long long)e->region.base,
+			vl_format(text, sizeof(text), "%s 0x%llx-0x%llx",
+				space == DEV_PIO ? "port" : "memory", (unsigned long long)e->region.base,
 				(unsigned long long)(e->region.base + e->region.size - 1));
 			inspect_text(i, name, INSPECT_SAFE, text);
 		}

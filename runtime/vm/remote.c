@@ -43,7 +43,9 @@ static void complain(const struct remote *r, int error)
 		vl_debug("%s: complaint about its worker: %s", r->name, vl_err_text(err));
 }
 
-/* When none comes for a while the last worker lives on without its link: then that is said, and it is ended. */
+/*
+ * When none comes for a while the last worker lives on without its link: then that is said, and it is ended.
+ */
 static int receive_link(struct remote *r, struct channel_message *m)
 {
 	int err = channel_receive(r->supply, m, (int)r->alone_limit_ms);
@@ -343,7 +345,9 @@ static void lost(struct remote *r, int err)
 		r->lost_ns = clock_boot_ns();
 }
 
-/* One request, and what was posted, through whichever worker there is. VL_E_CLOSED: there is none any more. */
+/*
+ * One request, and what was posted, through whichever worker there is. VL_E_CLOSED: there is none any more.
+ */
 static int call(struct remote *r, struct devipc_request *q, struct devipc_answer *a)
 {
 	q->posted = r->posted_count;

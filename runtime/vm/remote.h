@@ -37,15 +37,16 @@ struct remote {
 	uint32_t link_number; /* of the last link that came; 0: none */
 	unsigned limit_ms;        /* for one answer */
 	unsigned supply_limit_ms; /* for the next worker */
-	unsigned alone_limit_ms;  /* for the same, until the last one is complained about: it may live without its link */
+	/* for the same, until the last one is complained about: it may live without its link */
+	unsigned alone_limit_ms;
 	/*
-	 * Set while the machine waits to be stopped: an access under way is then not waited for as long as its
-	 * worker may take otherwise, for nothing is lost with that. May be NULL.
+	 * Set while the machine waits to be stopped: an access under way is then not waited for as long as
+	 * its worker may take otherwise, for nothing is lost with that. May be NULL.
 	 */
 	const _Atomic bool *hurry;
 	/*
-	 * Requests since the last checkpoint, at most REMOTE_JOURNAL_MAX; then one is asked for, as when posted
-	 * accesses do not fit any more. The next worker is given all of them again first.
+	 * Requests since the last checkpoint, at most REMOTE_JOURNAL_MAX; then one is asked for, as when
+	 * posted accesses do not fit any more. The next worker is given all of them again first.
 	 */
 	unsigned journal_limit;
 

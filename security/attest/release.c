@@ -75,8 +75,9 @@ int release_confirm(const struct release_context *r, const struct platform_key *
 }
 
 /* That the broker with this id says it, here and now. */
-static int check_broker(const struct release_context *r, const uint8_t id[BROKER_ID_BYTES], const char *domain,
-			const void *said, size_t size, const uint8_t modulus[ATTEST_RSA_BYTES],
+static int check_broker(const struct release_context *r, const uint8_t id[BROKER_ID_BYTES],
+			const char *domain, const void *said, size_t size,
+			const uint8_t modulus[ATTEST_RSA_BYTES],
 			const uint8_t signature[ATTEST_RSA_BYTES])
 {
 	uint8_t own[BROKER_ID_BYTES], hash[32];

@@ -68,7 +68,10 @@ void kvm_thread_kick(const _Atomic pid_t *tid);
 void kvm_take_kicks(void);
 /* Waits until wanted() holds, which is asked first and after each kick, with kicks blocked. */
 void kvm_wait_for_kick(bool (*wanted)(void *context), void *context);
-/* KVM_RUN of the VP's vCPU in `vtl` failed, with errno; or gave a reason that its port does not know: the end. */
+/*
+ * KVM_RUN of the VP's vCPU in `vtl` failed, with errno; or gave a reason that its port does not know: the
+ * end.
+ */
 void kvm_run_failed(const struct host_vp *vp, unsigned vtl);
 void kvm_exit_unknown(const struct host_vp *vp, unsigned vtl, uint32_t reason);
 /* Lets KVM finish the exit that is pending (skip, write back) without entering the guest. VL_E_OS. */

@@ -38,7 +38,8 @@ static int read_phases(struct ctl *c, const struct inspect_node *root, struct ch
 	while (!err && inspect_next(&entries, &e))
 		err = add_phase(chart, &e);
 	if (err)
-		return ctl_fail(c, CTL_PROTOCOL, "the marks of the boot cannot be read: %s", vl_err_text(err));
+		return ctl_fail(c, CTL_PROTOCOL, "the marks of the boot cannot be read: %s",
+				vl_err_text(err));
 	if (!chart->count)
 		return ctl_fail(c, CTL_REFUSED, "this paravisor has no marks of its boot");
 	chart_sort(chart);

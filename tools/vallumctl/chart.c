@@ -55,8 +55,8 @@ void chart_table(struct ctl *c, const struct chart *chart)
 
 		width = length > width ? length : width;
 	}
-	fprintf(c->out, "%s%-*s  %10s  %10s%s\n", ctl_style(c, CTL_BOLD), (int)width, "PHASE", "START", "TAKES",
-		ctl_style(c, CTL_PLAIN));
+	fprintf(c->out, "%s%-*s  %10s  %10s%s\n", ctl_style(c, CTL_BOLD), (int)width, "PHASE",
+		"START", "TAKES", ctl_style(c, CTL_PLAIN));
 	for (unsigned i = 0; i < chart->count; i++) {
 		const char *name = chart->phases[i].name;
 		char start[32], takes[32] = "";
@@ -106,8 +106,8 @@ static void put_grid(const struct chart *chart, double scale, double bottom, FIL
 		svg_duration(text, sizeof(text), at);
 		fprintf(out, "<line x1=\"%.1f\" y1=\"%.0f\" x2=\"%.1f\" y2=\"%.0f\" stroke=\"#e4e4e4\"/>", x,
 			TOP - 8, x, bottom);
-		fprintf(out, "<text class=\"note\" x=\"%.1f\" y=\"%.0f\" text-anchor=\"middle\">%s</text>\n", x,
-			bottom + 18, at ? text : "0");
+		fprintf(out, "<text class=\"note\" x=\"%.1f\" y=\"%.0f\" text-anchor=\"middle\">%s</text>\n",
+			x, bottom + 18, at ? text : "0");
 		if (at > UINT64_MAX - step)
 			break;
 	}
@@ -115,7 +115,8 @@ static void put_grid(const struct chart *chart, double scale, double bottom, FIL
 
 static void put_phase(const struct chart *chart, unsigned i, double scale, FILE *out)
 {
-	double x = LEFT + (double)chart->phases[i].start_ns * scale, width = (double)duration(chart, i) * scale;
+	double x = LEFT + (double)chart->phases[i].start_ns * scale,
+			width = (double)duration(chart, i) * scale;
 	double y = TOP + ROW * i;
 	bool last = i + 1 == chart->count;
 	char takes[32], start[32];
@@ -129,11 +130,13 @@ static void put_phase(const struct chart *chart, unsigned i, double scale, FILE 
 	fprintf(out, " at %s</title>", start);
 	if (last)
 		fprintf(out, "<path d=\"M%.1f %.0fl7 %.0fl-7 %.0fl-7 -%.0fz\" fill=\"#333\"/></g>"
-			"<text class=\"note\" x=\"%.1f\" y=\"%.0f\">at %s</text>\n", x, y, BAR / 2, BAR / 2, BAR / 2,
-			x + 13, y + 14, start);
+			"<text class=\"note\" x=\"%.1f\" y=\"%.0f\">at %s</text>\n", x, y, BAR / 2,
+			BAR / 2, BAR / 2, x + 13, y + 14, start);
 	else
-		fprintf(out, "<rect x=\"%.1f\" y=\"%.0f\" width=\"%.1f\" height=\"%.0f\" rx=\"2\" fill=\"%s\"/></g>"
-			"<text class=\"note\" x=\"%.1f\" y=\"%.0f\">%s</text>\n", x, y, width < 1 ? 1 : width, BAR,
+		fprintf(out, "<rect x=\"%.1f\" y=\"%.0f\" width=\"%.1f\" height=\"%.0f\" rx=\"2\" "
+			"fill=\"%s\"/></g>"
+			"<text class=\"note\" x=\"%.1f\" y=\"%.0f\">%s</text>\n", x, y,
+			width < 1 ? 1 : width, BAR,
 			colours[i % VL_ARRAY_COUNT(colours)], x + (width < 1 ? 1 : width) + 6, y + 14, takes);
 }
 
@@ -145,8 +148,10 @@ void chart_svg(const struct chart *chart, const char *title, FILE *out)
 
 	svg_duration(total, sizeof(total), whole(chart));
 	fprintf(out, "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n"
-		"<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 %.0f %.0f\" width=\"%.0f\" height=\"%.0f\">\n"
-		"<style>text{font-family:system-ui,'DejaVu Sans',sans-serif}.title{font-size:17px;font-weight:600}"
+		"<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 %.0f %.0f\" width=\"%.0f\" "
+		"height=\"%.0f\">\n"
+		"<style>text{font-family:system-ui,'DejaVu "
+		"Sans',sans-serif}.title{font-size:17px;font-weight:600}"
 		".name{font-size:13px}.note{font-size:12px;fill:#555}</style>\n<title>", WIDTH, height, WIDTH,
 		height);
 	svg_text(out, title, 200);

@@ -46,7 +46,8 @@ static int call(struct exec *e, const char *method, const struct vl_writer *w, i
 	status = rpc_call(c, &e->rpc, DIAG_SERVICE, method, w->data, w->pos);
 	err = status ? 0 : diag_number_decode(e->rpc.answer.payload, e->rpc.answer.payload_size, number);
 	if (err)
-		return ctl_fail(c, CTL_PROTOCOL, "the answer to %s cannot be read: %s", method, vl_err_text(err));
+		return ctl_fail(c, CTL_PROTOCOL, "the answer to %s cannot be read: %s", method,
+				vl_err_text(err));
 	return status;
 }
 
@@ -101,7 +102,8 @@ static void on_typed(struct exec *e)
 
 static void send_typed(struct exec *e)
 {
-	ssize_t n = send(e->fds[IN], e->typed + e->typed_at, e->typed_size - e->typed_at, MSG_NOSIGNAL | MSG_DONTWAIT);
+	ssize_t n = send(e->fds[IN], e->typed + e->typed_at, e->typed_size - e->typed_at,
+			MSG_NOSIGNAL | MSG_DONTWAIT);
 
 	if (n > 0)
 		e->typed_at += (size_t)n;
@@ -131,7 +133,8 @@ static int on_answer(struct exec *e)
 
 	e->waited = true;
 	err = status ? 0 : diag_number_decode(e->rpc.answer.payload, e->rpc.answer.payload_size, &e->code);
-	return err ? ctl_fail(e->c, CTL_PROTOCOL, "the answer to Wait cannot be read: %s", vl_err_text(err)) : status;
+	return err ? ctl_fail(e->c, CTL_PROTOCOL, "the answer to Wait cannot be read: %s",
+			vl_err_text(err)) : status;
 }
 
 /* Until the command has ended and all that it wrote is here. */
@@ -147,7 +150,8 @@ static int turn(struct exec *e)
 	int status = CTL_OK;
 
 	if (poll(f, VL_ARRAY_COUNT(f), -1) < 0)
-		return errno == EINTR ? CTL_OK : ctl_fail(e->c, CTL_UNREACHABLE, "waiting failed: %s", strerror(errno));
+		return errno == EINTR ? CTL_OK :
+				ctl_fail(e->c, CTL_UNREACHABLE, "waiting failed: %s", strerror(errno));
 	if (f[1].revents)
 		status = on_output(e, OUT, e->c->out);
 	if (!status && f[2].revents)

@@ -154,7 +154,8 @@ int flame_add(struct flame *f, const char *line, size_t size)
 			return VL_E_FORMAT;
 		if (depth == FLAME_DEPTH_MAX)
 			return VL_E_LIMIT;
-		err = child_of(f, node, line + at, length < FLAME_NAME_MAX ? length : FLAME_NAME_MAX - 1, &node);
+		err = child_of(f, node, line + at,
+				length < FLAME_NAME_MAX ? length : FLAME_NAME_MAX - 1, &node);
 		if (err)
 			return err;
 		path[depth++] = node;

@@ -62,7 +62,8 @@ static void put_frame(const struct painter *p, uint32_t node, double x)
 	svg_text(p->out, name, FLAME_NAME_MAX);
 	fputs("\"><title>", p->out);
 	svg_text(p->out, name, FLAME_NAME_MAX);
-	fprintf(p->out, " (%llu %s, %.2f %%)</title><rect x=\"%.3f\" y=\"%.0f\" width=\"%.3f\" height=\"%.0f\" "
+	fprintf(p->out,
+		" (%llu %s, %.2f %%)</title><rect x=\"%.3f\" y=\"%.0f\" width=\"%.3f\" height=\"%.0f\" "
 		"rx=\"1.5\" fill=\"", (unsigned long long)n->count, n->count == 1 ? "sample" : "samples",
 		100.0 * (double)n->count / (double)p->f->nodes[0].count, x, y, width, ROW - 1);
 	put_colour(p->out, name, n->depth);
@@ -76,7 +77,8 @@ static const struct flame *sorted; /* qsort gives its comparison no context */
 
 static int by_name(const void *left, const void *right)
 {
-	return strcmp(flame_name(sorted, *(const uint32_t *)left), flame_name(sorted, *(const uint32_t *)right));
+	return strcmp(flame_name(sorted, *(const uint32_t *)left),
+			flame_name(sorted, *(const uint32_t *)right));
 }
 
 /* `used` of order[] is taken by the levels below. The depth is bounded by FLAME_DEPTH_MAX. */
@@ -109,7 +111,8 @@ static void put_head(const struct painter *p, const struct flame_text *text)
 		".f:hover rect{stroke:#222;stroke-width:1}.below{opacity:.5}.hit rect{fill:#d63ad6}\n"
 		".title{font-size:17px;font-family:system-ui,'DejaVu Sans',sans-serif;font-weight:600}\n"
 		".note{font-size:12px;font-family:system-ui,'DejaVu Sans',sans-serif;fill:#555}\n"
-		".button{font-size:12px;font-family:system-ui,'DejaVu Sans',sans-serif;fill:#0b57d0;cursor:pointer}\n"
+		".button{font-size:12px;font-family:system-ui,'DejaVu "
+		"Sans',sans-serif;fill:#0b57d0;cursor:pointer}\n"
 		"</style>\n<title>", WIDTH, p->height, p->height, WIDTH, PAD, SVG_CHAR_WIDTH(FONT), FONT);
 	svg_text(p->out, text->title, FLAME_NAME_MAX);
 	fprintf(p->out, "</title>\n<rect width=\"%.0f\" height=\"%.0f\" fill=\"#fff\"/>\n"
@@ -118,9 +121,11 @@ static void put_head(const struct painter *p, const struct flame_text *text)
 	fprintf(p->out, "</text>\n<text class=\"note\" x=\"%.0f\" y=\"47\">", PAD);
 	svg_text(p->out, text->subtitle, 160);
 	fprintf(p->out, "</text>\n"
-		"<text class=\"button\" id=\"reset\" x=\"%.0f\" y=\"27\" text-anchor=\"end\" style=\"display:none\">"
+		"<text class=\"button\" id=\"reset\" x=\"%.0f\" y=\"27\" text-anchor=\"end\" "
+		"style=\"display:none\">"
 		"Whole graph (Esc)</text>\n"
-		"<text class=\"button\" id=\"find\" x=\"%.0f\" y=\"27\" text-anchor=\"end\" style=\"display:none\">"
+		"<text class=\"button\" id=\"find\" x=\"%.0f\" y=\"27\" text-anchor=\"end\" "
+		"style=\"display:none\">"
 		"Search (/)</text>\n", WIDTH - PAD - 80, WIDTH - PAD);
 }
 
@@ -133,9 +138,10 @@ static void put_legend(const struct painter *p)
 	double x = WIDTH - PAD - 4 * 86;
 
 	for (size_t i = 0; i < VL_ARRAY_COUNT(kinds); i++, x += 86)
-		fprintf(p->out, "<rect x=\"%.0f\" y=\"%.0f\" width=\"12\" height=\"12\" rx=\"2\" fill=\"%s\"/>"
-			"<text class=\"note\" x=\"%.0f\" y=\"%.1f\">%s</text>\n", x, p->height - 23, kinds[i].colour,
-			x + 17, p->height - 12.5, kinds[i].name);
+		fprintf(p->out,
+			"<rect x=\"%.0f\" y=\"%.0f\" width=\"12\" height=\"12\" rx=\"2\" fill=\"%s\"/>"
+			"<text class=\"note\" x=\"%.0f\" y=\"%.1f\">%s</text>\n", x, p->height - 23,
+			kinds[i].colour, x + 17, p->height - 12.5, kinds[i].name);
 }
 
 int flame_svg(const struct flame *f, const struct flame_text *text, FILE *out)
@@ -149,7 +155,8 @@ int flame_svg(const struct flame *f, const struct flame_text *text, FILE *out)
 	put_head(&p, text);
 	if (f->nodes[0].count)
 		put_node(&p, 0, PAD, 0);
-	fprintf(out, "<text class=\"note\" id=\"info\" x=\"%.0f\" y=\"%.1f\">%s</text>\n", PAD, p.height - 12.5,
+	fprintf(out, "<text class=\"note\" id=\"info\" x=\"%.0f\" y=\"%.1f\">%s</text>\n", PAD,
+		p.height - 12.5,
 		f->nodes[0].count ? "Click a frame to zoom, point at it for its numbers." : "No samples.");
 	put_legend(&p);
 	if (f->nodes[0].count)

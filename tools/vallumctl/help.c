@@ -18,7 +18,8 @@ const struct ctl_command ctl_commands[] = {
 		"Shows the one log of VTL2: boot shim, kernel and every process, in order of time.\n"
 		"  --follow          go on with what comes later, until interrupted\n"
 		"  --since SECONDS   only from that time on, counted as the log does\n"
-		"  --process NAME    only lines of that process: kernel, shim, init, vallum, vallum-vm, ...\n" },
+		"  --process NAME    only lines of that process: kernel, shim, init, vallum, "
+		"vallum-vm, ...\n" },
 	{ "boot", ctl_boot, CTL_ALLOW_JSON | CTL_ALLOW_SVG,
 		"show how long each phase of the boot took",
 		"usage: vallumctl boot [--svg FILE | --json]\n"
@@ -36,11 +37,13 @@ const struct ctl_command ctl_commands[] = {
 		"  --svg FILE        a flame graph for a browser, into FILE (-: standard output)\n"
 		"  --folded FILE     the stacks as lines \"process;function;... count\" (-: likewise)\n" },
 	{ "pause", ctl_pause, 0, "stop the guest's processors",
-		"usage: vallumctl pause\nStops the guest's processors and devices until `vallumctl resume`.\n" },
+		"usage: vallumctl pause\nStops the guest's processors and devices until `vallumctl "
+		"resume`.\n" },
 	{ "resume", ctl_resume, 0, "let a paused guest run on",
 		"usage: vallumctl resume\nLets the guest run on after `vallumctl pause`.\n" },
 	{ "restart", ctl_restart, 0, "give the guest to a new VM worker",
-		"usage: vallumctl restart\nStarts a new VM worker process, which goes on with the guest where the old one was.\n" },
+		"usage: vallumctl restart\nStarts a new VM worker process, which goes on with the guest "
+		"where the old one was.\n" },
 	{ "settings", ctl_settings, PARTS, "show the settings that the host gave",
 		"usage: vallumctl settings [--json]\nShows the settings that the host gave this VM.\n" },
 	{ "version", ctl_version, PARTS, "show the paravisor's version and measurement",
@@ -48,12 +51,15 @@ const struct ctl_command ctl_commands[] = {
 		"Shows the versions of the paravisor's parts and its launch measurement.\n"
 		"`vallumctl --version` shows this program's own.\n" },
 	{ "crashes", ctl_crashes, PARTS, "show reports of processes that crashed",
-		"usage: vallumctl crashes [--json]\nShows the reports that crashed processes of VTL2 left.\n" },
+		"usage: vallumctl crashes [--json]\nShows the reports that crashed processes of VTL2 "
+		"left.\n" },
 	{ "exec", ctl_exec, CTL_ALLOW_PATH | CTL_ALLOW_WORDS, "run a program of VTL2's debug image",
 		"usage: vallumctl exec [--] PROGRAM [ARGUMENT]...\n"
 		"Runs a program in VTL2 with this one's standard streams; only the debug image (`make\n"
-		"DEBUG=1 image`) can. The exit status is the program's, 255 when it was killed. It ends with\n"
-		"this command. `vallumctl exec -- sh -i` is a shell; -- keeps a program's options its own.\n" },
+		"DEBUG=1 image`) can. The exit status is the program's, 255 when it was killed. It "
+		"ends with\n"
+		"this command. `vallumctl exec -- sh -i` is a shell; -- keeps a program's options its "
+		"own.\n" },
 	{ NULL, NULL, 0, NULL, NULL },
 };
 

@@ -100,7 +100,8 @@ static int open_socket(struct ctl *c)
 	int fd;
 
 	if (strlen(path) >= sizeof(a.sun_path)) {
-		ctl_fail(c, CTL_USAGE, "%s: a socket's path has at most %zu bytes", path, sizeof(a.sun_path) - 1);
+		ctl_fail(c, CTL_USAGE, "%s: a socket's path has at most %zu bytes", path,
+				sizeof(a.sun_path) - 1);
 		return VL_E_LIMIT;
 	}
 	memcpy(a.sun_path, path, strlen(path));
@@ -108,7 +109,8 @@ static int open_socket(struct ctl *c)
 	if (fd >= 0 && connect_in_time(c, fd, &a) == 0)
 		return fd;
 	if (errno == EAGAIN)
-		ctl_fail(c, CTL_UNREACHABLE, "%s: the host takes no connection within %u s; see --timeout", path,
+		ctl_fail(c, CTL_UNREACHABLE,
+			"%s: the host takes no connection within %u s; see --timeout", path,
 			c->options.timeout_s);
 	else
 		ctl_fail(c, CTL_UNREACHABLE, "%s: %s; is the VM running, with --vsock %s?", path,

@@ -41,7 +41,8 @@ static int show_record(struct log *l)
 		return ctl_fail(c, CTL_PROTOCOL, "a record of the log cannot be read: %s", vl_err_text(err));
 	if (!wanted(&c->options, &r))
 		return CTL_OK;
-	fprintf(c->out, "%s[%5llu.%06llu]%s %s", ctl_style(c, CTL_GREEN), (unsigned long long)(r.us / 1000000),
+	fprintf(c->out, "%s[%5llu.%06llu]%s %s", ctl_style(c, CTL_GREEN),
+		(unsigned long long)(r.us / 1000000),
 		(unsigned long long)(r.us % 1000000), ctl_style(c, CTL_PLAIN), style_of(c, r.level));
 	ctl_put_text(c->out, r.text, r.text_size);
 	fprintf(c->out, "%s\n", style_of(c, r.level)[0] ? CTL_PLAIN : "");
@@ -57,7 +58,8 @@ static int take(void *context, const char *data, size_t size)
 		if (data[i] == 0)
 			status = show_record(l);
 		else if (l->size == sizeof(l->record))
-			return ctl_fail(l->c, CTL_PROTOCOL, "a record of the log is longer than %u bytes", RECORD_MAX);
+			return ctl_fail(l->c, CTL_PROTOCOL, "a record of the log is longer than %u bytes",
+					RECORD_MAX);
 		else
 			l->record[l->size++] = data[i];
 	}

@@ -74,8 +74,8 @@ static int whole(struct ctl *c, int id, const char *text, unsigned least, unsign
 	errno = 0;
 	value = strtoul(text, &end, 10);
 	if (text[0] < '0' || text[0] > '9' || *end || errno || value < least || value > most)
-		return ctl_fail(c, CTL_USAGE, "--%s %s: give a whole number from %u to %u", name_of(id), text, least,
-			most);
+		return ctl_fail(c, CTL_USAGE, "--%s %s: give a whole number from %u to %u", name_of(id),
+			text, least, most);
 	*out = (unsigned)value;
 	return CTL_OK;
 }
@@ -86,8 +86,8 @@ static int decimal(struct ctl *c, int id, const char *text, double least, double
 
 	*out = strtod(text, &end);
 	if (text[0] < '0' || text[0] > '9' || *end || !(*out >= least && *out <= TIME_MAX_S))
-		return ctl_fail(c, CTL_USAGE, "--%s %s: give a number of seconds, %g or more", name_of(id), text,
-			least);
+		return ctl_fail(c, CTL_USAGE, "--%s %s: give a number of seconds, %g or more",
+			name_of(id), text, least);
 	return CTL_OK;
 }
 
@@ -140,7 +140,8 @@ static int wrong(struct ctl *c, int id, char **argv)
 		return ctl_fail(c, CTL_USAGE, "--%s takes no value; see `vallumctl --help`", name_of(optopt));
 	if (optopt)
 		return ctl_fail(c, CTL_USAGE, "-%c: unknown option; see `vallumctl --help`", optopt);
-	return ctl_fail(c, CTL_USAGE, "%s: unknown option, or the begin of several; see `vallumctl --help`", word);
+	return ctl_fail(c, CTL_USAGE,
+			"%s: unknown option, or the begin of several; see `vallumctl --help`", word);
 }
 
 static const struct ctl_command *find_command(const char *name)
@@ -211,7 +212,8 @@ int ctl_options(struct ctl *c, int argc, char **argv, const struct ctl_command *
 	operands(c, argc - optind, argv + optind);
 	*command = find_command(o->command);
 	if (o->command[0] && !*command)
-		return ctl_fail(c, CTL_USAGE, "unknown command '%s'; `vallumctl --help` lists them", o->command);
+		return ctl_fail(c, CTL_USAGE, "unknown command '%s'; `vallumctl --help` lists them",
+				o->command);
 	if (o->help || (o->version && !*command))
 		return CTL_OK;
 	if (!*command)

@@ -36,7 +36,8 @@ static void tick(void *context)
 	uint64_t passed_s = (link_now_ms() - p->began_ms) / 1000;
 
 	if (passed_s < p->c->options.seconds)
-		ctl_progress(p->c, "profiling: %llu of %u s", (unsigned long long)passed_s, p->c->options.seconds);
+		ctl_progress(p->c, "profiling: %llu of %u s", (unsigned long long)passed_s,
+				p->c->options.seconds);
 	else
 		ctl_progress(p->c, "naming functions: %zu KiB", p->bytes >> 10);
 }
@@ -46,7 +47,8 @@ static int end_line(struct profile *p)
 	int err = flame_add(&p->flame, p->line, p->size);
 
 	if (err)
-		return ctl_fail(p->c, CTL_PROTOCOL, "a line of the profile cannot be read: %s", vl_err_text(err));
+		return ctl_fail(p->c, CTL_PROTOCOL, "a line of the profile cannot be read: %s",
+				vl_err_text(err));
 	if (p->folded)
 		ctl_put_text(p->folded, p->line, p->size), fputc('\n', p->folded);
 	p->size = 0;
@@ -97,7 +99,8 @@ static int list(struct profile *p)
 		fprintf(p->c->err, "vallumctl: no samples: VTL2 was idle all the time\n");
 	if ((o->svg && !strcmp(o->svg, "-")) || (o->folded && !strcmp(o->folded, "-")))
 		return CTL_OK;
-	return flame_top(&p->flame, TOP_COUNT, p->c->out) ? ctl_fail(p->c, CTL_USAGE, "not enough memory") : CTL_OK;
+	return flame_top(&p->flame, TOP_COUNT, p->c->out) ?
+			ctl_fail(p->c, CTL_USAGE, "not enough memory") : CTL_OK;
 }
 
 static int sample(struct profile *p)

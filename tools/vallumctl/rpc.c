@@ -42,7 +42,8 @@ int rpc_send(struct ctl *c, struct rpc *r, const char *service, const char *meth
 	vl_write_bytes(&w, payload, size);
 	ttrpc_end(&w, mark);
 	err = w.err ? w.err : link_write(r->fd, bytes, w.pos, link_deadline(c));
-	return err ? ctl_fail(c, CTL_UNREACHABLE, "%s cannot be asked: %s", method, vl_err_text(err)) : CTL_OK;
+	return err ? ctl_fail(c, CTL_UNREACHABLE, "%s cannot be asked: %s", method,
+			vl_err_text(err)) : CTL_OK;
 }
 
 static int read_message(struct rpc *r, uint32_t *size, uint64_t deadline_ms)
@@ -70,7 +71,8 @@ static int refused(struct ctl *c, const struct ttrpc_response *a)
 {
 	if (a->code == TTRPC_UNIMPLEMENTED)
 		return ctl_fail(c, CTL_REFUSED, "this paravisor does not offer that: %s", a->text);
-	return ctl_fail(c, CTL_REFUSED, "the paravisor refuses: %s", a->text[0] ? a->text : "without a reason");
+	return ctl_fail(c, CTL_REFUSED, "the paravisor refuses: %s",
+			a->text[0] ? a->text : "without a reason");
 }
 
 int rpc_receive(struct ctl *c, struct rpc *r, uint64_t deadline_ms)
@@ -82,16 +84,19 @@ int rpc_receive(struct ctl *c, struct rpc *r, uint64_t deadline_ms)
 	case 0:
 		break;
 	case VL_E_TIMEOUT:
-		return ctl_fail(c, CTL_UNREACHABLE, "no answer within %u s; see --timeout", c->options.timeout_s);
+		return ctl_fail(c, CTL_UNREACHABLE, "no answer within %u s; see --timeout",
+				c->options.timeout_s);
 	case VL_E_CLOSED:
 	case VL_E_OS:
 		return ctl_fail(c, CTL_UNREACHABLE, "the connection ended before the answer");
 	default:
-		return ctl_fail(c, CTL_PROTOCOL, "the paravisor's answer cannot be read: %s", vl_err_text(err));
+		return ctl_fail(c, CTL_PROTOCOL, "the paravisor's answer cannot be read: %s",
+				vl_err_text(err));
 	}
 	err = ttrpc_response_decode(r->message, size, &r->answer);
 	if (err)
-		return ctl_fail(c, CTL_PROTOCOL, "the paravisor's answer cannot be read: %s", vl_err_text(err));
+		return ctl_fail(c, CTL_PROTOCOL, "the paravisor's answer cannot be read: %s",
+				vl_err_text(err));
 	return r->answer.code == TTRPC_OK ? CTL_OK : refused(c, &r->answer);
 }
 

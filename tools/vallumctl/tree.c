@@ -15,9 +15,11 @@ static int check(struct ctl *c, const char *path, const struct ttrpc_response *a
 	if (!err)
 		err = inspect_node_read(node, size, root);
 	if (err)
-		return ctl_fail(c, CTL_PROTOCOL, "the tree at '%s' cannot be read: %s", path, vl_err_text(err));
+		return ctl_fail(c, CTL_PROTOCOL, "the tree at '%s' cannot be read: %s", path,
+				vl_err_text(err));
 	if (root->kind == INSPECT_NODE_FAILED && root->error == INSPECT_NOT_FOUND)
-		return ctl_fail(c, CTL_REFUSED, "there is no '%s' in the inspect tree of this paravisor", path);
+		return ctl_fail(c, CTL_REFUSED,
+				"there is no '%s' in the inspect tree of this paravisor", path);
 	return CTL_OK;
 }
 
@@ -62,8 +64,8 @@ static void find_failures(struct failures *f, const struct inspect_node *n)
 		return;
 	while (inspect_next(&entries, &e)) {
 		if (!f->count)
-			snprintf(f->where + size, sizeof(f->where) - size, "%s%.*s", size ? "/" : "", (int)e.name_size,
-				(const char *)e.name);
+			snprintf(f->where + size, sizeof(f->where) - size, "%s%.*s", size ? "/" : "",
+				(int)e.name_size, (const char *)e.name);
 		find_failures(f, &e.node);
 	}
 	if (!f->count)
@@ -81,8 +83,8 @@ int tree_failed(struct ctl *c, const char *path, const struct inspect_node *root
 		return CTL_OK;
 	if (f.count > 1)
 		snprintf(others, sizeof(others), "; %u parts are missing in all", f.count);
-	return ctl_fail(c, f.late ? CTL_UNREACHABLE : CTL_REFUSED, "%s: %s%s", f.where[0] ? f.where : "the tree",
-		tree_error_text(f.first), others);
+	return ctl_fail(c, f.late ? CTL_UNREACHABLE : CTL_REFUSED, "%s: %s%s",
+		f.where[0] ? f.where : "the tree", tree_error_text(f.first), others);
 }
 
 int tree_show(struct ctl *c, const char *path)

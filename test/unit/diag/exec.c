@@ -31,8 +31,8 @@ static void add_words(struct diag_words *w, const char *const *words)
 
 START_TEST(an_exec_request_has_the_bytes_of_the_references_format)
 {
-	struct diag_exec_request q = { .command = "/bin/sh", .in = 1, .out = 2, .err = 300, .combine_stderr = true,
-		.clear_env = true }, got;
+	struct diag_exec_request q = { .command = "/bin/sh", .in = 1, .out = 2, .err = 300,
+		.combine_stderr = true, .clear_env = true }, got;
 	struct diag_wait_request wait = { .pid = 42 };
 	uint8_t bytes[512];
 	struct vl_writer w;
@@ -260,7 +260,8 @@ START_TEST(a_command_gets_its_words_and_the_clients_connections_and_its_end_is_w
 	ck_assert_int_eq(number_of(fd, 3), 3);
 	ck_assert(is_let_go(process));
 	ck_assert_int_eq(recv(out, got, 1, 0), 0);
-	ck_assert_uint_eq(call(fd, DIAG_SERVICE, "Wait", "\x08\x4d", 2).code, TTRPC_UNKNOWN); /* it was told */
+	/* it was told */
+	ck_assert_uint_eq(call(fd, DIAG_SERVICE, "Wait", "\x08\x4d", 2).code, TTRPC_UNKNOWN);
 	close(process);
 	close(theirs[0]);
 	close(theirs[1]);
@@ -468,7 +469,8 @@ START_TEST(a_commands_output_its_errors_and_its_exit_code_arrive)
 {
 	static struct running r;
 
-	start_command(&r, "/bin/sh", (const char *const[]){ "-c", "read x; echo out $x; echo err >&2; exit 7", NULL });
+	start_command(&r, "/bin/sh",
+			(const char *const[]){ "-c", "read x; echo out $x; echo err >&2; exit 7", NULL });
 	ck_assert_int_gt(heard(&r, EXEC_STARTED), 0);
 	ck_assert_int_eq(send(r.ours[EXEC_IN], "line\n", 5, 0), 5);
 	ck_assert_str_eq(all_of(r.ours[EXEC_OUT]), "out line\n");
@@ -656,7 +658,9 @@ Suite *suite_diag_exec(void)
 	tcase_add_test(c, commands_are_as_many_as_the_limit_and_one_that_nobody_waited_for_makes_room);
 	tcase_add_test(c, a_wait_ends_with_the_clients_limit_with_the_process_and_is_nobody_elses);
 	tcase_add_test(c, a_commands_output_its_errors_and_its_exit_code_arrive);
-	tcase_add_loop_test(c, a_running_command_is_seen_in_the_inspect_tree_and_who_asks_badly_does_not_disturb_it, 0, 2);
+	tcase_add_loop_test(c,
+			a_running_command_is_seen_in_the_inspect_tree_and_who_asks_badly_does_not_disturb_it,
+			0, 2);
 	tcase_add_test(c, a_commands_environment_is_the_given_one);
 	tcase_add_test(c, a_command_that_is_not_there_or_no_program_has_its_error);
 	tcase_add_test(c, a_command_whose_server_lets_go_ends);

@@ -1,4 +1,7 @@
-/* The diagnostics server's real code among clients, a paravisor and units of the inspect tree (surroundings.h). */
+/*
+ * The diagnostics server's real code among clients, a paravisor and units of the inspect tree
+ * (surroundings.h).
+ */
 #include "common/base/fmt.h"
 #include "common/inspect/view.h"
 #include "common/protobuf/protobuf.h"
@@ -71,8 +74,8 @@ static void *serve_unit(void *context)
 
 	/* As inspect_unit_serve(), whose buffer is one for a process, which has one unit. */
 	while (poll(&f, 1, -1) > 0 && recv(u->fd, &q, sizeof(q), 0) == sizeof(q)) {
-		struct inspect_request r = { .path = q.path, .depth = q.depth, .level = (enum inspect_level)q.level,
-			.value = q.update ? q.value : NULL };
+		struct inspect_request r = { .path = q.path, .depth = q.depth,
+			.level = (enum inspect_level)q.level, .value = q.update ? q.value : NULL };
 
 		inspect_begin(&i, &r, a.node, sizeof(a.node));
 		u->walk(NULL, &i);
@@ -267,7 +270,9 @@ START_TEST(a_unit_that_hangs_leaves_those_after_it_their_time_in_the_whole_tree)
 }
 END_TEST
 
-/* As the reference does it, whose client waits 1 s unless it is told otherwise, and shows what it then gets. */
+/*
+ * As the reference does it, whose client waits 1 s unless it is told otherwise, and shows what it then gets.
+ */
 START_TEST(at_the_clients_limit_the_tree_is_there_and_says_what_was_late)
 {
 	struct unit_thread vm;
@@ -442,7 +447,8 @@ static const struct {
 };
 
 static const struct filter_context contexts[] = {
-	{ ISOLATION_NONE, false }, { ISOLATION_VBS, false }, { ISOLATION_SNP, false }, { ISOLATION_TDX, false },
+	{ ISOLATION_NONE, false }, { ISOLATION_VBS, false }, { ISOLATION_SNP, false },
+	{ ISOLATION_TDX, false },
 	{ ISOLATION_VBS, true }, { ISOLATION_SNP, true }, { ISOLATION_TDX, true }, { ISOLATION_CCA, false },
 	{ ISOLATION_COUNT, true },
 };

@@ -26,8 +26,10 @@ void send_to_server(const void *message, size_t size, int fd);
 void receive(union service_any *any, int *fd, uint32_t type);
 void reply(uint64_t id, int error, const char *text, int fd);
 
-/* As the paravisor: the process of a command, which is our end of its channel. As that process: its request with the
- * client's connections, whose number is returned, and what it says. */
+/*
+ * As the paravisor: the process of a command, which is our end of its channel. As that process: its request
+ * with the client's connections, whose number is returned, and what it says.
+ */
 int give_process(void);
 size_t take_request(int process, struct exec_request *q, int fds[EXEC_STREAM_COUNT]);
 void say(int process, enum exec_said said, int32_t value);
@@ -36,8 +38,8 @@ void say(int process, enum exec_said said, int32_t value);
 int connect_to(unsigned port);
 bool read_all(int fd, void *data, size_t size);
 uint64_t data_connection(int *fd);
-void send_call(int fd, uint32_t stream, const char *service, const char *method, const void *payload, size_t size,
-	uint64_t timeout_ns);
+void send_call(int fd, uint32_t stream, const char *service, const char *method, const void *payload,
+	size_t size, uint64_t timeout_ns);
 /* Its payload stays until the next one. */
 struct ttrpc_response receive_answer(int fd, uint32_t stream);
 struct ttrpc_response call(int fd, const char *service, const char *method, const void *payload, size_t size);

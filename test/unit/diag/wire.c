@@ -218,7 +218,8 @@ END_TEST
 
 START_TEST(of_a_profilers_arguments_the_rate_is_taken_and_all_others_are_passed_over)
 {
-	static const char *const others[] = { "LimitMB:5", "hertz=", "hertz=1234567", "hertz=9x", "xhertz=5" };
+	static const char *const others[] = { "LimitMB:5", "hertz=", "hertz=1234567", "hertz=9x",
+		"xhertz=5" };
 	const struct diag_profile_request asked = { .conn = 7, .duration_s = 30, .hertz = 250 };
 	struct diag_profile_request got;
 	struct vl_writer w;

@@ -8,7 +8,8 @@
 #include "security/filter/filter.h"
 
 static const struct filter_context filter_columns[FILTER_COLUMNS] = {
-	{ ISOLATION_NONE, false }, { ISOLATION_VBS, false }, { ISOLATION_SNP, false }, { ISOLATION_TDX, false },
+	{ ISOLATION_NONE, false }, { ISOLATION_VBS, false }, { ISOLATION_SNP, false },
+	{ ISOLATION_TDX, false },
 	{ ISOLATION_VBS, true }, { ISOLATION_SNP, true }, { ISOLATION_TDX, true },
 };
 

@@ -144,7 +144,8 @@ static void boot(const struct filter_context *column, void (*say)(void), struct 
 	machine_init();
 	machine.isolation = column->isolation;
 	machine.capabilities = 1ull << 29; /* an alias map */
-	machine_command_line(COMMAND_LINE_APPEND_CHOSEN, column->debug ? "OPENHCL_CONFIDENTIAL_DEBUG=1" : "quiet");
+	machine_command_line(COMMAND_LINE_APPEND_CHOSEN,
+			column->debug ? "OPENHCL_CONFIDENTIAL_DEBUG=1" : "quiet");
 	host = machine_host_tree();
 	tree_make(host, 2);
 	if (say)
@@ -192,7 +193,8 @@ START_TEST(the_reason_of_a_failed_boot_leaves_vtl2_where_its_row_keeps_it)
 	for (unsigned c = 0; c < FILTER_COLUMNS; c++) {
 		machine_init();
 		machine.isolation = filter_columns[c].isolation;
-		machine_command_line(COMMAND_LINE_STATIC, filter_columns[c].debug ? "OPENHCL_CONFIDENTIAL_DEBUG=1" : "");
+		machine_command_line(COMMAND_LINE_STATIC,
+				filter_columns[c].debug ? "OPENHCL_CONFIDENTIAL_DEBUG=1" : "");
 		memset(machine_host_tree(), 0, 64);
 		machine_boot();
 		ck_assert_int_eq(machine.end, MACHINE_HALTED);
@@ -202,7 +204,10 @@ START_TEST(the_reason_of_a_failed_boot_leaves_vtl2_where_its_row_keeps_it)
 END_TEST
 
 /* The words that make the reference's shim start one. */
-static void wants_sidecar(void) { tree_set_text(host, "/chosen", "bootargs", "OPENHCL_SIDECAR=on OPENHCL_BOOT_LOG=1"); }
+static void wants_sidecar(void)
+{
+	tree_set_text(host, "/chosen", "bootargs", "OPENHCL_SIDECAR=on OPENHCL_BOOT_LOG=1");
+}
 
 START_TEST(no_host_gets_a_sidecar)
 {
@@ -294,7 +299,8 @@ START_TEST(a_setting_counts_where_its_row_keeps_it_and_only_there)
 		for (unsigned i = 0; i < paths.count; i++) {
 			const char *path = paths.path[i];
 			int item = filter_find(FILTER_SETTING, path, strlen(path));
-			const struct filter_row *row = filter_row(item < 0 ? FILTER_DPS_OTHER : (enum filter_item)item);
+			const struct filter_row *row = filter_row(item < 0 ? FILTER_DPS_OTHER :
+					(enum filter_item)item);
 
 			put = filtered;
 			dps_replace(&put, &hostile, is_not, path);
@@ -351,7 +357,8 @@ START_TEST(an_option_reaches_the_environment_where_its_row_keeps_it)
 
 		for (unsigned c = 0; row->group == FILTER_OPTION && c < FILTER_COLUMNS; c++) {
 			strcat(strcpy(line, row->name), "=1 ANOTHER=1");
-			ck_assert_int_eq(init_options(line, env, &filter_columns[c], &ignored), row->verdicts[c] == 'K');
+			ck_assert_int_eq(init_options(line, env, &filter_columns[c], &ignored),
+					row->verdicts[c] == 'K');
 		}
 	}
 }
@@ -390,9 +397,11 @@ static const struct {
 	enum filter_item item;
 	const char *token, *file, *test;
 } elsewhere[] = {
-	OWN(INTERRUPTS, "ports/aarch64/test/unit/boot_platform.c", "the_hosts_interrupts_are_vtl2s_in_every_column"),
+	OWN(INTERRUPTS, "ports/aarch64/test/unit/boot_platform.c",
+		"the_hosts_interrupts_are_vtl2s_in_every_column"),
 	OWN(SIDECAR, "test/unit/filter/rows.c", "no_host_gets_a_sidecar"),
-	OWN(BOOT_CRASH, "test/unit/filter/rows.c", "the_reason_of_a_failed_boot_leaves_vtl2_where_its_row_keeps_it"),
+	OWN(BOOT_CRASH, "test/unit/filter/rows.c",
+		"the_reason_of_a_failed_boot_leaves_vtl2_where_its_row_keeps_it"),
 	OWN(ENTROPY_CREDIT, "test/unit/init/entropy.c", "the_hosts_entropy_counts_where_its_row_keeps_it"),
 	OWN(GET_TIME, LIFE, "phases_events_and_the_hosts_time_pass_where_their_rows_keep_them"),
 	OWN(GET_SAVE, LIFE, "nothing_that_a_host_says_unasked_changes_anything"),
@@ -409,7 +418,8 @@ static const struct {
 	OWN(DIAG_STATE, DIAG),
 	OWN(DIAG_CAPTURE, DIAG),
 	OWN(DIAG_PROFILE, DIAG),
-	OWN(DIAG_INSPECT_ALL, "test/unit/diag/server.c", "what_is_not_marked_safe_is_shown_where_its_row_keeps_it"),
+	OWN(DIAG_INSPECT_ALL, "test/unit/diag/server.c",
+		"what_is_not_marked_safe_is_shown_where_its_row_keeps_it"),
 	OWN(TELL_PHASES, LIFE, "phases_events_and_the_hosts_time_pass_where_their_rows_keep_them"),
 	OWN(TELL_EVENT, LIFE, "phases_events_and_the_hosts_time_pass_where_their_rows_keep_them"),
 	OWN(TELL_SHIM_LOG, "test/unit/filter/rows.c", "the_shims_log_is_there_for_vtl2_in_every_column"),
@@ -417,7 +427,8 @@ static const struct {
 	OWN(TELL_REGISTERS, "test/unit/paravisor/crash.c", "a_crash_keeps_what_the_rows_keep"),
 	OWN(TELL_WORKERS, LIFE, "the_end_of_a_worker_is_told_in_every_column"),
 	OWN(TELL_FAILURE, LIFE, "the_text_of_a_failure_is_told_where_the_row_keeps_it"),
-	OWN(TELL_CORE, "test/unit/sandbox/sandbox.c", "a_cage_bounds_core_files_descriptors_and_the_size_of_files"),
+	OWN(TELL_CORE, "test/unit/sandbox/sandbox.c",
+		"a_cage_bounds_core_files_descriptors_and_the_size_of_files"),
 };
 
 /* The file has a test of that name, and it speaks of the item. */
@@ -459,8 +470,8 @@ END_TEST
 START_TEST(every_proof_elsewhere_is_a_test_that_speaks_of_its_row)
 {
 	for (unsigned i = 0; i < VL_ARRAY_COUNT(elsewhere); i++)
-		ck_assert_msg(has_test(elsewhere[i].file, elsewhere[i].test, elsewhere[i].token), "%s: no test %s in %s",
-			elsewhere[i].token, elsewhere[i].test, elsewhere[i].file);
+		ck_assert_msg(has_test(elsewhere[i].file, elsewhere[i].test, elsewhere[i].token),
+			"%s: no test %s in %s", elsewhere[i].token, elsewhere[i].test, elsewhere[i].file);
 	ck_assert(!has_test("test/unit/filter/rows.c", "no_such_" "test", "FILTER_"));
 }
 END_TEST

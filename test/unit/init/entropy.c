@@ -56,7 +56,8 @@ static void setup(void)
 
 static void end(void)
 {
-	static const char *const names[] = { "openhcl/entropy/reg", "openhcl/entropy", "openhcl/isolation-type",
+	static const char *const names[] = { "openhcl/entropy/reg", "openhcl/entropy",
+		"openhcl/isolation-type",
 		"openhcl/vallum,confidential-debug", "openhcl", "" };
 	char path[200];
 

@@ -235,8 +235,8 @@ static void *ask_badly(void *context)
 	question.update = hostile[which].update;
 	if (hostile[which].endless)
 		memset(question.path, 'x', sizeof(question.path));
-	ck_assert_int_eq(channel_send(server.fd, &question, hostile[which].size, &gate[0], hostile[which].with_fd,
-		LIMIT_MS), 0);
+	ck_assert_int_eq(channel_send(server.fd, &question, hostile[which].size, &gate[0],
+		hostile[which].with_fd, LIMIT_MS), 0);
 	ck_assert_int_eq(channel_receive(server.fd, &m, LIMIT_MS), VL_E_CLOSED);
 	open_gate();
 	return NULL;
@@ -349,7 +349,8 @@ Suite *suite_init_wait(void)
 	tcase_add_test(c, a_turn_answers_one_request_and_reaps_all_that_have_ended);
 	tcase_add_test(c, orphans_are_reaped_while_nobody_asks);
 	tcase_add_test(c, the_paravisors_end_is_seen_at_once_with_its_signal_whoever_else_still_runs);
-	tcase_add_loop_test(c, who_asks_badly_is_not_heard_any_more_and_init_goes_on, 0, VL_ARRAY_COUNT(hostile));
+	tcase_add_loop_test(c, who_asks_badly_is_not_heard_any_more_and_init_goes_on, 0,
+			VL_ARRAY_COUNT(hostile));
 	tcase_add_test(c, a_server_that_hangs_up_leaves_init_waiting);
 	tcase_add_test(c, who_asks_well_is_answered_while_init_waits);
 	tcase_add_test(c, steps_are_as_long_as_from_one_end_to_the_next);

@@ -1,4 +1,6 @@
-/* What a part of the inspect tree shows of `path`, checked as the server checks it; good until the next one. */
+/*
+ * What a part of the inspect tree shows of `path`, checked as the server checks it; good until the next one.
+ */
 #ifndef VL_TEST_ASK_H
 #define VL_TEST_ASK_H
 

@@ -28,7 +28,8 @@ static void crash_on_a_shallow_stack(void)
 {
 	static ucontext_t here, there;
 	size_t size = 16 * VL_PAGE_BYTES;
-	char *stack = mmap(NULL, size + VL_PAGE_BYTES, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	char *stack = mmap(NULL, size + VL_PAGE_BYTES, PROT_READ | PROT_WRITE,
+			MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 
 	if (stack == MAP_FAILED || munmap(stack + size, VL_PAGE_BYTES))
 		_exit(0);

@@ -1,4 +1,7 @@
-/* The host channel's client (runtime/lib/get_client.h) alone, with a short limit, against hosts that hold it up. */
+/*
+ * The host channel's client (runtime/lib/get_client.h) alone, with a short limit, against hosts that hold it
+ * up.
+ */
 #include "runtime/lib/get_client.h"
 
 #include <check.h>

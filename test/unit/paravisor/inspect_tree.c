@@ -14,7 +14,8 @@ static const struct paravisor_ops no_ops;
 
 static struct inspect_node ask(const char *path, enum inspect_level level, const char *update)
 {
-	const struct inspect_request q = { .path = path, .depth = INSPECT_ALL, .level = level, .value = update };
+	const struct inspect_request q = { .path = path, .depth = INSPECT_ALL, .level = level,
+		.value = update };
 
 	return ask_tree(paravisor_inspect, &p, &q);
 }

@@ -41,7 +41,8 @@ static void command_says_hello(int control)
 	struct exec_begin begin;
 	struct channel_message m = { .data = &begin, .capacity = sizeof(begin) };
 
-	if (channel_receive(control, &m, LIMIT_MS) || exec_begin_check(&begin, m.size, m.fd_count) || m.fd_count != 1)
+	if (channel_receive(control, &m, LIMIT_MS) || exec_begin_check(&begin, m.size, m.fd_count) ||
+			m.fd_count != 1)
 		_exit(98);
 	channel_send(control, "hello", 6, NULL, 0, LIMIT_MS);
 	poll(&f, 1, LIMIT_MS);
@@ -270,7 +271,8 @@ START_TEST(a_guest_that_the_new_vm_worker_cannot_take_over_is_at_its_end)
 	diag_script = diag_restarts;
 	worker_script = worker_cannot_be_replaced;
 	ck_assert_int_eq(run(), 1);
-	ck_assert_msg(strstr(told, "log 1 the new VM worker cannot take over the guest: ") != NULL, "%s", told);
+	ck_assert_msg(strstr(told, "log 1 the new VM worker cannot take over the guest: ") != NULL,
+			"%s", told);
 }
 END_TEST
 
@@ -299,7 +301,8 @@ START_TEST(a_client_has_a_process_of_vtl2_crash_and_no_other)
 	ck_assert_uint_ge(*diag_steps, 6);
 	ck_assert_uint_ge(p.crashes.count, 1);
 	ck_assert_uint_eq(p.crashes.list[0].record.signal, SIGABRT);
-	ck_assert_msg(strstr(told, "vallum-diag (process ") != NULL && strstr(told, ") crashed: signal 6") != NULL, "%s", told);
+	ck_assert_msg(strstr(told, "vallum-diag (process ") != NULL &&
+			strstr(told, ") crashed: signal 6") != NULL, "%s", told);
 }
 END_TEST
 
@@ -417,7 +420,8 @@ static void profiler_takes_its_unit_and_dies(int control)
 	struct profiler_request q;
 	struct channel_message m = { .data = &q, .capacity = sizeof(q) };
 
-	_exit(channel_receive(control, &m, LIMIT_MS) || profiler_request_check(&q, m.size) || m.fd_count != 2 ? 98 : 0);
+	_exit(channel_receive(control, &m, LIMIT_MS) || profiler_request_check(&q, m.size) ||
+			m.fd_count != 2 ? 98 : 0);
 }
 
 START_TEST(a_command_and_a_profiler_are_units_of_the_inspect_tree_while_they_run)
@@ -433,7 +437,8 @@ END_TEST
 
 static void told_of_two_deaths(void)
 {
-	static const char again[] = "device worker com1 ended and starts again (%u starts, %u deaths, 0 kills)";
+	static const char again[] =
+			"device worker com1 ended and starts again (%u starts, %u deaths, 0 kills)";
 	char text[sizeof(again)];
 
 	for (unsigned i = 1; i <= 2; i++) {
@@ -650,7 +655,8 @@ static int run_in_column(int column, void (*worker)(int control))
 START_TEST(phases_events_and_the_hosts_time_pass_where_their_rows_keep_them)
 {
 	ck_assert_int_eq(run_in_column(_i, worker_powers_off), 0);
-	ck_assert_int_eq(strstr(told, "event boot success;") != NULL, filter_row_keeps(FILTER_TELL_EVENT, _i));
+	ck_assert_int_eq(strstr(told, "event boot success;") != NULL,
+			filter_row_keeps(FILTER_TELL_EVENT, _i));
 	ck_assert_int_eq(strstr(told, "phase vtl0-start;") != NULL, filter_row_keeps(FILTER_TELL_PHASES, _i));
 	ck_assert_int_eq(p.config.utc_ns == host_utc(NULL), filter_row_keeps(FILTER_GET_TIME, _i));
 }
@@ -669,7 +675,8 @@ START_TEST(the_text_of_a_failure_is_told_where_the_row_keeps_it)
 	bool keeps = filter_row_keeps(FILTER_TELL_FAILURE, _i);
 
 	ck_assert_int_eq(run_in_column(_i, worker_says_why_and_dies), 1);
-	ck_assert_ptr_nonnull(strstr(told, keeps ? "failed guest kernel: no bzImage;" : "failed the data is malformed;"));
+	ck_assert_ptr_nonnull(strstr(told,
+			keeps ? "failed guest kernel: no bzImage;" : "failed the data is malformed;"));
 	ck_assert_int_eq(strstr(told, "bzImage") != NULL, keeps);
 }
 END_TEST
@@ -704,8 +711,10 @@ static const struct {
 	size_t size;
 	const char *told; /* what the host hears of it */
 } notifications[] = {
-	{ FILTER_GET_SAVE, GET_SAVE_GUEST_VTL2_STATE_NOTIFICATION, sizeof(struct get_save_notification), "save refused;" },
-	{ FILTER_GET_DEBUG_INTERRUPT, GET_INJECT_DEBUG_INTERRUPT, sizeof(struct get_inject_debug_interrupt), "" },
+	{ FILTER_GET_SAVE, GET_SAVE_GUEST_VTL2_STATE_NOTIFICATION, sizeof(struct get_save_notification),
+		"save refused;" },
+	{ FILTER_GET_DEBUG_INTERRUPT, GET_INJECT_DEBUG_INTERRUPT,
+		sizeof(struct get_inject_debug_interrupt), "" },
 	{ FILTER_GET_GENERATION_ID, GET_UPDATE_GENERATION_ID, sizeof(struct get_update_generation_id), "" },
 	{ FILTER_GET_OTHER, GET_POST_LIVE_MIGRATION, sizeof(struct get_header), "" },
 };
@@ -721,7 +730,8 @@ START_TEST(nothing_that_a_host_says_unasked_changes_anything)
 	host_says(notifications[n].id, notifications[n].size);
 	ck_assert_int_eq(run_in_column(_i % FILTER_COLUMNS, worker_powers_off), 0);
 	ck_assert_uint_eq(p.notifications, 1);
-	ck_assert_mem_eq(&p.dps.generation_id_low, &settings.generation_id_low, sizeof(settings.generation_id_low));
+	ck_assert_mem_eq(&p.dps.generation_id_low, &settings.generation_id_low,
+			sizeof(settings.generation_id_low));
 	at = strstr(told, notifications[n].told);
 	ck_assert_msg(at != NULL, "%s", told);
 	memmove(at, at + strlen(notifications[n].told), strlen(at + strlen(notifications[n].told)) + 1);
@@ -731,12 +741,13 @@ END_TEST
 
 START_TEST(what_no_rule_knows_of_the_host_ends_the_channel)
 {
-	static const unsigned ids[] = { GET_MODIFY_VTL2_SETTINGS, GET_MODIFY_VTL2_SETTINGS_REV1, GET_BATTERY_STATUS,
-		GET_VPCI_DEVICE_NOTIFICATION, 0, 99 };
+	static const unsigned ids[] = { GET_MODIFY_VTL2_SETTINGS, GET_MODIFY_VTL2_SETTINGS_REV1,
+		GET_BATTERY_STATUS, GET_VPCI_DEVICE_NOTIFICATION, 0, 99 };
 
 	for (size_t i = 0; i < VL_ARRAY_COUNT(ids); i++) {
 		host_says(ids[i], 10);
-		ck_assert_int_eq(get_check(unasked + GET_PREFIX_BYTES, unasked_bytes - GET_PREFIX_BYTES), VL_E_TYPE);
+		ck_assert_int_eq(get_check(unasked + GET_PREFIX_BYTES, unasked_bytes - GET_PREFIX_BYTES),
+				VL_E_TYPE);
 	}
 	ck_assert(!filter_row_keeps(FILTER_GET_OTHER, _i));
 	run_in_column(_i, worker_powers_off);
@@ -748,8 +759,10 @@ END_TEST
 
 static void add_rows(TCase *c)
 {
-	tcase_add_loop_test(c, phases_events_and_the_hosts_time_pass_where_their_rows_keep_them, 0, FILTER_COLUMNS);
-	tcase_add_loop_test(c, a_triple_fault_tells_the_registers_where_the_row_keeps_them, 0, FILTER_COLUMNS);
+	tcase_add_loop_test(c, phases_events_and_the_hosts_time_pass_where_their_rows_keep_them, 0,
+			FILTER_COLUMNS);
+	tcase_add_loop_test(c, a_triple_fault_tells_the_registers_where_the_row_keeps_them, 0,
+			FILTER_COLUMNS);
 	tcase_add_loop_test(c, the_text_of_a_failure_is_told_where_the_row_keeps_it, 0, FILTER_COLUMNS);
 	tcase_add_loop_test(c, the_end_of_a_worker_is_told_in_every_column, 0, FILTER_COLUMNS);
 	tcase_add_loop_test(c, nothing_that_a_host_says_unasked_changes_anything, 0,

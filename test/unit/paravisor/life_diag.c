@@ -80,7 +80,8 @@ void diag_changes_the_guests_life(int control)
 
 static void diag_has_crash(int control, uint32_t pid, int error)
 {
-	struct service_ask a = { .type = SERVICE_ASK, .what = SERVICE_CRASH, .id = 70 + *diag_steps, .pid = pid };
+	struct service_ask a = { .type = SERVICE_ASK, .what = SERVICE_CRASH, .id = 70 + *diag_steps,
+		.pid = pid };
 
 	channel_send(control, &a, sizeof(a), NULL, 0, LIMIT_MS);
 	diag_expect(control, SERVICE_REPLY);
@@ -98,7 +99,10 @@ void diag_crashes_on_demand(int control)
 	wait_for_end(control);
 }
 
-/* What a command's process says goes to the server, and its end is its own; a place is free when it was reaped. */
+/*
+ * What a command's process says goes to the server, and its end is its own; a place is free when it was
+ * reaped.
+ */
 void diag_runs_commands(int control)
 {
 	struct service_ask a = { .type = SERVICE_ASK, .what = SERVICE_EXEC, .id = 1 };
@@ -195,7 +199,8 @@ static int diag_unit(int control, const char *name)
 	struct channel_message m = { .data = &diag_in, .capacity = sizeof(diag_in) };
 
 	do {
-		if (channel_receive(control, &m, LIMIT_MS) != 0 || service_check(&diag_in, m.size, m.fd_count) != 0)
+		if (channel_receive(control, &m, LIMIT_MS) != 0 ||
+				service_check(&diag_in, m.size, m.fd_count) != 0)
 			_exit(93);
 	} while (diag_in.type != SERVICE_UNIT || strcmp(diag_in.unit.name, name) != 0);
 	return m.fd_count ? m.fds[0] : -1;
@@ -247,7 +252,8 @@ void diag_finds_init(int control)
 /* Of whoever is there for a while only, here and gone: the first and the last word are its unit's. */
 void diag_sees_come_and_go(int control)
 {
-	struct service_ask a = { .type = SERVICE_ASK, .what = SERVICE_EXEC, .id = 1, .seconds = 1, .hertz = 1 };
+	struct service_ask a = { .type = SERVICE_ASK, .what = SERVICE_EXEC, .id = 1, .seconds = 1,
+		.hertz = 1 };
 
 	diag_hello(control);
 	channel_send(control, &a, sizeof(a), NULL, 0, LIMIT_MS);

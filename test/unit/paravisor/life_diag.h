@@ -10,7 +10,9 @@
 extern unsigned *diag_steps; /* shared with all processes after share_steps(): what went as it should */
 void share_steps(void);
 
-/* What the paravisor said last, and what it says next but for the units; its descriptor if it has one, or -1. */
+/*
+ * What the paravisor said last, and what it says next but for the units; its descriptor if it has one, or -1.
+ */
 extern union service_any diag_in;
 int diag_expect(int control, uint32_t type);
 

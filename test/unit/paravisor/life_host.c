@@ -92,7 +92,8 @@ static const struct get_service_ops service_ops = {
 /* Acknowledges the refusal of a save, of which the service, which asks for none, knows nothing. */
 static bool take_refusal(const uint8_t *bytes, size_t size)
 {
-	const struct get_save_response answer = { .header = get_header(GET_HOST_RESPONSE, GET_SAVE_GUEST_VTL2_STATE) };
+	const struct get_save_response answer = {
+		.header = get_header(GET_HOST_RESPONSE, GET_SAVE_GUEST_VTL2_STATE) };
 	const struct get_save_request q = { .header = get_header(GET_HOST_REQUEST, GET_SAVE_GUEST_VTL2_STATE),
 		.status = cpu_to_le16(GET_SAVE_FAILURE) };
 	uint8_t frame[GET_PREFIX_BYTES + sizeof(answer)];
@@ -120,7 +121,8 @@ static void *host_run(void *context)
 			;
 	} else {
 		while ((n = read(host.fd, bytes, sizeof(bytes))) > 0)
-			if (!take_refusal(bytes, (size_t)n) && get_service_receive(&host.service, bytes, (size_t)n) != 0)
+			if (!take_refusal(bytes, (size_t)n) &&
+					get_service_receive(&host.service, bytes, (size_t)n) != 0)
 				break;
 	}
 	close(host.fd);

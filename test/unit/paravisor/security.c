@@ -120,7 +120,8 @@ static void sealed_datastore_key(uint64_t unused, uint8_t key[32])
 {
 	uint8_t platform_key[SEALING_KEY_BYTES];
 
-	if (sealing_key(NULL, SEALING_HASH, platform_key) || unseal_key(&protector, platform_key, "hash", 4, key))
+	if (sealing_key(NULL, SEALING_HASH, platform_key) ||
+			unseal_key(&protector, platform_key, "hash", 4, key))
 		_exit(1);
 }
 
@@ -173,7 +174,8 @@ static unsigned copies_of(unsigned n)
 
 	ck_assert_ptr_nonnull(maps);
 	while (fgets(line, sizeof(line), maps))
-		if (sscanf(line, "%lx-%lx %4s", &from, &to, rights) == 3 && !strncmp(rights, "rw", 2) && to - from <= REGION_MAX)
+		if (sscanf(line, "%lx-%lx %4s", &from, &to, rights) == 3 && !strncmp(rights, "rw", 2) &&
+				to - from <= REGION_MAX)
 			copies += copies_in((const volatile uint8_t *)from, to - from, masked[n]);
 	fclose(maps);
 	return copies;
@@ -193,7 +195,8 @@ static struct {
 
 static void *open_state(void *context)
 {
-	opened.err = security_open(&state, &state_host.client, &config, &platform, &facts, &event, &opened.what);
+	opened.err = security_open(&state, &state_host.client, &config, &platform, &facts, &event,
+			&opened.what);
 	return NULL;
 }
 
@@ -231,7 +234,8 @@ static int boot(const char *secret, char *found)
 		remember(0, state.vmgs.metadata_key);
 		remember(1, state.vmgs.extended[VMGS_BIOS_NVRAM].key);
 		vmgs_read(&state.vmgs, VMGS_HW_KEY_PROTECTOR, &protector, sizeof(protector));
-		ck_assert_int_eq(vmgs_read(&state.vmgs, VMGS_VM_UNIQUE_ID, vm_id, sizeof(vm_id)), sizeof(vm_id));
+		ck_assert_int_eq(vmgs_read(&state.vmgs, VMGS_VM_UNIQUE_ID, vm_id, sizeof(vm_id)),
+				sizeof(vm_id));
 	}
 	guest_state_close(&state);
 	state_host_stop();
@@ -500,14 +504,16 @@ END_TEST
 
 START_TEST(no_key_is_left_in_memory_when_the_state_is_closed)
 {
-	static const char *const names[] = { "metadata key", "file's key", "key of the epoch before", "key of the epoch" };
+	static const char *const names[] = { "metadata key", "file's key", "key of the epoch before",
+		"key of the epoch" };
 	static uint8_t variable[32];
 	uint8_t known[32] = "what a search is known to find.", *allocated = malloc(32);
 
 	remember(2, known);
 	memcpy(variable, known, sizeof(known));
 	memcpy(allocated, known, sizeof(known));
-	__asm__ volatile("" : : "r"(variable), "r"(allocated), "r"(known) : "memory"); /* they are in memory */
+	/* they are in memory */
+	__asm__ volatile("" : : "r"(variable), "r"(allocated), "r"(known) : "memory");
 	ck_assert_uint_ge(copies_of(2), 3);
 	free(allocated);
 	ck_assert_int_eq(boot("another secret", NULL), 0);
@@ -571,7 +577,8 @@ static void expect_no_key(void)
 
 START_TEST(no_key_is_in_a_log_or_in_what_the_host_has)
 {
-	static const enum lie lies[] = { HONEST, NO_ANSWER, ALTERS_ANSWER, REPLAYS, OTHER_BROKER, CONFIRMS_ITSELF };
+	static const enum lie lies[] = { HONEST, NO_ANSWER, ALTERS_ANSWER, REPLAYS, OTHER_BROKER,
+		CONFIRMS_ITSELF };
 
 	vl_log_init(keep_line, VL_LOG_DEBUG);
 	for (size_t i = 0; i < VL_ARRAY_COUNT(lies); i++) {
@@ -585,7 +592,8 @@ START_TEST(no_key_is_in_a_log_or_in_what_the_host_has)
 	boot("a sealed secret", NULL);
 	expect_no_key();
 	/* The search finds what is there. */
-	vl_info("file's key: %02x%02x%02x%02x%02x%02x%02x%02x%02x%02x", masked[1][0] ^ MASK, masked[1][1] ^ MASK,
+	vl_info("file's key: %02x%02x%02x%02x%02x%02x%02x%02x%02x%02x", masked[1][0] ^ MASK,
+		masked[1][1] ^ MASK,
 		masked[1][2] ^ MASK, masked[1][3] ^ MASK, masked[1][4] ^ MASK, masked[1][5] ^ MASK,
 		masked[1][6] ^ MASK, masked[1][7] ^ MASK, masked[1][8] ^ MASK, masked[1][9] ^ MASK);
 	ck_assert(has_part_of_key(logged, logged_bytes, 1));

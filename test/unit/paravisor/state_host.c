@@ -56,8 +56,8 @@ void state_host_start(const char *path, void (*attest)(void *context, const void
 	h->service.version_agreed = true;
 	if (path) {
 		ck_assert_int_eq(state_file_open(&h->file, path, STATE_FILE_BYTES), 0);
-		h->storage = (struct get_storage){ state_host_read, state_host_write, state_host_flush, &h->file,
-			h->file.size_bytes };
+		h->storage = (struct get_storage){ state_host_read, state_host_write,
+			state_host_flush, &h->file, h->file.size_bytes };
 		h->service.storage = &h->storage;
 	}
 	get_client_init(&h->client, pair[0], NULL, NULL);

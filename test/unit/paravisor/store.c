@@ -85,7 +85,8 @@ static void fill(size_t size, uint8_t seed)
 
 static int read_back(int fd, size_t size)
 {
-	return store_read(fd, VMGS_TPM_NVRAM, got, sizeof(got)) == (int64_t)size && !memcmp(got, content, size);
+	return store_read(fd, VMGS_TPM_NVRAM, got, sizeof(got)) == (int64_t)size &&
+			!memcmp(got, content, size);
 }
 
 static int writes_sizes(int fd)
@@ -214,7 +215,8 @@ static int breaks_the_order(int fd)
 	const struct store_request middle = { STORE_READ, VMGS_ATTEST, 50, 0 };
 	const struct store_request whole = { STORE_READ, VMGS_ATTEST, 0, 0 };
 
-	return raw(fd, write, 50) != 0 || raw(fd, late, 40) != VL_E_ORDER || raw(fd, other, 40) != VL_E_ORDER ||
+	return raw(fd, write, 50) != 0 || raw(fd, late, 40) != VL_E_ORDER ||
+		raw(fd, other, 40) != VL_E_ORDER ||
 		raw(fd, middle, 0) != VL_E_ORDER || raw(fd, whole, 0) != VL_E_NOTFOUND;
 }
 
@@ -234,8 +236,8 @@ static int sends_garbage(int fd)
 
 static int sends_too_much(int fd)
 {
-	return raw(fd, (struct store_request){ STORE_WRITE, VMGS_ATTEST, 0, STORE_FILE_MAX }, STORE_PIECE_MAX + 1) !=
-		VL_E_CLOSED;
+	return raw(fd, (struct store_request){ STORE_WRITE, VMGS_ATTEST, 0, STORE_FILE_MAX },
+		STORE_PIECE_MAX + 1) != VL_E_CLOSED;
 }
 
 static int sends_a_descriptor(int fd)
@@ -285,10 +287,12 @@ START_TEST(impossible_requests_are_named)
 
 	for (size_t i = 0; i < VL_ARRAY_COUNT(cases); i++) {
 		memcpy(message, &cases[i].q, sizeof(cases[i].q));
-		ck_assert_int_eq(store_request_check(message, sizeof(cases[i].q) + cases[i].data_bytes, &bytes),
+		ck_assert_int_eq(store_request_check(message,
+			sizeof(cases[i].q) + cases[i].data_bytes, &bytes),
 			cases[i].expected);
 	}
-	ck_assert_int_eq(store_request_check(message, sizeof(struct store_request) - 1, &bytes), VL_E_TRUNCATED);
+	ck_assert_int_eq(store_request_check(message, sizeof(struct store_request) - 1, &bytes),
+			VL_E_TRUNCATED);
 }
 END_TEST
 
@@ -308,7 +312,8 @@ START_TEST(a_damaged_state_file_is_an_error_unless_reprovisioning_is_wanted)
 	state_up(GUEST_STATE_DEFAULT);
 	damage(0);
 	damage(512);
-	ck_assert_int_eq(guest_state_open(&state, &state_host.client, GUEST_STATE_DEFAULT, &event), VL_E_MAGIC);
+	ck_assert_int_eq(guest_state_open(&state, &state_host.client, GUEST_STATE_DEFAULT, &event),
+			VL_E_MAGIC);
 	ck_assert_int_eq(event, GET_EVENT_VMGS_INVALID_FORMAT);
 	state_up(GUEST_STATE_REPROVISION_ON_FAILURE);
 	ck_assert_int_eq(work(STORE_FILE(VMGS_TPM_NVRAM), writes_one), 0);

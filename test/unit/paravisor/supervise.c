@@ -70,7 +70,8 @@ START_TEST(every_worker_has_a_rule_with_limits)
 
 		ck_assert_ptr_nonnull(r->name);
 		ck_assert_ptr_nonnull(r->program);
-		ck_assert(i == WORKER_PROFILER || r->start_limit_ms); /* a profile says itself how long it takes */
+		/* a profile says itself how long it takes */
+		ck_assert(i == WORKER_PROFILER || r->start_limit_ms);
 		ck_assert_uint_gt(r->stop_limit_ms, 0);
 		if (r->policy == WORKER_RESTART)
 			ck_assert(r->death_max > 0 && r->window_ms > 0 && r->backoff_ms > 0);

@@ -164,7 +164,8 @@ static VL_NORETURN void server(int link, int log, const struct fake_step *steps)
 	struct server s = { .control = -1, .log = log, .step = steps };
 
 	for (;;) {
-		struct pollfd f[] = { { .fd = link, .events = POLLIN }, { .fd = s.control, .events = POLLIN } };
+		struct pollfd f[] = { { .fd = link, .events = POLLIN },
+			{ .fd = s.control, .events = POLLIN } };
 		uint32_t port;
 
 		if (poll(f, 2, LIMIT_MS) <= 0)
@@ -197,7 +198,8 @@ static int connect_fake(struct ctl *c, uint32_t port)
 
 static void open_terminal(const struct fake_run *run, struct ctl *c, int *terminal)
 {
-	const struct winsize size = { .ws_row = (unsigned short)run->rows, .ws_col = (unsigned short)run->columns };
+	const struct winsize size = { .ws_row = (unsigned short)run->rows,
+		.ws_col = (unsigned short)run->columns };
 	int slave;
 
 	ck_assert_int_eq(openpty(terminal, &slave, NULL, NULL, &size), 0);

@@ -221,7 +221,8 @@ START_TEST(log_takes_only_the_process_and_the_time_that_were_asked_for)
 	RUN(steps, "log --process kernel", CTL_OK);
 	ck_assert_str_eq(run.out, "[    1.500000] Linux version 7.2\n");
 	RUN(steps, "log --since 2.5", CTL_OK);
-	ck_assert_str_eq(run.out, "[    2.500000] vallum-vm: disk ?[2J failed\n[    3.000000] no process here\n");
+	ck_assert_str_eq(run.out,
+			"[    2.500000] vallum-vm: disk ?[2J failed\n[    3.000000] no process here\n");
 }
 END_TEST
 
@@ -286,7 +287,8 @@ START_TEST(a_profile_that_fails_leaves_no_file)
 		.code = TTRPC_UNKNOWN, .text = "only 3 KiB of VTL2's memory are free" }, { 0 } };
 
 	ck_assert_ptr_nonnull(mkdtemp(name));
-	snprintf(arguments, sizeof(arguments), "profile --seconds 1 --svg %s/a.svg --folded %s/b", name, name);
+	snprintf(arguments, sizeof(arguments), "profile --seconds 1 --svg %s/a.svg --folded %s/b",
+			name, name);
 	RUN(steps, arguments, CTL_REFUSED);
 	SAYS(run.err, "the paravisor refuses: only 3 KiB of VTL2's memory are free");
 	snprintf(part, sizeof(part), "%s", name);
@@ -297,7 +299,8 @@ END_TEST
 
 START_TEST(a_file_that_is_there_stays_as_it_is_until_the_new_one_is_complete)
 {
-	char name[] = "/tmp/vallumctl-test-XXXXXX", arguments[300], file[64], link[64], text[128] = "", command[256];
+	char name[] = "/tmp/vallumctl-test-XXXXXX", arguments[300], file[64], link[64], text[128] = "",
+			command[256];
 	const struct fake_step good[] = { { .method = "Profile", .data = folded,
 		.data_size = sizeof(folded) - 1 }, { 0 } };
 	const struct fake_step bad[] = { { .method = "Profile", .data = folded, .data_size = 30,
@@ -427,7 +430,8 @@ START_TEST(a_call_that_fails_says_the_servers_reason_and_nothing_else_of_it)
 {
 	const struct fake_step steps[] = { { .method = "Pause", .code = TTRPC_PERMISSION_DENIED,
 		.text = "the VM is\nisolated \033[1m" }, { 0 } };
-	const struct fake_step unknown[] = { { .method = "Pause", .code = TTRPC_UNIMPLEMENTED, .text = "Pause" },
+	const struct fake_step unknown[] = { { .method = "Pause", .code = TTRPC_UNIMPLEMENTED,
+		.text = "Pause" },
 		{ 0 } };
 
 	RUN(steps, "pause", CTL_REFUSED);
@@ -477,8 +481,10 @@ START_TEST(a_command_of_vtl2_has_its_output_and_its_exit_code_passed_on)
 {
 	static const uint8_t pid[] = { 0x08, 0x2a }, code[] = { 0x08, 0x07 };
 	const struct fake_step steps[] = { { .method = "Exec", .answer = pid, .answer_size = sizeof(pid) },
-		{ .method = "Wait", .answer = code, .answer_size = sizeof(code), .data = "out\n", .data_size = 4 }, { 0 } };
-	const struct fake_step none[] = { { .method = "Exec", .code = 12, .text = "there is no Exec here" }, { 0 } };
+		{ .method = "Wait", .answer = code, .answer_size = sizeof(code), .data = "out\n",
+			.data_size = 4 }, { 0 } };
+	const struct fake_step none[] = { { .method = "Exec", .code = 12, .text = "there is no Exec here" },
+		{ 0 } };
 	const struct fake_step broken[] = { { .method = "Exec", .answer = "\x08", .answer_size = 1 }, { 0 } };
 
 	RUN(steps, "exec -- ls -l", 7);
@@ -500,13 +506,17 @@ START_TEST(wrong_usage_is_told_apart_from_failures)
 		{ "inspect --depth x", "whole number" }, { "profile --seconds 0", "from 1 to 600" },
 		{ "log --since -1", "number of seconds" }, { "log --since nan", "number of seconds" },
 		{ "inspect --watch=0", "0.1 or more" }, { "inspect --color red", "auto, always or never" },
-		{ "inspect --frob", "unknown option" }, { "inspect --vsock", "--vsock: its value is missing" },
+		{ "inspect --frob", "unknown option" },
+		{ "inspect --vsock", "--vsock: its value is missing" },
 		{ "inspect -x", "-x: unknown option" }, { "inspect -xh", "-x: unknown option" },
-		{ "inspect --s", "--s: unknown option, or the begin of several" }, { "boot --json=3", "--json takes no value" },
+		{ "inspect --s", "--s: unknown option, or the begin of several" },
+		{ "boot --json=3", "--json takes no value" },
 		{ "boot --json --svg x", "--svg or --json" }, { "profile --svg - --folded -", "two files" },
 		{ "profile --seconds 601", "from 1 to 600" }, { "profile --seconds nan", "whole number" },
-		{ "profile --seconds 99999999999999999999", "from 1 to 600" }, { "profile --hertz 0", "from 1 to 1000" },
-		{ "log --json", "--json is no option of `log`" }, { "inspect --timeout 0", "from 1 to 86400" },
+		{ "profile --seconds 99999999999999999999", "from 1 to 600" },
+		{ "profile --hertz 0", "from 1 to 1000" },
+		{ "log --json", "--json is no option of `log`" },
+		{ "inspect --timeout 0", "from 1 to 86400" },
 		{ "exec", "which program" },
 	};
 	const struct fake_step none[] = { { 0 } };
@@ -563,7 +573,8 @@ START_TEST(what_is_watched_on_a_terminal_stays_in_its_place_and_within_its_rows_
 	RUN(steps, "inspect --watch=0.1 --timeout 1", CTL_UNREACHABLE);
 	/* 5 rows: three lines, what is left out, and the row of the cursor. */
 	SAYS(run.out, "\033[H\033[?7lname: a \"quoted\" ?[31mred?[0m text\033[K\r\nvp0/\033[K\r\n"
-		"  exits: 1234\033[K\r\n(6 more lines: give a PATH or a --depth)\033[K\033[?7h\033[J\033[H\033[?7lname");
+		"  exits: 1234\033[K\r\n(6 more lines: give a PATH or a "
+		"--depth)\033[K\033[?7h\033[J\033[H\033[?7lname");
 	run.rows = 10;
 	RUN(steps, "inspect --watch=0.1 --timeout 1", CTL_UNREACHABLE);
 	SAYS(run.out, "disk: (no answer in time)\033[K\r\n\033[?7h\033[J");
@@ -577,7 +588,8 @@ END_TEST
 
 START_TEST(what_does_not_answer_or_fails_is_shown_and_is_the_exit_status)
 {
-	struct fake_step late[2] = { tree_step(inspect_failed_node(tree, sizeof(tree), INSPECT_UNRESOLVED, NULL)) };
+	struct fake_step late[2] = { tree_step(inspect_failed_node(tree, sizeof(tree),
+			INSPECT_UNRESOLVED, NULL)) };
 
 	fake_run(&run, late, "inspect device-com2 --json");
 	ck_assert_str_eq(run.out, "{ \"$error\": \"no answer in time\" }\n");
@@ -629,10 +641,12 @@ END_TEST
 START_TEST(json_is_json_whatever_the_names_and_values_are)
 {
 	const struct fake_step steps[] = { tree_step(make_hostile()), { 0 } };
-	char command[] = "python3 -c 'import json, sys; t = json.loads(sys.stdin.buffer.read(), strict=True); "
+	char command[] =
+		"python3 -c 'import json, sys; t = json.loads(sys.stdin.buffer.read(), strict=True); "
 		"assert t[\"most\"] == 2**64 - 1 and t[\"least\"] == -2**63, t; "
 		"assert t[\"bytes\"] == \"00ff22\" and t[\"none\"] == \"\", t; "
-		"assert t[\"a\\\"\\\\\\x01\\n\\x7f\"] == \"\\b\\f\\r\\n\\t\\x1f\\x7f\\\"\\\\/<\\u2028\\x85\", t'";
+		"assert t[\"a\\\"\\\\\\x01\\n\\x7f\"] == "
+		"\"\\b\\f\\r\\n\\t\\x1f\\x7f\\\"\\\\/<\\u2028\\x85\", t'";
 	FILE *python;
 
 	RUN(steps, "inspect --json", CTL_OK);

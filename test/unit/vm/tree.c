@@ -20,7 +20,8 @@ static int disk;
 
 static void setup(void)
 {
-	static const struct script_step steps[] = { { .kind = SCRIPT_READ, .where = SCRIPT_NOWHERE, .size = 4 } };
+	static const struct script_step steps[] = { { .kind = SCRIPT_READ, .where = SCRIPT_NOWHERE,
+		.size = 4 } };
 	unsigned n;
 	int pair[2];
 
@@ -94,7 +95,8 @@ START_TEST(every_device_of_the_machine_shows_registers_and_nobody_sees_them_who_
 	boot();
 	devices = ask("devices", INSPECT_SENSITIVE);
 	for (; inspect_next(&devices.entries, &e); count++)
-		ck_assert_msg(entries_of(e.node, "registers") > 0, "%.*s", (int)e.name_size, (const char *)e.name);
+		ck_assert_msg(entries_of(e.node, "registers") > 0, "%.*s", (int)e.name_size,
+				(const char *)e.name);
 	ck_assert_uint_gt(count, 3);
 	devices = ask("devices", INSPECT_SAFE);
 	for (; inspect_next(&devices.entries, &e); count--)
@@ -107,9 +109,11 @@ END_TEST
 START_TEST(a_disk_shows_its_queue_and_its_function_on_the_bus)
 {
 	boot();
-	ck_assert_uint_eq(ask("devices/disk0/registers/queue0/size", INSPECT_SENSITIVE).kind, INSPECT_NODE_VALUE);
+	ck_assert_uint_eq(ask("devices/disk0/registers/queue0/size", INSPECT_SENSITIVE).kind,
+			INSPECT_NODE_VALUE);
 	ck_assert_uint_eq(ask("devices/disk0/registers/pci/vendor", INSPECT_SENSITIVE).value.u64, 0x1af4);
-	ck_assert_uint_eq(ask("devices/disk0/registers/pci/msix-control", INSPECT_SENSITIVE).kind, INSPECT_NODE_VALUE);
+	ck_assert_uint_eq(ask("devices/disk0/registers/pci/msix-control", INSPECT_SENSITIVE).kind,
+			INSPECT_NODE_VALUE);
 	ck_assert_uint_eq(ask("devices/pci-root/registers/slots", INSPECT_SENSITIVE).value.u64 & 1, 0);
 	ck_assert_uint_gt(ask("devices/pci-root/registers/slots", INSPECT_SENSITIVE).value.u64, 1);
 	end();
