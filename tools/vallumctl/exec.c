@@ -190,5 +190,6 @@ int ctl_exec(struct ctl *c)
 	for (unsigned i = 0; i < STREAM_COUNT; i++)
 		end_stream(&e, (enum stream)i);
 	rpc_close(&e.rpc);
-	return status ? status : (int)e.code;
+	/* What no program's status can be is none. */
+	return status ? status : e.code >= 0 && e.code <= 255 ? e.code : 255;
 }

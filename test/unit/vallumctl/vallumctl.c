@@ -491,6 +491,15 @@ START_TEST(a_command_of_vtl2_has_its_output_and_its_exit_code_passed_on)
 	ck_assert_str_eq(run.out, "out\n");
 	SAYS(run.asked, "Exec 0a026c7312022d6c20"); /* ls, -l */
 	SAYS(run.asked, "Wait 082a");
+	for (unsigned i = 0; i < 2; i++) { /* 256, -1: to exit() they were 0 and 255 */
+		static const uint8_t odd[][12] = { { 0x08, 0x80, 0x02 },
+			{ 0x08, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x01 } };
+		const struct fake_step lies[] = { { .method = "Exec", .answer = pid, .answer_size = sizeof(pid) },
+			{ .method = "Wait", .answer = odd[i], .answer_size = i ? 11 : 3, .data = "", .data_size = 0 },
+			{ 0 } };
+
+		RUN(lies, "exec ls", 255);
+	}
 	RUN(none, "exec ls", CTL_REFUSED);
 	SAYS(run.err, "does not offer that");
 	RUN(broken, "exec ls", CTL_PROTOCOL);
