@@ -89,7 +89,7 @@ struct init_wait {
 	struct init_facts *facts;
 	pid_t pid;      /* the paravisor */
 	int death;      /* its pidfd */
-	/* init's end as a unit of the inspect tree, which is closed here; -1: none. Who asks is not trusted */
+	/* its end as a unit of the inspect tree, which is closed here; -1: none. Who asks is not trusted */
 	int unit;
 	int orphan_ms;  /* whoever is left behind is reaped within that time */
 	int status;     /* the paravisor's wait status, once it has ended */

@@ -21,9 +21,9 @@
  *   vallum-vm;main;loop_run;vp_run;ioctl;do_syscall_64_[k];..._[k] 17
  *
  * The first name is the process: of the request's list, else "[kernel]" or
- * "pid-N"; a line "[lost]" alone counts the samples for which there was no room. Functions of the kernel end in "_[k]". What has no name is
- * "[unknown]" or "[unknown]_[k]". The number counts samples, or what rarer ones stand
- * for (SAMPLER_RARE in sampler.h); lines may repeat.
+ * "pid-N"; a line "[lost]" alone counts the samples for which there was no room. Functions of the kernel end
+ * in "_[k]". What has no name is "[unknown]" or "[unknown]_[k]". The number counts samples, or what rarer
+ * ones stand for (SAMPLER_RARE in sampler.h); lines may repeat.
  */
 #ifndef VL_PROFILER_PROFILER_H
 #define VL_PROFILER_PROFILER_H
@@ -55,8 +55,8 @@ struct profiler_process {
 };
 
 /*
- * Descriptors come with it: the connected stream that gets the folded stacks, and, unless there is no room for it,
- * the profiler's end as a unit of the inspect tree.
+ * Descriptors come with it: the connected stream that gets the folded stacks, and, unless there is no room
+ * for it, the profiler's end as a unit of the inspect tree.
  */
 struct profiler_request {
 	uint32_t version; /* PROFILER_VERSION */

@@ -160,7 +160,8 @@ uint32_t sampler_judge(struct sampler_trend *t)
 {
 	/* Of the samples at least half and, as others vote each other down, mostly three quarters. */
 	bool monotonous = 2 * t->lead >= t->samples, unanimous = t->lead == t->samples;
-	unsigned enough = t->weight == 1 ? SAMPLER_TREND_MIN : t->weight == SAMPLER_RARE ? SAMPLER_RARE_MIN : 1;
+	unsigned enough = t->weight == 1 ? SAMPLER_TREND_MIN :
+			t->weight == SAMPLER_RARE ? SAMPLER_RARE_MIN : 1;
 
 	if (t->samples && t->samples < enough)
 		return t->weight;

@@ -33,10 +33,13 @@
 struct sampler_trend {
 	uint32_t weight;        /* of the samples that come now: 1, SAMPLER_RARE or SAMPLER_RAREST */
 	uint32_t samples;       /* since the last judgement */
-	uint32_t stack, lead;   /* the one that may be the most frequent, and by how much it leads (a majority vote) */
+	/* the one that may be the most frequent, and by how much it leads (a majority vote) */
+	uint32_t stack, lead;
 };
 
-/* The weight that the CPU's samples are to have from now on; starts the next count when this one has enough. */
+/*
+ * The weight that the CPU's samples are to have from now on; starts the next count when this one has enough.
+ */
 uint32_t sampler_judge(struct sampler_trend *t);
 
 /* The same within what `hertz` allows. */

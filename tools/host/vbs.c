@@ -83,7 +83,8 @@ static int check_image(struct vbs_identity *id, const struct host_config *config
 	    le32_to_cpu(m.signing_algorithm) != IGVM_VBS_SIGNING_NONE) {
 		vl_error("image %s: its VBS_MEASUREMENT is of version %u, digest %u, signature %u; this "
 			"host knows version 1, SHA-256 and no signature", config->igvm,
-			le32_to_cpu(m.version), le32_to_cpu(m.digest_algorithm), le32_to_cpu(m.signing_algorithm));
+			le32_to_cpu(m.version), le32_to_cpu(m.digest_algorithm),
+			le32_to_cpu(m.signing_algorithm));
 		return VL_E_UNSUPPORTED;
 	}
 	if (memcmp(m.digest, id->measurement, sizeof(id->measurement))) {

@@ -906,7 +906,8 @@ Suite *suite_remote(void)
 	tcase_add_test(t, guest_addresses_out_of_range_are_refused_with_the_error_and_nothing_is_written);
 	tcase_add_test(t, it_moves_a_window_of_its_registers);
 	tcase_add_test(t, output_that_does_not_fit_waits_until_there_is_room_and_input_until_it_is_wanted);
-	tcase_add_test(t, what_is_written_to_a_fifo_in_the_window_is_not_asked_for_and_comes_before_the_next_access);
+	tcase_add_test(t,
+			what_is_written_to_a_fifo_in_the_window_is_not_asked_for_and_comes_before_the_next_access);
 	tcase_add_test(t, what_is_read_from_a_fifo_in_the_window_is_taken_from_it_once);
 	tcase_add_test(t, memory_in_the_window_is_read_without_asking_until_it_is_written);
 	tcase_add_test(t, any_number_of_posted_accesses_arrives_in_order);

@@ -786,7 +786,8 @@ static void add_tests(TCase *c)
 	tcase_add_test(c, each_death_of_a_device_worker_that_the_settings_name_is_counted_and_told);
 	tcase_add_test(c, a_command_and_a_profiler_are_units_of_the_inspect_tree_while_they_run);
 	tcase_add_test(c, what_init_made_as_a_unit_is_handed_to_the_diagnostics_server_and_to_its_successor);
-	tcase_add_test(c, a_device_worker_shows_its_registers_and_a_restarted_one_takes_the_place_of_the_former);
+	tcase_add_test(c,
+			a_device_worker_shows_its_registers_and_a_restarted_one_takes_the_place_of_the_former);
 	tcase_add_test(c, a_device_worker_that_nobody_knows_is_refused_by_the_settings_name);
 	tcase_add_test(c, an_isolated_vms_host_chooses_no_device_workers);
 	tcase_add_test(c, a_guest_reset_is_a_reset);

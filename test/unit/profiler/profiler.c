@@ -48,7 +48,8 @@ static int opened_where_the_kernel_says(int error)
 	pid_t pid = fork();
 
 	if (pid == 0) {
-		if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) || prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program))
+		if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) ||
+				prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program))
 			_exit(99);
 		_exit(-sampler_open(&s));
 	}
@@ -256,10 +257,12 @@ END_TEST
 START_TEST(no_rate_becomes_so_slow_that_a_short_profile_is_empty)
 {
 	for (unsigned hertz = 1; hertz <= PROFILER_HERTZ_MAX; hertz++)
-		for (uint32_t weight = 1; weight <= SAMPLER_RAREST; weight = weight == 1 ? SAMPLER_RARE : 4 * weight) {
+		for (uint32_t weight = 1; weight <= SAMPLER_RAREST;
+				weight = weight == 1 ? SAMPLER_RARE : 4 * weight) {
 			uint32_t may = sampler_weight(weight, hertz);
 
-			ck_assert(may <= weight && (may == 1 || may == SAMPLER_RARE || may == SAMPLER_RAREST));
+			ck_assert(may <= weight &&
+					(may == 1 || may == SAMPLER_RARE || may == SAMPLER_RAREST));
 			ck_assert(may == 1 || hertz / may >= SAMPLER_SLOWEST_HERTZ);
 		}
 	ck_assert_uint_eq(sampler_weight(SAMPLER_RAREST, PROFILER_HERTZ_DEFAULT), SAMPLER_RAREST);
@@ -326,7 +329,8 @@ START_TEST(an_address_gets_the_function_that_it_lies_in)
 {
 	static const struct { uint64_t address; const char *name; } wanted[] = {
 		{ 0xfff, "" }, { 0x1000, "first" }, { 0x1900, "first" }, { 0x1fff, "first" },
-		{ 0x2000, "second" }, { 0x3000 + SYMBOL_SPAN_MAX - 1, "third" }, { 0x3000 + SYMBOL_SPAN_MAX, "" },
+		{ 0x2000, "second" }, { 0x3000 + SYMBOL_SPAN_MAX - 1, "third" },
+		{ 0x3000 + SYMBOL_SPAN_MAX, "" },
 	};
 
 	for (size_t piece = 1; piece < sizeof(table); piece += 7) {
@@ -496,8 +500,10 @@ Suite *suite_profiler(void)
 	tcase_add_test(c, stacks_without_room_are_counted_as_lost_and_known_ones_still_count);
 	tcase_add_test(c, frames_without_room_are_counted_as_lost);
 	tcase_add_test(c, a_sample_is_split_where_the_kernel_ends_also_across_the_rings_end);
-	tcase_add_test(c, a_cpu_that_shows_one_stack_is_sampled_more_rarely_until_it_shows_others_and_no_sample_loses_weight);
-	tcase_add_test(c, one_that_shows_nothing_else_is_sampled_more_rarely_still_until_the_first_other_stack);
+	tcase_add_test(c,
+			a_cpu_that_shows_one_stack_is_sampled_more_rarely_until_it_shows_others_and_no_sample_loses_weight);
+	tcase_add_test(c,
+			one_that_shows_nothing_else_is_sampled_more_rarely_still_until_the_first_other_stack);
 	tcase_add_test(c, no_rate_becomes_so_slow_that_a_short_profile_is_empty);
 	tcase_add_test(c, records_of_other_kinds_are_passed_over_and_losses_counted);
 	tcase_add_test(c, a_record_that_breaks_the_format_ends_the_reading_and_nothing_more);
