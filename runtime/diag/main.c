@@ -8,7 +8,6 @@
 #include "runtime/lib/control.h"
 #include "runtime/lib/crash.h"
 #include "runtime/lib/kmsg.h"
-#include "runtime/lib/text.h"
 #include "runtime/lib/yield.h"
 #include "runtime/sandbox/sandbox.h"
 
@@ -27,7 +26,7 @@ int main(void)
 		vl_error("sandbox: %s: %s", step, vl_err_text(err));
 		return 1;
 	}
-	err = server_init(&server, CONTROL_FD, text_base());
+	err = server_init(&server, CONTROL_FD);
 #ifdef VL_DEBUG_IMAGE
 	if (!err)
 		err = exec_init(&server);

@@ -461,10 +461,9 @@ static int take_config(struct server *s)
 #endif
 }
 
-int server_init(struct server *s, int parent, uint64_t text_base)
+int server_init(struct server *s, int parent)
 {
-	const struct service_hello hello = { .type = SERVICE_HELLO, .version = SERVICE_VERSION,
-		.text_base = text_base };
+	const struct service_hello hello = { .type = SERVICE_HELLO, .version = SERVICE_VERSION };
 	int err;
 
 	memset(s, 0, sizeof(*s));

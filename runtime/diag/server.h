@@ -109,7 +109,7 @@ struct server {
  * Takes CONFIG from `parent` and says HELLO. VL_E_TIMEOUT, VL_E_CLOSED, VL_E_PROTOCOL, errors
  * of service_check().
  */
-int server_init(struct server *s, int parent, uint64_t text_base);
+int server_init(struct server *s, int parent);
 /* Until the paravisor closes the channel: 0, or VL_E_PROTOCOL, VL_E_OS. */
 int server_run(struct server *s);
 void server_destroy(struct server *s);

@@ -68,7 +68,6 @@ struct service_unit {
 
 struct service_hello {
 	uint32_t type, version;
-	uint64_t text_base; /* runtime/lib/text.h; for the profiler */
 };
 
 enum service_what {

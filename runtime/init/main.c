@@ -12,6 +12,7 @@
 #include "runtime/lib/crash.h"
 #include "runtime/lib/isolation.h"
 #include "runtime/lib/kmsg.h"
+#include "runtime/lib/text.h"
 #include "runtime/sandbox/sandbox.h"
 
 #include <errno.h>
@@ -96,6 +97,7 @@ static int start_paravisor(char *const env[], struct init_wait *w, int *crash_en
 	if (channel_pair(unit))
 		vl_warn("init will not be in the inspect tree: %s", strerror(errno));
 	*crash_end = crash[0];
+	text_tell(crash[0]); /* the paravisor has our functions named, too */
 	w->unit = unit[0];
 	w->pid = fork();
 	if (w->pid == 0)

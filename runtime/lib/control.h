@@ -134,7 +134,6 @@ struct control_config {
 struct control_started {
 	struct control_header header;
 	uint64_t boot_ns; /* CLOCK_BOOTTIME when the first VP was about to enter VTL0 */
-	uint64_t text_base; /* of the worker (runtime/lib/text.h), for the profiler; 0: unknown */
 };
 
 struct control_done {

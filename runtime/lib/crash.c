@@ -7,6 +7,7 @@
 #include "port/crash.h"
 #include "runtime/lib/channel.h"
 #include "runtime/lib/kmsg.h"
+#include "runtime/lib/text.h"
 
 #include <signal.h>
 #include <stdatomic.h>
@@ -84,6 +85,7 @@ void crash_init(void)
 
 	/* A crash of the handler itself ends the process at once. */
 	sigfillset(&action.sa_mask);
+	text_tell(CRASH_FD);
 	crash_thread_begin(&first_thread);
 	for (size_t i = 0; i < VL_ARRAY_COUNT(fatal); i++)
 		if (sigaction(fatal[i], &action, NULL) < 0)
@@ -125,8 +127,10 @@ int crash_receive(int fd, struct crash_record *r, uint8_t stack[CRASH_STACK_BYTE
 {
 	struct channel_message m = { .data = r, .capacity = sizeof(*r) };
 	struct channel_message s = { .data = stack, .capacity = CRASH_STACK_BYTES };
-	int err = channel_receive(fd, &m, 0);
+	int err;
 
+	(void)text_hear(fd); /* if nobody has heard it yet */
+	err = channel_receive(fd, &m, 0);
 	*stack_size = 0;
 	if (err)
 		return err;

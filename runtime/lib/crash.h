@@ -3,8 +3,9 @@
  * its start a process calls crash_init(), and each further thread crash_thread_begin();
  * when it crashes, a handler on a stack of its own writes one record, and then what stood
  * on the stack, as two messages to CRASH_FD, a SOCK_SEQPACKET end that its parent made,
- * and ends the process. The parent reads them when it reaps. A call that a cage forbids kills at once: of that there is no record, and
- * the wait status says so.
+ * and ends the process. The parent reads them when it reaps. Before them comes one that tells
+ * where the process's code lies (text.h). A call that a cage forbids kills at once: of that there
+ * is no record, and the wait status says so.
  *
  * The record is a dying process's and hostile: its reader copies it once and checks it.
  * A hardened image has neither registers nor stack in it.
@@ -38,7 +39,10 @@ struct crash_record {
 	char log[CRASH_LOG_BYTES]; /* lines that end in '\n' */
 };
 
-/* Lets fatal signals be reported. Before the process enters its cage; without CRASH_FD nobody hears it. */
+/*
+ * Lets fatal signals be reported, and tells the parent where this program lies. Before the process enters its
+ * cage; without CRASH_FD nobody hears it.
+ */
 void crash_init(void);
 
 /*
@@ -54,7 +58,9 @@ void crash_thread_begin(struct crash_thread *t);
 void crash_thread_end(const struct crash_thread *t);
 
 /*
- * Takes the record that waits on `fd`, with `*stack_size` bytes of the stack, if there is one. Bytes of the log
+ * Takes the record that waits on `fd`, with `*stack_size` bytes of the stack, if there is one; and what
+ * text_tell() sent before, if that was not heard. A process that has sent anything else leaves no record.
+ * Bytes of the log
  * that are no text become '?', and its last CRASH_LOG_LINE_MAX lines are left. VL_E_AGAIN, VL_E_CLOSED
  * (none); VL_E_TRUNCATED, VL_E_VERSION, VL_E_LIMIT, VL_E_RANGE.
  */

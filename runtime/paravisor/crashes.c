@@ -8,6 +8,7 @@
 static void redact(const struct filter_context *f, struct crash_report *r)
 {
 	if (!filter_keeps(f, FILTER_TELL_REGISTERS)) {
+		r->text_base = 0;
 		r->record.address = 0;
 		r->record.register_count = 0;
 		memset(r->record.registers, 0, sizeof(r->record.registers));
@@ -91,6 +92,8 @@ static void put_report(const struct crash_report *r, struct inspect *i)
 	inspect_bool(i, "left-a-record", INSPECT_SAFE, r->record.version != 0);
 	if (r->record.address)
 		inspect_u64(i, "address", INSPECT_SENSITIVE, INSPECT_HEX, r->record.address);
+	if (r->text_base)
+		inspect_u64(i, "text-base", INSPECT_SENSITIVE, INSPECT_HEX, r->text_base);
 	put_detail(r, i);
 	inspect_close(i);
 }

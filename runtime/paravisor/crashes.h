@@ -20,6 +20,7 @@ struct crash_report {
 	uint64_t boot_ns;    /* CLOCK_BOOTTIME, when it was reaped */
 	const char *program; /* static text */
 	pid_t pid;
+	uint64_t text_base;  /* registers and stack minus this are places in the program; 0: unknown */
 	size_t stack_size;
 	struct crash_record record; /* version 0: it left none, and only the signal is known */
 	uint8_t stack[CRASH_STACK_BYTES];

@@ -150,7 +150,6 @@ int diag_worker_ask(struct diag_worker *d, struct service_ask *ask, int *fd)
 		return 0;
 	}
 	if (!err) {
-		d->text_base = any.hello.text_base;
 		supervise_event(&d->worker, WORKER_READY, clock_boot_ns());
 		return VL_E_AGAIN;
 	}
@@ -177,7 +176,6 @@ int diag_worker_on_death(struct diag_worker *d, char *how, size_t room)
 
 	if (err)
 		return err;
-	d->text_base = 0;
 	if (supervise_death(&d->worker, clock_boot_ns()) == WORKER_REPORT)
 		return VL_E_LIMIT;
 	d->restarts++;

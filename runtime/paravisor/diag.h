@@ -22,7 +22,6 @@ struct diag_worker {
 	unsigned unit_count;
 	int own;                 /* the paravisor's own end as a unit; -1: none */
 	struct filter_context filter;
-	uint64_t text_base;      /* of the present process; 0: unknown */
 	unsigned restarts;
 	int (*spawn)(void *context, struct worker *w);
 	void *context;

@@ -221,29 +221,34 @@ static void open_file(struct paravisor *p, const struct service_ask *ask)
 
 /* --- Profiles --------------------------------------------------------------------------------- */
 
-static void add_process(struct profiler_request *q, const struct worker *w, uint64_t text_base)
+static void add_process(struct profiler_request *q, const char *program, pid_t pid, uint64_t base)
 {
-	struct profiler_process *t = &q->processes[q->process_count];
+	struct profiler_process *t = &q->processes[q->process_count++];
 
-	if (w->pid <= 0)
-		return;
-	q->process_count++;
-	t->pid = (uint32_t)w->pid;
-	t->text_base = text_base;
-	vl_format(t->name, sizeof(t->name), "%s", w->rule->program);
+	t->pid = (uint32_t)pid;
+	t->text_base = base;
+	vl_format(t->name, sizeof(t->name), "%s", program);
 }
 
-static void fill_request(const struct paravisor *p, const struct service_ask *ask, struct profiler_request *q)
+static void add_worker(struct profiler_request *q, struct worker *w)
 {
-	static const struct worker_rule ours = { .program = "vallum" };
-	const struct worker self = { .rule = &ours, .pid = getpid() };
+	if (w->pid > 0)
+		add_process(q, w->rule->program, w->pid, process_text_base(w));
+}
+
+/* All that run but the profiler, which knows itself. */
+static void fill_request(struct paravisor *p, const struct service_ask *ask, struct profiler_request *q)
+{
+	_Static_assert(PROFILER_PROCESS_MAX > 2 + WORKER_ID_COUNT + COMMANDS_MAX, "room for every process");
+	struct worker *w;
 
 	*q = (struct profiler_request){ .version = PROFILER_VERSION, .seconds = ask->seconds, .hertz = ask->hertz };
-	add_process(q, &self, text_base());
-	add_process(q, &p->vm, p->vm_text_base);
-	for (unsigned i = 0; i < CONTROL_DEVICE_COUNT; i++)
-		add_process(q, &p->devices.list[i].worker, 0);
-	add_process(q, &p->diag.worker, p->diag.text_base);
+	add_process(q, "vallum-init", getppid(), p->init_text_base);
+	add_process(q, "vallum", getpid(), text_base());
+	for (unsigned n = 0; (w = paravisor_worker(p, n)); n++)
+		add_worker(q, w);
+	for (unsigned n = 0; n < COMMANDS_MAX; n++)
+		add_worker(q, &p->commands[n]);
 }
 
 static void end_profile(struct paravisor *p, int error, const char *text)

@@ -10,6 +10,7 @@
 #include "runtime/lib/crash.h"
 #include "runtime/lib/inspect_unit.h"
 #include "runtime/lib/kmsg.h"
+#include "runtime/lib/text.h"
 #include "runtime/lib/vsock.h"
 #include "runtime/paravisor/hvcall.h"
 #include "runtime/paravisor/measure.h"
@@ -231,6 +232,7 @@ int main(void)
 	crash_init();
 	paravisor_init(&p, &ops, NULL);
 	p.init_unit = unit;
+	p.init_text_base = text_hear(CRASH_FD);
 	err = sandbox_enter(&sandbox_paravisor, &step);
 	if (err) {
 		paravisor_fail(&p, err, "sandbox: %s: %s", step, vl_err_text(err));

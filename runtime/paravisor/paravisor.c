@@ -422,7 +422,6 @@ static void on_started(struct paravisor *p, uint64_t boot_ns)
 	size_t size;
 	int err;
 
-	p->vm_text_base = p->message.started.text_base;
 	if (p->phase != PARAVISOR_BOOTING) {
 		if (errands_started(p))
 			protocol_broken(p);

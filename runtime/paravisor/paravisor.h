@@ -64,6 +64,7 @@ struct paravisor {
 	void *context;
 	struct machine machine;
 	uint64_t init_boot_ns; /* CLOCK_BOOTTIME when init began; 0: unknown */
+	uint64_t init_text_base; /* where its code lies (text.h); 0: unknown */
 	unsigned connect_limit_ms, end_limit_ms, start_limit_ms;
 
 	enum paravisor_phase phase;
@@ -86,7 +87,6 @@ struct paravisor {
 	struct worker commands[COMMANDS_MAX];
 	uint64_t command_count; /* that were started */
 	struct crashes crashes; /* of all workers */
-	uint64_t vm_text_base; /* where the VM worker's code lies (text.h); 0: unknown */
 	int init_unit; /* init's asking end as a unit of the inspect tree, until diag has it; -1: none */
 	int vm_unit; /* the VM worker's end as a unit of the inspect tree, to be handed to it; -1: none */
 	struct control_config config;

@@ -7,6 +7,7 @@
 #include "common/base/fmt.h"
 #include "runtime/lib/channel.h"
 #include "runtime/lib/control.h"
+#include "runtime/lib/text.h"
 #include "runtime/paravisor/crashes.h"
 
 #include <errno.h>
@@ -95,6 +96,13 @@ int process_spawn(struct worker *w, const char *path)
 	return err;
 }
 
+uint64_t process_text_base(struct worker *w)
+{
+	if (!w->text_base && w->crash >= 0)
+		w->text_base = text_hear(w->crash);
+	return w->text_base;
+}
+
 /* How it ended; its own word, if it left one, is more than the exit status after it. */
 static void describe(const siginfo_t *info, const struct crash_record *last, char *text, size_t room)
 {
@@ -117,6 +125,7 @@ int process_reap(struct worker *w, char *text, size_t room)
 		return VL_E_OS;
 	if (info.si_pid == 0)
 		return VL_E_AGAIN;
+	report.text_base = process_text_base(w);
 	spoke = w->crash >= 0 && crash_receive(w->crash, &report.record, report.stack, &report.stack_size) == 0;
 	describe(&info, spoke ? &report.record : NULL, text, room);
 	if (!spoke)
@@ -127,6 +136,7 @@ int process_reap(struct worker *w, char *text, size_t room)
 	close_one(&w->control);
 	close_one(&w->crash);
 	w->pid = 0;
+	w->text_base = 0;
 	return 0;
 }
 

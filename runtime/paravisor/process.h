@@ -12,6 +12,9 @@
  */
 int process_spawn(struct worker *w, const char *path);
 
+/* Where its code lies (runtime/lib/text.h), by its own word; 0: it did not say (yet). */
+uint64_t process_text_base(struct worker *w);
+
 /*
  * Collects a process that ended; `text` gets how ("exit status 1", "killed by
  * signal 11"). A crash is kept in w->crashes. Closes pidfd, control and crash. VL_E_AGAIN when it still runs.

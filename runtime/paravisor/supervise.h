@@ -69,7 +69,8 @@ struct worker {
 	unsigned starts, deaths_ever, kills; /* in all; kills: for being late or breaking rules */
 	pid_t pid;            /* 0: no process */
 	int pidfd, control;   /* -1: none */
-	int crash;            /* its last word comes here (runtime/lib/crash.h); -1: none */
+	int crash;            /* its first and last words come here (runtime/lib/text.h, crash.h); -1: none */
+	uint64_t text_base;   /* process_text_base() has it; 0: not heard yet */
 	bool killed;          /* by us: its end is no crash */
 	struct crashes *crashes; /* who keeps the report of a crash; NULL: nobody */
 };

@@ -11,6 +11,7 @@
 #include "runtime/lib/control.h"
 #include "runtime/lib/crash.h"
 #include "runtime/lib/kmsg.h"
+#include "runtime/lib/text.h"
 #include "runtime/lib/yield.h"
 #include "runtime/profiler/fold.h"
 #include "runtime/profiler/profiler.h"
@@ -33,6 +34,7 @@
 #define CPU_SECONDS_MAX 60
 #define DRAIN_MAX_MS 400
 #define SEND_LIMIT_MS 10000
+#define SELF "vallum-profiler"
 #define PROGRAMS "/bin"
 #define SYMBOLS_SUFFIX ".symbols"
 
@@ -54,6 +56,7 @@ struct profiler {
 	struct table tables[PROFILER_PROCESS_MAX];
 	unsigned table_count;
 	int client;
+	uint32_t pid; /* ours */
 };
 
 static struct profiler profiler; /* too big for a stack */
@@ -155,6 +158,15 @@ static int receive_request(struct profiler *p)
 	p->client = m.fds[0];
 	p->unit.fd = m.fd_count > 1 ? m.fds[1] : -1;
 	return 0;
+}
+
+static void add_self(struct profiler *p)
+{
+	struct profiler_request *q = &p->request;
+
+	if (q->process_count < PROFILER_PROCESS_MAX)
+		q->processes[q->process_count++] = (struct profiler_process){ .pid = p->pid,
+			.text_base = text_base(), .name = SELF };
 }
 
 /* --- Sampling ---------------------------------------------------------------------------------- */
@@ -259,6 +271,7 @@ static void profile(struct profiler *p)
 {
 	if (p->result.error || receive_request(p) || sample(p))
 		return;
+	add_self(p);
 	fold_want(&p->stacks, &p->request, &p->names);
 	read_tables(p);
 	fold_write(&p->stacks, &p->request, &p->names, send_line, p);
@@ -270,11 +283,12 @@ int main(void)
 	const char *step = "";
 	int err;
 
-	kmsg_init("vallum-profiler", VL_LOG_INFO);
+	kmsg_init(SELF, VL_LOG_INFO);
 	crash_init();
 	yield_to_guest();
 	symbols_init(&p->names);
 	p->client = -1;
+	p->pid = (uint32_t)getpid();
 	if (!check_memory(p) && !open_sampler(p))
 		limit_self(p);
 	open_tables(p);

@@ -6,7 +6,6 @@
 #include "runtime/vm/loop.h"
 #include "common/base/fmt.h"
 #include "runtime/lib/channel.h"
-#include "runtime/lib/text.h"
 #include "runtime/vm/inspect.h"
 #include <string.h>
 #include <sys/epoll.h>
@@ -154,7 +153,7 @@ static int send_done(struct loop *l, enum control_type request, int error, int f
 
 static int do_start(struct loop *l)
 {
-	struct control_started started = { .text_base = text_base() };
+	struct control_started started = { 0 };
 	char reason[CONTROL_TEXT_MAX];
 	struct timespec t = { 0 };
 	int err = l->loaded ? 0 : vm_load(l->vm, reason);

@@ -1,11 +1,13 @@
 /*
  * Fuzzes what a dying process leaves: the input's first byte chooses whether the VM is isolated (bit 0) and
- * whether it left as many reports as are kept, and one more (bit 1); the rest is the record as its parent
- * reads it, with what is behind it as the stack. A record that passes goes the whole way: lines for log and host, the kept report, the inspect tree, and vallumctl's text and JSON.
+ * whether it left as many reports as are kept, and one more (bit 1), and whether the rest begins with what the
+ * process said first (bit 2); then comes the record as its parent reads it, with what is behind it as the
+ * stack. A record that passes goes the whole way: lines for log and host, the kept report, the inspect tree, and vallumctl's text and JSON.
  */
 #include "common/inspect/view.h"
 #include "runtime/lib/channel.h"
 #include "runtime/lib/inspect_unit.h"
+#include "runtime/lib/text.h"
 #include "runtime/paravisor/crashes.h"
 #include "tools/vallumctl/tree.h"
 
@@ -54,7 +56,7 @@ static void show(const struct crash_report *report, enum isolation isolation, un
 	tree_text(&c, &root);
 	tree_json(&c, &root);
 	if (isolation != ISOLATION_NONE && (kept.list[0].record.register_count || kept.list[0].record.log_size ||
-			kept.list[0].record.address || kept.list[0].stack_size))
+			kept.list[0].record.address || kept.list[0].text_base || kept.list[0].stack_size))
 		abort();
 }
 
@@ -73,6 +75,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct crash_report report = { .pid = 7 };
 	enum isolation isolation;
 	unsigned count;
+	size_t first;
 
 	if (!nowhere) {
 		nowhere = fopen("/dev/null", "w");
@@ -83,7 +86,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		return 0;
 	isolation = data[0] & 1 ? ISOLATION_VBS : ISOLATION_NONE;
 	count = data[0] & 2 ? CRASH_REPORT_MAX + 1 : 1;
+	first = data[0] & 4 ? sizeof(struct text_hello) : 0;
 	data++, size--;
+	send_piece(&data, &size, first);
+	report.text_base = text_hear(channel[0]);
 	send_piece(&data, &size, sizeof(report.record));
 	send_piece(&data, &size, CRASH_STACK_BYTES + 1);
 	if (crash_receive(channel[0], &report.record, report.stack, &report.stack_size) == 0) {

@@ -60,7 +60,7 @@ static void start_server(enum isolation isolation, bool debug, bool with_exec)
 	ck_assert_int_eq(channel_send(paravisor, &c, sizeof(c), fds, SERVICE_FD_MAX, LIMIT_MS), 0);
 	for (unsigned i = 0; i < SERVICE_FD_MAX; i++)
 		close(fds[i]);
-	ck_assert_int_eq(server_init(&server, pair[1], 0x1000), 0);
+	ck_assert_int_eq(server_init(&server, pair[1]), 0);
 	if (with_exec)
 		ck_assert_int_eq(exec_init(&server), 0);
 	ck_assert_int_eq(pthread_create(&thread, NULL, run, NULL), 0);

@@ -1,6 +1,7 @@
 /* Crash reports: what a dying process leaves, what its reader takes, what a host may see of it. */
 #include "runtime/lib/channel.h"
 #include "runtime/lib/kmsg.h"
+#include "runtime/lib/text.h"
 #include "runtime/paravisor/crashes.h"
 #include "runtime/paravisor/process.h"
 #include "test/unit/filter/columns.h"
@@ -92,6 +93,7 @@ START_TEST(a_process_that_crashes_leaves_its_registers_and_its_last_log_lines)
 	ck_assert_ptr_nonnull(strstr(how, "killed by signal"));
 	ck_assert_int_eq(worker.crash, -1);
 	ck_assert_uint_eq(crashes.count, 1);
+	ck_assert_uint_eq(r->text_base, text_base());
 	ck_assert_str_eq(r->program, "vallum-diag");
 	ck_assert_int_eq(r->pid, pid);
 	ck_assert_int_eq((int)r->record.signal, fatal[_i % 6]);
@@ -190,7 +192,7 @@ END_TEST
 
 static void keep(uint32_t pid)
 {
-	struct crash_report r = { .pid = (pid_t)pid, .record = a_record(), .stack_size = 4, .stack = "abc" };
+	struct crash_report r = { .pid = (pid_t)pid, .text_base = 0x7000, .record = a_record(), .stack_size = 4, .stack = "abc" };
 
 	crashes_keep(&crashes, "vallum-vm", &r);
 }
@@ -210,7 +212,7 @@ static struct inspect_node ask(const char *path, enum inspect_level level)
 /* Six reports, all there can be, fit an answer of the inspect tree with whatever a process has left. */
 START_TEST(of_a_log_of_many_lines_the_last_ones_are_taken_and_all_reports_are_shown)
 {
-	struct crash_report report = { .pid = 7 };
+	struct crash_report report = { .pid = 7, .text_base = UINT64_MAX };
 	struct crash_record sent = a_record();
 
 	memset(sent.log, '\n', sizeof(sent.log));
@@ -252,7 +254,7 @@ START_TEST(the_newest_reports_are_kept_and_each_is_told_once)
 END_TEST
 
 static const char *const details[] = { "crashes/1/registers", "crashes/1/stack", "crashes/1/log",
-	"crashes/1/address" };
+	"crashes/1/address", "crashes/1/text-base" };
 
 START_TEST(a_crash_keeps_what_the_rows_keep)
 {
@@ -267,7 +269,7 @@ START_TEST(a_crash_keeps_what_the_rows_keep)
 
 		ck_assert_int_eq(ask(details[i], INSPECT_SENSITIVE).error == INSPECT_NOT_FOUND, !kept);
 	}
-	ck_assert_int_eq((r->record.registers[0] | r->record.address | r->stack[0]) != 0, registers);
+	ck_assert_int_eq((r->record.registers[0] | r->record.address | r->text_base | r->stack[0]) != 0, registers);
 	ck_assert_int_eq(r->record.log[0] != 0, log);
 }
 END_TEST

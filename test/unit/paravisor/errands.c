@@ -4,6 +4,7 @@
  */
 #include "runtime/lib/channel.h"
 #include "runtime/lib/clock.h"
+#include "runtime/lib/text.h"
 #include "runtime/paravisor/paravisor.h"
 #include "runtime/profiler/profiler.h"
 
@@ -233,6 +234,69 @@ START_TEST(a_profile_of_no_time_too_much_time_or_no_rate_is_refused_before_anyth
 }
 END_TEST
 
+static void runs(struct worker *w, pid_t pid, bool speaks)
+{
+	const struct text_hello hello = { .version = TEXT_VERSION, .text_base = (uint64_t)pid * VL_PAGE_BYTES };
+	int pair[2];
+
+	ck_assert_int_eq(channel_pair(pair), 0);
+	if (speaks)
+		ck_assert_int_eq(channel_send(pair[1], &hello, sizeof(hello), NULL, 0, 0), 0);
+	close(pair[1]);
+	w->pid = pid;
+	w->crash = pair[0];
+}
+
+#define INIT_BASE 0x5000u
+#define SILENT 103
+
+static bool is_at(const struct profiler_process *t, const char *name, uint32_t pid, uint64_t base)
+{
+	return !strcmp(t->name, name) && t->pid == pid && t->text_base == base;
+}
+
+static void checks_names(int control, const struct profiler_request *q, int client)
+{
+	static const struct { const char *name; uint32_t pid; } workers[] = { { "vallum-vtpm", 101 },
+		{ "vallum-devworker", 102 }, { "vallum-devworker", SILENT }, { "vallum-vm", 104 }, { "vallum-diag", 105 },
+		{ "vallum-exec", 106 } };
+	struct profiler_result r = { 0 };
+	const struct profiler_process *t = &q->processes[2];
+	bool good = q->process_count == 2 + VL_ARRAY_COUNT(workers) &&
+		is_at(&t[-2], "vallum-init", q->processes[0].pid, INIT_BASE) &&
+		is_at(&t[-1], "vallum", (uint32_t)getppid(), text_base());
+
+	for (size_t i = 0; good && i < VL_ARRAY_COUNT(workers); i++)
+		good = is_at(&t[i], workers[i].name, workers[i].pid,
+			workers[i].pid == SILENT ? 0 : (uint64_t)workers[i].pid * VL_PAGE_BYTES);
+	r.error = good ? 0 : VL_E_FORMAT;
+	channel_send(control, &r, sizeof(r), NULL, 0, LIMIT_MS);
+}
+
+/* The second time what they said is remembered. */
+START_TEST(the_profiler_is_told_of_every_process_and_where_its_code_lies)
+{
+	struct worker *all[] = { &p.devices.list[CONTROL_DEVICE_TPM].worker,
+		&p.devices.list[CONTROL_DEVICE_COM1].worker, &p.devices.list[CONTROL_DEVICE_COM2].worker, &p.vm, &p.diag.worker, &p.commands[0] };
+
+	script = checks_names;
+	commands_table.init(&p);
+	p.init_text_base = INIT_BASE;
+	supervise_init(&p.vm, &supervise_rules[WORKER_VM]);
+	for (size_t i = 0; i < CONTROL_DEVICE_COUNT; i++)
+		supervise_init(all[i], &supervise_rules[WORKER_VTPM + i]);
+	for (size_t i = 0; i < VL_ARRAY_COUNT(all); i++)
+		runs(all[i], 101 + (pid_t)i, 101 + i != SILENT);
+	for (uint64_t id = 1; id <= 2; id++) {
+		close(ask(id, 1, 99));
+		expect_reply(id, 0);
+		wait_for_end();
+	}
+	for (size_t i = 0; i < VL_ARRAY_COUNT(all); i++)
+		close(all[i]->crash);
+}
+END_TEST
+
 /* A server's successor counts its calls from 1 again. */
 START_TEST(an_answer_to_a_server_that_died_does_not_reach_its_successor)
 {
@@ -263,6 +327,7 @@ Suite *suite_errands(void)
 
 	tcase_add_checked_fixture(c, setup, teardown);
 	tcase_set_timeout(c, 120);
+	tcase_add_test(c, the_profiler_is_told_of_every_process_and_where_its_code_lies);
 	tcase_add_test(c, while_one_profile_is_made_another_is_refused_and_disturbs_it_not);
 	tcase_add_test(c, a_profiler_that_refuses_crashes_or_lies_is_told_to_the_client_and_the_next_one_is_served);
 	tcase_add_test(c, a_profiler_that_does_not_end_in_its_time_is_ended_and_that_is_told);
