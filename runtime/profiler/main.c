@@ -225,7 +225,7 @@ static void read_table(struct profiler *p, int fd, uint32_t table, const char *w
 	int err = lseek(fd, 0, SEEK_SET) < 0 ? VL_E_OS : 0;
 
 	symbols_table(&p->reader, &p->names, table);
-	while (!err && (n = read(fd, piece, sizeof(piece))) > 0)
+	while (!err && p->reader.at < p->reader.end && (n = read(fd, piece, sizeof(piece))) > 0)
 		err = symbols_feed(&p->reader, piece, (size_t)n);
 	if (!err && n < 0)
 		err = VL_E_OS;
