@@ -217,7 +217,7 @@ static int sample(struct profiler *p)
 
 /* --- Names --------------------------------------------------------------------------------------- */
 
-/* Broken or unreadable tables cost the names that they should have given. */
+/* Read as far as somebody asks. Broken or unreadable tables cost the names that they should have given. */
 static void read_table(struct profiler *p, int fd, uint32_t table, const char *what)
 {
 	char piece[4096];
@@ -229,7 +229,7 @@ static void read_table(struct profiler *p, int fd, uint32_t table, const char *w
 		err = symbols_feed(&p->reader, piece, (size_t)n);
 	if (!err && n < 0)
 		err = VL_E_OS;
-	if (!err)
+	if (!err && p->reader.at < p->reader.end)
 		err = symbols_end(&p->reader);
 	if (err)
 		vl_warn("names of %s: %s", what, vl_err_text(err));
