@@ -6,27 +6,6 @@
  */
 #include "ports/x86_64/vm/x86.h"
 
-int x86_intercepted(struct vp *vp, const struct x86_state *s, const uint8_t *bytes, unsigned count,
-	struct x86_insn *insn, struct x86_fault *fault)
-{
-	uint8_t fetched[X86_INSN_BYTES_MAX];
-	int n, err = VL_E_TRUNCATED;
-
-	if (count && count <= 16)
-		err = x86_decode(bytes, count, s->mode, insn);
-	if (err == VL_E_TRUNCATED) {
-		n = x86_fetch_insn(&vp->vm->memory, s, fetched, sizeof(fetched), fault);
-		if (n < 0)
-			return n;
-		err = x86_decode(fetched, (size_t)n, s->mode, insn);
-	}
-	if (!err)
-		return 0;
-	vp_complain(vp, "an instruction on device memory that is not emulated, at", s->cpu.rip);
-	*fault = (struct x86_fault){ X86_UD, 0, 0 };
-	return VL_E_GUEST;
-}
-
 int x86_memory_exit(struct vp *vp, const struct hv_x64_memory_message *m)
 {
 	struct x86_state before, s;

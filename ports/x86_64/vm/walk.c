@@ -1,6 +1,6 @@
 /*
- * Linear to physical by the guest's own page tables, and the memory that one
- * emulated instruction sees. SDM 3A chapter 4. The tables are the guest's:
+ * Linear to physical by the guest's own page tables, an instruction that is to
+ * be emulated, and the memory that it sees. SDM 3A chapter 4. The tables are the guest's:
  * each entry is read once, every address is checked against RAM.
  */
 #include "ports/x86_64/vm/x86.h"
@@ -117,6 +117,27 @@ int x86_fetch_insn(const struct guest_memory *m, const struct x86_state *s, uint
 		done += n;
 	}
 	return (int)done;
+}
+
+int x86_intercepted(struct vp *vp, const struct x86_state *s, const uint8_t *bytes, unsigned count,
+	struct x86_insn *insn, struct x86_fault *fault)
+{
+	uint8_t fetched[X86_INSN_BYTES_MAX];
+	int n, err = VL_E_TRUNCATED;
+
+	if (count && count <= 16)
+		err = x86_decode(bytes, count, s->mode, insn);
+	if (err == VL_E_TRUNCATED) {
+		n = x86_fetch_insn(&vp->vm->memory, s, fetched, sizeof(fetched), fault);
+		if (n < 0)
+			return n;
+		err = x86_decode(fetched, (size_t)n, s->mode, insn);
+	}
+	if (!err)
+		return 0;
+	vp_complain(vp, "an instruction on device memory that is not emulated, at", s->cpu.rip);
+	*fault = (struct x86_fault){ X86_UD, 0, 0 };
+	return VL_E_GUEST;
 }
 
 /* --- x86_memory over RAM and the bus ---------------------------------------------- */

@@ -81,6 +81,9 @@ int x86_walk(const struct guest_memory *m, const struct x86_state *s, uint64_t l
 /* Reads up to `size` instruction bytes at CS:RIP; returns how many, or VL_E_GUEST and *fault for none. */
 int x86_fetch_insn(const struct guest_memory *m, const struct x86_state *s, uint8_t *out, size_t size,
 	struct x86_fault *fault);
+/* Decodes the instruction at an intercept, whose bytes the host may have given. VL_E_GUEST with *fault. */
+int x86_intercepted(struct vp *vp, const struct x86_state *s, const uint8_t *bytes, unsigned count,
+	struct x86_insn *insn, struct x86_fault *fault);
 
 /* The memory of one instruction, for x86_execute(): RAM, and devices through the bus. */
 struct x86_view {
@@ -101,10 +104,6 @@ int x86_pio_exit(struct vp *vp, const struct hv_x64_io_port_message *m) VL_HOT; 
 int x86_memory_exit(struct vp *vp, const struct hv_x64_memory_message *m); /* mmio.c */
 int x86_msr_exit(struct vp *vp, const struct hv_x64_msr_message *m);       /* msr.c */
 int x86_cpuid_exit(struct vp *vp, const struct hv_x64_cpuid_message *m);   /* cpuid.c */
-
-/* Decodes the instruction at an intercept, whose bytes the host may have given. VL_E_GUEST with *fault. */
-int x86_intercepted(struct vp *vp, const struct x86_state *s, const uint8_t *bytes, unsigned count,
-	struct x86_insn *insn, struct x86_fault *fault);
 
 /*
  * machine.c: interrupts VTL0. `control`: enum hv_x64_interrupt_type with
