@@ -495,7 +495,8 @@ void server_destroy(struct server *s)
 
 /* --- Loop ------------------------------------------------------------------------------------- */
 
-enum { POLL_PARENT, POLL_CONTROL, POLL_DATA, POLL_LOG, POLL_COMMANDS, POLL_CONNECTIONS = POLL_COMMANDS + EXEC_MAX };
+enum { POLL_PARENT, POLL_CONTROL, POLL_DATA, POLL_LOG, POLL_COMMANDS,
+	POLL_CONNECTIONS = POLL_COMMANDS + EXEC_MAX };
 #define POLL_COUNT (POLL_CONNECTIONS + SERVER_CONNECTION_MAX)
 
 static short events_of(const struct connection *c)

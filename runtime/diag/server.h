@@ -25,7 +25,8 @@
 #define SERVER_STALL_LIMIT_MS 30000u     /* for a client to take at least something */
 #define SERVER_IDLE_LIMIT_MS 600000u     /* for the next request */
 #define SERVER_CLAIM_LIMIT_MS 30000u     /* for a data connection to be named by a call */
-#define SERVER_ROOM_MS 1000u              /* idle for longer, and it may have to make room for another client */
+/* idle for longer, and it may have to make room for another client */
+#define SERVER_ROOM_MS 1000u
 #define SERVER_UNIT_LIMIT_MS 2000u       /* for all units' parts of one tree */
 #define SERVER_CALL_LIMIT_MS 30000u      /* for a call that brings no limit of its own */
 
@@ -90,7 +91,8 @@ struct server {
 	struct log *log;           /* NULL: no log */
 	int log_fd;                /* -1: none */
 	void (*log_ready)(struct server *s);
-	const struct exec_table *exec; /* NULL: there is no Exec, as in every image but the debug image (exec.h) */
+	/* NULL: there is no Exec, as in every image but the debug image (exec.h) */
+	const struct exec_table *exec;
 	struct commands *commands;     /* exec's */
 	uint64_t last_id;          /* of connections */
 	uint64_t last_number;      /* of data connections: from 1 */

@@ -24,7 +24,8 @@
 #define SERVICE_VERSION 1
 
 enum {
-	SERVICE_UNIT_MAX = 16,  /* init, paravisor, VM worker, 3 devices, profiler, 8 commands (COMMANDS_MAX) */
+	/* init, paravisor, VM worker, 3 devices, profiler, 8 commands (COMMANDS_MAX) */
+	SERVICE_UNIT_MAX = 16,
 	SERVICE_ENTRY_MAX = 8,
 	SERVICE_NAME_MAX = 24,  /* bytes with the NUL */
 	SERVICE_TEXT_MAX = 200, /* bytes with the NUL */
@@ -78,7 +79,8 @@ enum service_what {
 	SERVICE_OPEN,    /* path; REPLY brings it, open for reading */
 	SERVICE_PROFILE, /* seconds, hertz; the descriptor gets the folded stacks */
 	SERVICE_EXEC,    /* REPLY brings the channel of a process that runs a command (runtime/exec) */
-	SERVICE_CRASH,   /* pid: that process of VTL2 ends by a fatal signal; the paravisor itself may be meant */
+	/* pid: that process of VTL2 ends by a fatal signal; the paravisor itself may be meant */
+	SERVICE_CRASH,
 	SERVICE_WHAT_END
 };
 

@@ -23,7 +23,8 @@
 #include <unistd.h>
 
 #define PARAVISOR_PATH "/bin/vallum"
-#define ORPHAN_MS 10000 /* a process that is left behind, and there is hardly ever one, is reaped within that time */
+/* a process that is left behind, and there is hardly ever one, is reaped within that time */
+#define ORPHAN_MS 10000
 #define LINGER_MS 2000 /* for the host to end the partition after it was told */
 
 static int fatal(const char *what, int err)
@@ -134,7 +135,8 @@ static void tell_host(int status, int crash, const struct filter_context *filter
 		vl_format(how, sizeof(how), "killed by signal %u at 0x%llx", record.signal,
 			(unsigned long long)record.address);
 	else if (spoke || WIFSIGNALED(status))
-		vl_format(how, sizeof(how), "killed by signal %d", spoke ? (int)record.signal : WTERMSIG(status));
+		vl_format(how, sizeof(how), "killed by signal %d",
+				spoke ? (int)record.signal : WTERMSIG(status));
 	else
 		vl_format(how, sizeof(how), "exit status %d", WEXITSTATUS(status));
 	vl_error("the paravisor ended: %s", how);

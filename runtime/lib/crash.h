@@ -25,7 +25,8 @@
 #define CRASH_LOG_BYTES 1024u   /* of the process's last log lines */
 #define CRASH_LOG_LINE_MAX 32u  /* of them a reader takes these last ones */
 #define CRASH_STACK_BYTES 1024u /* from the stack pointer upwards */
-#define CRASH_HANDLER_BYTES 16384 /* of the stack that the handler runs on; the kernel's frame is on it, too */
+/* of the stack that the handler runs on; the kernel's frame is on it, too */
+#define CRASH_HANDLER_BYTES 16384
 #define CRASH_LINE_MAX 200      /* bytes of a line of crash_text(), with its NUL */
 
 struct crash_record {

@@ -51,7 +51,8 @@ size_t crash_title(const struct crash_report *r, char *text, size_t room)
 		r->record.signal);
 
 	if (r->record.address && size < room)
-		size += vl_format(text + size, room - size, " at 0x%llx", (unsigned long long)r->record.address);
+		size += vl_format(text + size, room - size, " at 0x%llx",
+				(unsigned long long)r->record.address);
 	return size;
 }
 
@@ -62,7 +63,8 @@ static void put_detail(const struct crash_report *r, struct inspect *i)
 
 	if (r->record.register_count && inspect_open(i, "registers", INSPECT_SENSITIVE)) {
 		for (unsigned k = 0; k < r->record.register_count; k++)
-			inspect_u64(i, crash_register_name(k), INSPECT_SENSITIVE, INSPECT_HEX, r->record.registers[k]);
+			inspect_u64(i, crash_register_name(k), INSPECT_SENSITIVE, INSPECT_HEX,
+					r->record.registers[k]);
 		inspect_close(i);
 	}
 	if (r->stack_size)

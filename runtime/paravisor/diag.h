@@ -42,9 +42,15 @@ int diag_worker_start(struct diag_worker *d, const struct filter_context *filter
  * are no diagnostics), VL_E_LIMIT, VL_E_OS.
  */
 int diag_worker_unit(struct diag_worker *d, const char *name, const char *const *entries);
-/* As diag_worker_unit() for a process that made its channel itself: `fd` is its asking end, diag_worker's in any case. */
+/*
+ * As diag_worker_unit() for a process that made its channel itself: `fd` is its asking end, diag_worker's in
+ * any case.
+ */
 int diag_worker_has_unit(struct diag_worker *d, const char *name, const char *const *entries, int fd);
-/* That process has ended, and none will take its place: it is in the tree no more. Nothing when there is no such unit. */
+/*
+ * That process has ended, and none will take its place: it is in the tree no more. Nothing when there is no
+ * such unit.
+ */
 void diag_worker_drop_unit(struct diag_worker *d, const char *name);
 
 /*
@@ -56,8 +62,8 @@ int diag_worker_ask(struct diag_worker *d, struct service_ask *ask, int *fd);
 void diag_worker_reply(struct diag_worker *d, uint64_t id, int error, const char *text, int fd);
 
 /*
- * The server's process ended, or its deadline is due. On death: 0, it starts again after its back-off, and `how`
- * says how it ended; VL_E_LIMIT, there are no diagnostics any more; errors of process_reap().
+ * The server's process ended, or its deadline is due. On death: 0, it starts again after its back-off, and
+ * `how` says how it ended; VL_E_LIMIT, there are no diagnostics any more; errors of process_reap().
  */
 int diag_worker_on_death(struct diag_worker *d, char *how, size_t room);
 int diag_worker_on_deadline(struct diag_worker *d);

@@ -150,7 +150,8 @@ static int on_restored(struct paravisor *p, int error)
 	if (e->life != VM_RESTORING)
 		return VL_E_PROTOCOL;
 	if (error) {
-		paravisor_fail(p, error, "the new VM worker cannot take over the guest: %s", vl_err_text(error));
+		paravisor_fail(p, error, "the new VM worker cannot take over the guest: %s",
+				vl_err_text(error));
 		return 0;
 	}
 	supervise_event(&p->vm, WORKER_READY, clock_boot_ns());
@@ -201,7 +202,8 @@ void errands_forget(struct paravisor *p)
 static void open_file(struct paravisor *p, const struct service_ask *ask)
 {
 	char text[SERVICE_TEXT_MAX] = "";
-	int fd = ask->path[0] == '/' ? open(ask->path, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC) : -1, err = 0;
+	const int how = O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC;
+	int fd = ask->path[0] == '/' ? open(ask->path, how) : -1, err = 0;
 	struct stat st;
 
 	if (ask->path[0] != '/') {
@@ -242,7 +244,8 @@ static void fill_request(struct paravisor *p, const struct service_ask *ask, str
 	_Static_assert(PROFILER_PROCESS_MAX > 2 + WORKER_ID_COUNT + COMMANDS_MAX, "room for every process");
 	struct worker *w;
 
-	*q = (struct profiler_request){ .version = PROFILER_VERSION, .seconds = ask->seconds, .hertz = ask->hertz };
+	*q = (struct profiler_request){ .version = PROFILER_VERSION, .seconds = ask->seconds,
+		.hertz = ask->hertz };
 	add_process(q, "vallum-init", getppid(), p->init_text_base);
 	add_process(q, "vallum", getpid(), text_base());
 	for (unsigned n = 0; (w = paravisor_worker(p, n)); n++)
@@ -284,7 +287,8 @@ static void profile(struct paravisor *p, const struct service_ask *ask, int fd)
 		return;
 	}
 	if (e->profiler.pid) {
-		diag_worker_reply(&p->diag, ask->id, VL_E_BUSY, "a profile is being made already; try again later", -1);
+		diag_worker_reply(&p->diag, ask->id, VL_E_BUSY,
+				"a profile is being made already; try again later", -1);
 		return;
 	}
 	e->profile_id = ask->id;
@@ -389,7 +393,8 @@ static void run_command(struct paravisor *p, const struct service_ask *ask)
 	if (p->ops->commands)
 		p->ops->commands->ask(p, ask);
 	else
-		diag_worker_reply(&p->diag, ask->id, VL_E_UNSUPPORTED, "only the debug image runs commands", -1);
+		diag_worker_reply(&p->diag, ask->id, VL_E_UNSUPPORTED,
+				"only the debug image runs commands", -1);
 }
 
 void errands_ask(struct paravisor *p, const struct service_ask *ask, int fd)

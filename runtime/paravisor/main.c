@@ -187,7 +187,8 @@ static int read_options(struct paravisor *p)
 	read_kill(&p->devices);
 	p->platform = &hvcall_platform;
 	if (err) {
-		paravisor_fail(p, err, "VALLUM_BROKER takes 64 hexadecimal digits, VALLUM_SEALING none, hash or signer");
+		paravisor_fail(p, err, "VALLUM_BROKER takes 64 hexadecimal digits, VALLUM_SEALING none, hash "
+				"or signer");
 		return err;
 	}
 	err = workers ? devices_by_names(workers, &p->workers) : 0;

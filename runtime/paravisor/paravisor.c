@@ -548,13 +548,15 @@ static void fail_device(void *context, int err, const char *text)
 static void start_diag(struct paravisor *p)
 {
 	const char *what = "";
-	int fds[SERVICE_FD_MAX], count = p->ops->diagnostics ? p->ops->diagnostics(p->context, fds, &what) : 0, err;
+	int fds[SERVICE_FD_MAX], err;
+	int count = p->ops->diagnostics ? p->ops->diagnostics(p->context, fds, &what) : 0;
 
 	if (count < 0)
 		vl_warn("no diagnostics: %s: %s", what, vl_err_text(count));
 	if (count <= 0)
 		return;
-	err = diag_worker_start(&p->diag, &p->machine.filter, fds, (unsigned)count, p->ops->spawn, p->context);
+	err = diag_worker_start(&p->diag, &p->machine.filter, fds, (unsigned)count, p->ops->spawn,
+			p->context);
 	if (err)
 		vl_warn("the diagnostics server does not start: %s", vl_err_text(err));
 	p->diag.own = diag_worker_unit(&p->diag, "paravisor", paravisor_entries);
@@ -584,7 +586,8 @@ static void serve_diag(struct paravisor *p, const struct pollfd *control, const 
 		errands_ask(p, &ask, fd);
 	if (death->revents)
 		on_diag_death(p);
-	if (own->revents && (err = inspect_unit_serve(p->diag.own, paravisor_inspect, p)) != 0 && err != VL_E_AGAIN) {
+	if (own->revents && (err = inspect_unit_serve(p->diag.own, paravisor_inspect, p)) != 0 &&
+			err != VL_E_AGAIN) {
 		close(p->diag.own);
 		p->diag.own = -1;
 	}
@@ -670,11 +673,13 @@ static int poll_limit_ms(const struct paravisor *p)
 
 	if (p->vm.deadline_ns && (left = clock_left_ms(p->vm.deadline_ns)) < limit)
 		limit = left;
-	if (devices_deadline_ns(&p->devices) && (left = clock_left_ms(devices_deadline_ns(&p->devices))) < limit)
+	if (devices_deadline_ns(&p->devices) &&
+			(left = clock_left_ms(devices_deadline_ns(&p->devices))) < limit)
 		limit = left;
 	if (p->diag.worker.deadline_ns && (left = clock_left_ms(p->diag.worker.deadline_ns)) < limit)
 		limit = left;
-	if (p->errands.profiler.deadline_ns && (left = clock_left_ms(p->errands.profiler.deadline_ns)) < limit)
+	if (p->errands.profiler.deadline_ns &&
+			(left = clock_left_ms(p->errands.profiler.deadline_ns)) < limit)
 		limit = left;
 	if (p->phase == PARAVISOR_ENDING && (left = clock_left_ms(p->end_deadline_ns)) < limit)
 		limit = left;
@@ -701,7 +706,8 @@ static void turn(struct paravisor *p)
 	store_broker_poll(&p->store, stores);
 	if (p->ops->commands)
 		p->ops->commands->poll(p, commands);
-	if (poll(f, p->ops->commands ? VL_ARRAY_COUNT(f) : VL_ARRAY_COUNT(f) - COMMANDS_MAX, poll_limit_ms(p)) < 0)
+	if (poll(f, p->ops->commands ? VL_ARRAY_COUNT(f) : VL_ARRAY_COUNT(f) - COMMANDS_MAX,
+			poll_limit_ms(p)) < 0)
 		return;
 	if (f[0].revents && (err = get_client_ready(&p->host)) != 0)
 		lost_host(p, err);
@@ -762,7 +768,8 @@ static int take_measurement(struct paravisor *p)
 	int err;
 
 	if (isolated(p)) {
-		err = p->platform ? p->platform->report(p->platform->context, nothing, &report) : VL_E_UNSUPPORTED;
+		err = p->platform ? p->platform->report(p->platform->context, nothing, &report) :
+				VL_E_UNSUPPORTED;
 		if (!err)
 			memcpy(p->measurement, report.identity.measurement, sizeof(p->measurement));
 	} else if (p->ops->programs && p->dps.enable_tpm) {

@@ -36,7 +36,9 @@ struct paravisor_ops {
 		const char **what);
 	/* Starts the process of a worker, its rule's program: pid, pidfd and control of `w`. VL_E_*. */
 	int (*spawn)(void *context, struct worker *w);
-	/* A digest of the programs in this image, for a VM that nobody measured; NULL: there is none. VL_E_*. */
+	/*
+	 * A digest of the programs in this image, for a VM that nobody measured; NULL: there is none. VL_E_*.
+	 */
 	int (*programs)(void *context, uint8_t digest[VBS_DIGEST_BYTES]);
 	/*
 	 * Opens what the diagnostics server gets (enum service_fd): how many descriptors, which are the
@@ -91,13 +93,17 @@ struct paravisor {
 	int vm_unit; /* the VM worker's end as a unit of the inspect tree, to be handed to it; -1: none */
 	struct control_config config;
 	union control_any message; /* from the worker */
-	uint8_t measurement[VBS_DIGEST_BYTES]; /* of this image: by the platform if isolated, else of its programs */
+	/* of this image: by the platform if isolated, else of its programs */
+	uint8_t measurement[VBS_DIGEST_BYTES];
 	size_t measurement_bytes;              /* 0: not known */
 	struct paravisor_mark marks[PARAVISOR_MARK_MAX];
 	unsigned mark_count;
 };
 
-/* Sets limits to their defaults and everything else to "not begun". The caller fills `machine`, `security`, `platform`. */
+/*
+ * Sets limits to their defaults and everything else to "not begun". The caller fills `machine`, `security`,
+ * `platform`.
+ */
 void paravisor_init(struct paravisor *p, const struct paravisor_ops *ops, void *context);
 
 /*

@@ -126,10 +126,12 @@ int process_reap(struct worker *w, char *text, size_t room)
 	if (info.si_pid == 0)
 		return VL_E_AGAIN;
 	report.text_base = process_text_base(w);
-	spoke = w->crash >= 0 && crash_receive(w->crash, &report.record, report.stack, &report.stack_size) == 0;
+	spoke = w->crash >= 0 &&
+			crash_receive(w->crash, &report.record, report.stack, &report.stack_size) == 0;
 	describe(&info, spoke ? &report.record : NULL, text, room);
 	if (!spoke)
-		report.record = (struct crash_record){ .signal = info.si_code == CLD_EXITED ? 0 : (uint32_t)info.si_status };
+		report.record = (struct crash_record){
+			.signal = info.si_code == CLD_EXITED ? 0 : (uint32_t)info.si_status };
 	if (w->crashes && report.record.signal && !w->killed)
 		crashes_keep(w->crashes, w->rule->program, &report);
 	close_one(&w->pidfd);

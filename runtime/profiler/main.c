@@ -178,7 +178,10 @@ static int step_ms(uint32_t hertz)
 	return step < DRAIN_MAX_MS ? step : DRAIN_MAX_MS;
 }
 
-/* Sending nothing tells whether anybody would take it; a client that has but said its last word still listens. */
+/*
+ * Sending nothing tells whether anybody would take it; a client that has but said its last word still
+ * listens.
+ */
 static bool client_is_gone(const struct profiler *p)
 {
 	return send(p->client, "", 0, MSG_NOSIGNAL | MSG_DONTWAIT) < 0 && errno != EAGAIN && errno != EINTR;

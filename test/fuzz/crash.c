@@ -1,8 +1,9 @@
 /*
  * Fuzzes what a dying process leaves: the input's first byte chooses whether the VM is isolated (bit 0) and
- * whether it left as many reports as are kept, and one more (bit 1), and whether the rest begins with what the
- * process said first (bit 2); then comes the record as its parent reads it, with what is behind it as the
- * stack. A record that passes goes the whole way: lines for log and host, the kept report, the inspect tree, and vallumctl's text and JSON.
+ * whether it left as many reports as are kept, and one more (bit 1), and whether the rest begins with what
+ * the process said first (bit 2); then comes the record as its parent reads it, with what is behind it as the
+ * stack. A record that passes goes the whole way: lines for log and host, the kept report, the inspect tree,
+ * and vallumctl's text and JSON.
  */
 #include "common/inspect/view.h"
 #include "runtime/lib/channel.h"
@@ -51,11 +52,13 @@ static void show(const struct crash_report *report, enum isolation isolation, un
 	crashes_inspect(&kept, &i);
 	end = inspect_end(&i);
 	/* All that can be kept fits an answer. */
-	if (end < 0 || inspect_check(bytes, (size_t)end, q.level) || inspect_node_read(bytes, (size_t)end, &root))
+	if (end < 0 || inspect_check(bytes, (size_t)end, q.level) ||
+			inspect_node_read(bytes, (size_t)end, &root))
 		abort();
 	tree_text(&c, &root);
 	tree_json(&c, &root);
-	if (isolation != ISOLATION_NONE && (kept.list[0].record.register_count || kept.list[0].record.log_size ||
+	if (isolation != ISOLATION_NONE &&
+			(kept.list[0].record.register_count || kept.list[0].record.log_size ||
 			kept.list[0].record.address || kept.list[0].text_base || kept.list[0].stack_size))
 		abort();
 }

@@ -76,7 +76,9 @@ static int bench_mmio(unsigned count)
 	return probe_bench("MMIO read", read_word, probe_port_mmio_base, count);
 }
 
-/* The second serial port under whichever name the kernel gave it; -1: none. Nobody waits for what is written. */
+/*
+ * The second serial port under whichever name the kernel gave it; -1: none. Nobody waits for what is written.
+ */
 static int open_second_port(void)
 {
 	int fd = open("/dev/ttyS1", O_WRONLY | O_NOCTTY | O_NONBLOCK);

@@ -192,7 +192,8 @@ END_TEST
 
 static void keep(uint32_t pid)
 {
-	struct crash_report r = { .pid = (pid_t)pid, .text_base = 0x7000, .record = a_record(), .stack_size = 4, .stack = "abc" };
+	struct crash_report r = { .pid = (pid_t)pid, .text_base = 0x7000, .record = a_record(),
+		.stack_size = 4, .stack = "abc" };
 
 	crashes_keep(&crashes, "vallum-vm", &r);
 }
@@ -259,7 +260,8 @@ static const char *const details[] = { "crashes/1/registers", "crashes/1/stack",
 START_TEST(a_crash_keeps_what_the_rows_keep)
 {
 	const struct crash_report *r = &crashes.list[0];
-	bool registers = filter_row_keeps(FILTER_TELL_REGISTERS, _i), log = filter_row_keeps(FILTER_TELL_LOG, _i);
+	bool registers = filter_row_keeps(FILTER_TELL_REGISTERS, _i),
+			log = filter_row_keeps(FILTER_TELL_LOG, _i);
 
 	filter = filter_columns[_i];
 	keep(1);
@@ -269,7 +271,8 @@ START_TEST(a_crash_keeps_what_the_rows_keep)
 
 		ck_assert_int_eq(ask(details[i], INSPECT_SENSITIVE).error == INSPECT_NOT_FOUND, !kept);
 	}
-	ck_assert_int_eq((r->record.registers[0] | r->record.address | r->text_base | r->stack[0]) != 0, registers);
+	ck_assert_int_eq((r->record.registers[0] | r->record.address | r->text_base | r->stack[0]) != 0,
+			registers);
 	ck_assert_int_eq(r->record.log[0] != 0, log);
 }
 END_TEST
@@ -291,7 +294,9 @@ Suite *suite_crash(void)
 
 	tcase_add_checked_fixture(t, setup, end);
 	tcase_add_loop_test(t, a_process_that_crashes_leaves_its_registers_and_its_last_log_lines, 0, 12);
-	tcase_add_loop_test(t, a_process_that_is_killed_without_a_word_is_reported_and_one_that_we_killed_is_not, 0, 2);
+	tcase_add_loop_test(t,
+			a_process_that_is_killed_without_a_word_is_reported_and_one_that_we_killed_is_not,
+			0, 2);
 	tcase_add_test(t, a_process_that_ends_by_itself_is_no_crash);
 	tcase_add_loop_test(t, a_record_that_is_none_is_refused_by_name, 0, VL_ARRAY_COUNT(records));
 	tcase_add_test(t, of_a_log_of_many_lines_the_last_ones_are_taken_and_all_reports_are_shown);

@@ -83,8 +83,8 @@ static void teardown(void)
 /* A client's connection goes along; its other end is given back. */
 static int ask(uint64_t id, uint32_t seconds, uint32_t hertz)
 {
-	const struct service_ask a = { .type = SERVICE_ASK, .what = SERVICE_PROFILE, .id = id, .seconds = seconds,
-		.hertz = hertz };
+	const struct service_ask a = { .type = SERVICE_ASK, .what = SERVICE_PROFILE, .id = id,
+		.seconds = seconds, .hertz = hertz };
 	int pair[2];
 
 	ck_assert_int_eq(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair), 0);
@@ -156,7 +156,8 @@ END_TEST
 
 static void refuses(int control, const struct profiler_request *q, int client)
 {
-	const struct profiler_result r = { .error = VL_E_NOMEM, .text = "only 3 KiB of VTL2's memory are free" };
+	const struct profiler_result r = { .error = VL_E_NOMEM,
+		.text = "only 3 KiB of VTL2's memory are free" };
 
 	channel_send(control, &r, sizeof(r), NULL, 0, LIMIT_MS);
 }
@@ -222,8 +223,8 @@ END_TEST
 
 START_TEST(a_profile_of_no_time_too_much_time_or_no_rate_is_refused_before_anything_starts)
 {
-	static const uint32_t bad[][2] = { { 0, 99 }, { PROFILER_SECONDS_MAX + 1, 99 }, { UINT32_MAX, 99 }, { 1, 0 },
-		{ 1, PROFILER_HERTZ_MAX + 1 } };
+	static const uint32_t bad[][2] = { { 0, 99 }, { PROFILER_SECONDS_MAX + 1, 99 },
+		{ UINT32_MAX, 99 }, { 1, 0 }, { 1, PROFILER_HERTZ_MAX + 1 } };
 
 	script = works;
 	for (size_t i = 0; i < VL_ARRAY_COUNT(bad); i++) {
@@ -236,7 +237,8 @@ END_TEST
 
 static void runs(struct worker *w, pid_t pid, bool speaks)
 {
-	const struct text_hello hello = { .version = TEXT_VERSION, .text_base = (uint64_t)pid * VL_PAGE_BYTES };
+	const struct text_hello hello = { .version = TEXT_VERSION,
+		.text_base = (uint64_t)pid * VL_PAGE_BYTES };
 	int pair[2];
 
 	ck_assert_int_eq(channel_pair(pair), 0);
@@ -258,7 +260,8 @@ static bool is_at(const struct profiler_process *t, const char *name, uint32_t p
 static void checks_names(int control, const struct profiler_request *q, int client)
 {
 	static const struct { const char *name; uint32_t pid; } workers[] = { { "vallum-vtpm", 101 },
-		{ "vallum-devworker", 102 }, { "vallum-devworker", SILENT }, { "vallum-vm", 104 }, { "vallum-diag", 105 },
+		{ "vallum-devworker", 102 }, { "vallum-devworker", SILENT }, { "vallum-vm", 104 },
+		{ "vallum-diag", 105 },
 		{ "vallum-exec", 106 } };
 	struct profiler_result r = { 0 };
 	const struct profiler_process *t = &q->processes[2];
@@ -277,7 +280,8 @@ static void checks_names(int control, const struct profiler_request *q, int clie
 START_TEST(the_profiler_is_told_of_every_process_and_where_its_code_lies)
 {
 	struct worker *all[] = { &p.devices.list[CONTROL_DEVICE_TPM].worker,
-		&p.devices.list[CONTROL_DEVICE_COM1].worker, &p.devices.list[CONTROL_DEVICE_COM2].worker, &p.vm, &p.diag.worker, &p.commands[0] };
+		&p.devices.list[CONTROL_DEVICE_COM1].worker, &p.devices.list[CONTROL_DEVICE_COM2].worker,
+		&p.vm, &p.diag.worker, &p.commands[0] };
 
 	script = checks_names;
 	commands_table.init(&p);
@@ -300,7 +304,8 @@ END_TEST
 /* A server's successor counts its calls from 1 again. */
 START_TEST(an_answer_to_a_server_that_died_does_not_reach_its_successor)
 {
-	const struct service_ask a = { .type = SERVICE_ASK, .what = SERVICE_OPEN, .id = 1, .path = "/no/such" };
+	const struct service_ask a = { .type = SERVICE_ASK, .what = SERVICE_OPEN, .id = 1,
+		.path = "/no/such" };
 	int client, vm[2];
 
 	script = works;
@@ -329,7 +334,8 @@ Suite *suite_errands(void)
 	tcase_set_timeout(c, 120);
 	tcase_add_test(c, the_profiler_is_told_of_every_process_and_where_its_code_lies);
 	tcase_add_test(c, while_one_profile_is_made_another_is_refused_and_disturbs_it_not);
-	tcase_add_test(c, a_profiler_that_refuses_crashes_or_lies_is_told_to_the_client_and_the_next_one_is_served);
+	tcase_add_test(c,
+			a_profiler_that_refuses_crashes_or_lies_is_told_to_the_client_and_the_next_one_is_served);
 	tcase_add_test(c, a_profiler_that_does_not_end_in_its_time_is_ended_and_that_is_told);
 	tcase_add_test(c, a_profile_of_no_time_too_much_time_or_no_rate_is_refused_before_anything_starts);
 	tcase_add_test(c, an_answer_to_a_server_that_died_does_not_reach_its_successor);

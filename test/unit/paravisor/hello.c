@@ -194,9 +194,14 @@ Suite *suite_hello(void)
 	tcase_add_test(t, the_base_is_known_from_when_the_process_tells_it);
 	tcase_add_loop_test(t, a_hello_that_is_none_names_nothing, 0, VL_ARRAY_COUNT(hellos));
 	tcase_add_test(t, a_hello_with_descriptors_leaves_none_open);
-	tcase_add_loop_test(t, a_last_word_is_read_whether_its_process_was_heard_before_or_not_or_said_nothing, 0, 3);
-	tcase_add_loop_test(t, a_process_that_tells_its_base_too_often_loses_its_own_record_and_is_reaped_all_the_same, 0, 20);
-	tcase_add_loop_test(t, a_parent_that_told_its_base_reads_the_last_word_of_a_child_that_did_not_hear_it, 0, 2);
+	tcase_add_loop_test(t,
+			a_last_word_is_read_whether_its_process_was_heard_before_or_not_or_said_nothing,
+			0, 3);
+	tcase_add_loop_test(t,
+			a_process_that_tells_its_base_too_often_loses_its_own_record_and_is_reaped_all_the_same, 0, 20);
+	tcase_add_loop_test(t,
+			a_parent_that_told_its_base_reads_the_last_word_of_a_child_that_did_not_hear_it,
+			0, 2);
 	suite_add_tcase(s, t);
 	return s;
 }

@@ -494,8 +494,10 @@ START_TEST(a_command_of_vtl2_has_its_output_and_its_exit_code_passed_on)
 	for (unsigned i = 0; i < 2; i++) { /* 256, -1: to exit() they were 0 and 255 */
 		static const uint8_t odd[][12] = { { 0x08, 0x80, 0x02 },
 			{ 0x08, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x01 } };
-		const struct fake_step lies[] = { { .method = "Exec", .answer = pid, .answer_size = sizeof(pid) },
-			{ .method = "Wait", .answer = odd[i], .answer_size = i ? 11 : 3, .data = "", .data_size = 0 },
+		const struct fake_step lies[] = {
+			{ .method = "Exec", .answer = pid, .answer_size = sizeof(pid) },
+			{ .method = "Wait", .answer = odd[i], .answer_size = i ? 11 : 3, .data = "",
+				.data_size = 0 },
 			{ 0 } };
 
 		RUN(lies, "exec ls", 255);
@@ -697,7 +699,8 @@ Suite *suite_vallumctl(void)
 	tcase_add_test(c, a_command_of_vtl2_has_its_output_and_its_exit_code_passed_on);
 	tcase_add_test(c, wrong_usage_is_told_apart_from_failures);
 	tcase_add_test(c, progress_is_shown_on_a_terminal_and_wiped_before_the_result);
-	tcase_add_test(c, what_is_watched_on_a_terminal_stays_in_its_place_and_within_its_rows_whatever_the_colours);
+	tcase_add_test(c,
+			what_is_watched_on_a_terminal_stays_in_its_place_and_within_its_rows_whatever_the_colours);
 	tcase_add_test(c, what_does_not_answer_or_fails_is_shown_and_is_the_exit_status);
 	tcase_add_test(c, of_several_that_failed_the_first_is_named_with_its_place);
 	tcase_add_test(c, json_is_json_whatever_the_names_and_values_are);
