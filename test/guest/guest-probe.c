@@ -77,13 +77,14 @@ static int bench_mmio(unsigned count)
 }
 
 /*
- * The second serial port under whichever name the kernel gave it; -1: none. Nobody waits for what is written.
+ * The second serial port under whichever name the kernel gave it; -1: none. There may be a ttyS1 without a port
+ * behind it, but no ttyAMA1. Nobody waits for what is written.
  */
 static int open_second_port(void)
 {
-	int fd = open("/dev/ttyS1", O_WRONLY | O_NOCTTY | O_NONBLOCK);
+	int fd = open("/dev/ttyAMA1", O_WRONLY | O_NOCTTY | O_NONBLOCK);
 
-	return fd >= 0 ? fd : open("/dev/ttyAMA1", O_WRONLY | O_NOCTTY | O_NONBLOCK);
+	return fd >= 0 ? fd : open("/dev/ttyS1", O_WRONLY | O_NOCTTY | O_NONBLOCK);
 }
 
 /*
