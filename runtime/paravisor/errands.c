@@ -10,6 +10,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -292,6 +293,7 @@ static void profile(struct paravisor *p, const struct service_ask *ask, int fd)
 		return;
 	}
 	e->profile_id = ask->id;
+	e->profile_said = false;
 	err = p->ops->spawn(p->context, &e->profiler);
 	if (err) {
 		end_profile(p, err, "the profiler does not start; the hardened image has none");
@@ -303,35 +305,48 @@ static void profile(struct paravisor *p, const struct service_ask *ask, int fd)
 		process_kill(&e->profiler); /* its death tells the client */
 }
 
-/* What it says comes before how it ended. */
+/* Kept until it has ended: whoever then is told can have the next one made. */
 static void take_result(struct paravisor *p)
 {
-	struct profiler_result r;
-	struct channel_message m = { .data = &r, .capacity = sizeof(r) };
-	int err = channel_receive(p->errands.profiler.control, &m, 0);
+	struct errands *e = &p->errands;
+	struct profiler_result *r = &e->profile;
+	struct channel_message m = { .data = r, .capacity = sizeof(*r) };
+	int err = channel_receive(e->profiler.control, &m, 0);
 
 	if (err == VL_E_AGAIN)
 		return;
 	channel_close_fds(&m);
-	if (!err && profiler_result_check(&r, m.size) == 0) {
-		vl_info("profile: %u samples, %u lost", r.samples, r.lost);
-		end_profile(p, r.error, r.text);
-	}
-	close(p->errands.profiler.control);
-	p->errands.profiler.control = -1;
+	e->profile_said = !err && profiler_result_check(r, m.size) == 0;
+	if (e->profile_said)
+		vl_info("profile: %u samples, %u lost", r->samples, r->lost);
+	close(e->profiler.control);
+	e->profiler.control = -1;
+}
+
+static bool has_ended(const struct worker *w)
+{
+	struct pollfd f = { .fd = w->pidfd, .events = POLLIN };
+
+	return w->pidfd >= 0 && poll(&f, 1, 0) > 0;
 }
 
 void errands_profiler(struct paravisor *p)
 {
-	struct worker *w = &p->errands.profiler;
+	struct errands *e = &p->errands;
+	struct worker *w = &e->profiler;
 	char how[80], text[SERVICE_TEXT_MAX];
+	bool ended = has_ended(w); /* asked first: what it said before its end is there then */
 
 	if (w->control >= 0)
 		take_result(p);
-	if (w->pidfd < 0 || process_reap(w, how, sizeof(how)) != 0)
+	if (!ended || process_reap(w, how, sizeof(how)) != 0)
 		return;
 	w->deadline_ns = 0;
 	diag_worker_drop_unit(&p->diag, PROFILER_UNIT);
+	if (e->profile_said) {
+		end_profile(p, e->profile.error, e->profile.text);
+		return;
+	}
 	vl_format(text, sizeof(text), "the profiler ended without a result: %s", how);
 	end_profile(p, VL_E_INTERNAL, text);
 }

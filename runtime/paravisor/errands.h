@@ -9,6 +9,7 @@
 #define VL_PARAVISOR_ERRANDS_H
 
 #include "runtime/diag/service.h"
+#include "runtime/profiler/profiler.h"
 #include "runtime/paravisor/supervise.h"
 
 #include <unistd.h>
@@ -25,6 +26,8 @@ struct errands {
 	int saved;     /* their file until then; -1 */
 	struct worker profiler;
 	uint64_t profile_id;
+	struct profiler_result profile; /* what the profiler said of it, once `profile_said` */
+	bool profile_said;
 };
 
 #ifdef VL_HARDENED

@@ -131,6 +131,39 @@ static void works(int control, const struct profiler_request *q, int client)
 		channel_send(control, &r, sizeof(r), NULL, 0, LIMIT_MS);
 }
 
+/* Likewise, and ends when it says so once more. */
+static void works_and_lingers(int control, const struct profiler_request *q, int client)
+{
+	char word;
+
+	works(control, q, client);
+	if (read(client, &word, 1) != 1)
+		_exit(7);
+}
+
+START_TEST(who_is_told_that_a_profile_is_made_can_have_the_next_one_made)
+{
+	struct channel_message m = { .data = &reply, .capacity = sizeof(reply) };
+
+	script = works_and_lingers;
+	for (uint64_t id = 1; id <= 3; id++) {
+		int client = ask(id, 1, 99);
+
+		ck_assert_int_eq(write(client, "x", 1), 1);
+		while (p.errands.profiler.control >= 0) {
+			struct pollfd f = { p.errands.profiler.control, POLLIN, 0 };
+
+			ck_assert_int_gt(poll(&f, 1, LIMIT_MS), 0);
+			errands_profiler(&p);
+		}
+		ck_assert_int_eq(channel_receive(server, &m, 0), VL_E_AGAIN); /* its process is still there */
+		ck_assert_int_eq(write(client, "x", 1), 1);
+		expect_reply(id, 0);
+		close(client);
+	}
+}
+END_TEST
+
 START_TEST(while_one_profile_is_made_another_is_refused_and_disturbs_it_not)
 {
 	int first, second;
@@ -144,7 +177,6 @@ START_TEST(while_one_profile_is_made_another_is_refused_and_disturbs_it_not)
 	ck_assert_int_eq(read(second, &byte, 1), 0); /* its connection is not kept */
 	ck_assert_int_eq(write(first, "x", 1), 1);
 	expect_reply(1, 0);
-	wait_for_end();
 	close(first), close(second);
 	first = ask(3, 1, 1000);
 	ck_assert_int_eq(write(first, "x", 1), 1);
@@ -333,6 +365,7 @@ Suite *suite_errands(void)
 	tcase_add_checked_fixture(c, setup, teardown);
 	tcase_set_timeout(c, 120);
 	tcase_add_test(c, the_profiler_is_told_of_every_process_and_where_its_code_lies);
+	tcase_add_test(c, who_is_told_that_a_profile_is_made_can_have_the_next_one_made);
 	tcase_add_test(c, while_one_profile_is_made_another_is_refused_and_disturbs_it_not);
 	tcase_add_test(c,
 			a_profiler_that_refuses_crashes_or_lies_is_told_to_the_client_and_the_next_one_is_served);
