@@ -7,6 +7,7 @@
 #include "runtime/lib/clock.h"
 #include "runtime/lib/inspect_unit.h"
 #include "common/inspect/view.h"
+#include "test/unit/paravisor/ask_badly.h"
 
 #include <check.h>
 #include <fcntl.h>
@@ -101,35 +102,10 @@ START_TEST(the_answer_has_the_registers_of_the_device_and_who_may_not_see_them_g
 }
 END_TEST
 
-static struct inspect_unit_request question;
-static const struct {
-	size_t size;
-	uint32_t level, update;
-	bool endless, with_fd;
-} hostile[] = {
-	{ sizeof(question) - 1, INSPECT_SAFE, 0, false, false },
-	{ 1, INSPECT_SAFE, 0, false, false },
-	{ sizeof(question), INSPECT_SENSITIVE + 1, 0, false, false },
-	{ sizeof(question), INSPECT_SAFE, 2, false, false },
-	{ sizeof(question), INSPECT_SAFE, 0, true, false },
-	{ sizeof(question), INSPECT_SAFE, 0, false, true },
-};
-
 START_TEST(a_question_that_is_none_closes_the_unit_and_the_device_goes_on)
 {
-	uint8_t byte;
-	struct channel_message m = { .data = &byte, .capacity = sizeof(byte) };
-	int fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
-
-	question.level = hostile[_i].level;
-	question.update = hostile[_i].update;
-	if (hostile[_i].endless)
-		memset(question.path, 'x', sizeof(question.path));
-	ck_assert_int_eq(channel_send(unit.fd, &question, hostile[_i].size, &fd, hostile[_i].with_fd,
-			LIMIT_MS), 0);
-	ck_assert_int_eq(channel_receive(unit.fd, &m, LIMIT_MS), VL_E_CLOSED);
+	ask_badly(unit.fd, (unsigned)_i, LIMIT_MS);
 	ck_assert_uint_eq(access_device(DEVIPC_READ, 0), 0x5a);
-	close(fd);
 }
 END_TEST
 
@@ -162,7 +138,7 @@ Suite *suite_device_unit(void)
 	tcase_add_checked_fixture(t, setup, teardown);
 	tcase_add_test(t, the_answer_has_the_registers_of_the_device_and_who_may_not_see_them_gets_counts);
 	tcase_add_loop_test(t, a_question_that_is_none_closes_the_unit_and_the_device_goes_on, 0,
-		VL_ARRAY_COUNT(hostile));
+		VL_ARRAY_COUNT(bad_questions));
 	tcase_add_test(t, a_guest_that_never_lets_go_of_the_device_does_not_silence_the_unit);
 	suite_add_tcase(s, t);
 	return s;

@@ -5,6 +5,7 @@
 #include "runtime/init/init.h"
 #include "runtime/lib/clock.h"
 #include "test/unit/paravisor/ask.h"
+#include "test/unit/paravisor/ask_badly.h"
 
 #include <check.h>
 #include <errno.h>
@@ -211,33 +212,11 @@ static void open_gate(void)
 	ck_assert_int_eq((int)write(gate[1], "", 1), 1);
 }
 
-static struct inspect_unit_request question;
-static const struct {
-	size_t size;
-	uint32_t level, update;
-	bool endless, with_fd;
-} hostile[] = {
-	{ sizeof(question) - 1, INSPECT_SAFE, 0, false, false },
-	{ 1, INSPECT_SAFE, 0, false, false },
-	{ sizeof(question), INSPECT_SENSITIVE + 1, 0, false, false },
-	{ sizeof(question), INSPECT_SAFE, 2, false, false },
-	{ sizeof(question), INSPECT_SAFE, 0, true, false },
-	{ sizeof(question), INSPECT_SAFE, 0, false, true },
-};
 static unsigned which;
 
-static void *ask_badly(void *context)
+static void *ask_one_badly(void *context)
 {
-	uint8_t byte;
-	struct channel_message m = { .data = &byte, .capacity = sizeof(byte) };
-
-	question.level = hostile[which].level;
-	question.update = hostile[which].update;
-	if (hostile[which].endless)
-		memset(question.path, 'x', sizeof(question.path));
-	ck_assert_int_eq(channel_send(server.fd, &question, hostile[which].size, &gate[0],
-		hostile[which].with_fd, LIMIT_MS), 0);
-	ck_assert_int_eq(channel_receive(server.fd, &m, LIMIT_MS), VL_E_CLOSED);
+	ask_badly(server.fd, which, LIMIT_MS);
 	open_gate();
 	return NULL;
 }
@@ -247,7 +226,7 @@ START_TEST(who_asks_badly_is_not_heard_any_more_and_init_goes_on)
 	int status;
 
 	which = (unsigned)_i;
-	status = wait_for(waits_at_the_gate, ask_badly, NEVER_MS);
+	status = wait_for(waits_at_the_gate, ask_one_badly, NEVER_MS);
 	ck_assert_int_eq(WEXITSTATUS(status), 9);
 }
 END_TEST
@@ -350,7 +329,7 @@ Suite *suite_init_wait(void)
 	tcase_add_test(c, orphans_are_reaped_while_nobody_asks);
 	tcase_add_test(c, the_paravisors_end_is_seen_at_once_with_its_signal_whoever_else_still_runs);
 	tcase_add_loop_test(c, who_asks_badly_is_not_heard_any_more_and_init_goes_on, 0,
-			VL_ARRAY_COUNT(hostile));
+			VL_ARRAY_COUNT(bad_questions));
 	tcase_add_test(c, a_server_that_hangs_up_leaves_init_waiting);
 	tcase_add_test(c, who_asks_well_is_answered_while_init_waits);
 	tcase_add_test(c, steps_are_as_long_as_from_one_end_to_the_next);

@@ -1,11 +1,9 @@
 /* Crash reports: what a dying process leaves, what its reader takes, what a host may see of it. */
-#include "runtime/lib/channel.h"
 #include "runtime/lib/kmsg.h"
 #include "runtime/lib/text.h"
-#include "runtime/paravisor/crashes.h"
-#include "runtime/paravisor/process.h"
 #include "test/unit/filter/columns.h"
 #include "test/unit/paravisor/ask.h"
+#include "test/unit/paravisor/dying.h"
 
 #include <fcntl.h>
 #include <poll.h>
@@ -20,31 +18,6 @@
 Suite *suite_crash(void);
 
 #define WAIT_MS 30000
-
-static struct filter_context filter;
-static struct crashes crashes;
-static struct worker worker;
-static int other_end;
-
-static void setup(void)
-{
-	int pair[2];
-
-	filter = (struct filter_context){ .isolation = ISOLATION_NONE };
-	crashes = (struct crashes){ .filter = &filter };
-	supervise_init(&worker, &supervise_rules[WORKER_DIAG]);
-	worker.crashes = &crashes;
-	ck_assert_int_eq(channel_pair(pair), 0);
-	worker.crash = pair[0];
-	other_end = pair[1];
-}
-
-static void end(void)
-{
-	if (worker.crash >= 0)
-		close(worker.crash);
-	close(other_end);
-}
 
 static void *crash_by_thread(void *signal)
 {

@@ -1,9 +1,7 @@
 /* Where a process's code lies, by its own word, and what that word can do to its last one: nothing. */
-#include "runtime/lib/channel.h"
 #include "runtime/lib/crash.h"
 #include "runtime/lib/text.h"
-#include "runtime/paravisor/crashes.h"
-#include "runtime/paravisor/process.h"
+#include "test/unit/paravisor/dying.h"
 
 #include <check.h>
 #include <fcntl.h>
@@ -16,31 +14,6 @@ Suite *suite_hello(void);
 
 #define WAIT_MS 30000
 #define BASE 0x7f0000001000u
-
-static struct filter_context filter;
-static struct crashes crashes;
-static struct worker worker;
-static int other_end;
-
-static void setup(void)
-{
-	int pair[2];
-
-	filter = (struct filter_context){ .isolation = ISOLATION_NONE };
-	crashes = (struct crashes){ .filter = &filter };
-	supervise_init(&worker, &supervise_rules[WORKER_COM1]);
-	worker.crashes = &crashes;
-	ck_assert_int_eq(channel_pair(pair), 0);
-	worker.crash = pair[0];
-	other_end = pair[1];
-}
-
-static void end(void)
-{
-	if (worker.crash >= 0)
-		close(worker.crash);
-	close(other_end);
-}
 
 static void say(uint32_t version, uint32_t reserved, uint64_t base, size_t size)
 {
